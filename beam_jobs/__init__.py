@@ -1,0 +1,1 @@
+"""Streaming jobs: landing the feedback log in Delta."""

@@ -1,0 +1,1 @@
+"""What an event is, who may send it, and the log that keeps it."""

@@ -1,0 +1,82 @@
+"""The admitted form of an event: flat, pseudonymous, one JSON line in the feedback log.
+
+Flat and with times in microseconds since 1970 (UTC), so that landing reads a whole batch with one columnar JSON
+parse. Fields without a value are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from feedback.contract import CONTRACT_VERSION
+
+
+class AdmittedEvent(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """One event as it stands in the log; each field is a column of the `feedback` table."""
+
+    v: int
+    id: str
+    kind: str
+    subject: str | None = None
+    item_id: str | None = None
+    occurred_at: int
+    received_at: int
+    source: str
+    value: float | None = None
+    scale_min: float | None = None
+    scale_max: float | None = None
+    label: str | None = None
+    text: str | None = None
+    order_id: str | None = None
+    quantity: float | None = None
+    price: float | None = None
+    currency: str | None = None
+    decision_id: str | None = None
+    device: str | None = None
+    os: str | None = None
+    app: str | None = None
+    locale: str | None = None
+    country: str | None = None
+    region: str | None = None
+    page: str | None = None
+    section: str | None = None
+    session_id: str | None = None
+    referrer: str | None = None
+    position: int | None = None
+    consent: list[str] | None = None
+    payload: str | None = None
+    attributes: str | None = None
+
+
+COLUMN_OF_FIELD: dict[str, str] = {
+    "reaction": "label",
+    "metric": "label",
+    "channel": "label",
+    "state": "label",
+    "seconds": "value",
+    "depth": "value",
+    "query": "text",
+}
+"""Contract fields that share a column under another name; fields without a column go to `payload`."""
+
+
+def owner_of(subject: str | None, item_id: str | None) -> str:
+    """Within what an event's id is unique, and the key that chooses its partition."""
+    return subject if subject is not None else f"item:{item_id}"
+
+
+def identity_key(owner: str, event_id: str) -> bytes:
+    """A 16-byte key of (owner, id) to remember an event by."""
+    return hashlib.blake2b(f"{owner}\0{event_id}".encode(), digest_size=16).digest()
+
+
+def derived_id(content: dict[str, Any]) -> str:
+    """The id of an event that came without one: a digest of its source and content, so that a retry collides."""
+    canonical = msgspec.json.encode(content, order="deterministic")
+    return "auto-" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+__all__ = ["COLUMN_OF_FIELD", "CONTRACT_VERSION", "AdmittedEvent", "derived_id", "identity_key", "owner_of"]

@@ -1,0 +1,256 @@
+"""The event contract, version 1: one typed struct per kind of feedback.
+
+Senders write these fields; the gateway checks them, replaces `user_id` by a pseudonym and writes the
+admitted form (`feedback.admitted`) to the log. Unknown fields are kept in `attributes`. The structs are the
+only home of which fields a kind needs and in which ranges; docs and landing checks are derived from them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+CONTRACT_VERSION = 1
+
+Purpose = Literal["feedback", "personalization", "analytics"]
+Reaction = Literal["like", "dislike", "love", "laugh", "sad", "angry", "helpful", "unhelpful"]
+Metric = Literal["nps", "csat", "ces", "choice", "text"]
+
+RecordId = Annotated[str, Meta(min_length=1, max_length=128, description="idempotency key within the subject")]
+Identity = Annotated[str, Meta(min_length=1, max_length=256)]
+ItemId = Annotated[str, Meta(min_length=1, max_length=256, description="what the feedback is about")]
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Text = Annotated[str, Meta(min_length=1, max_length=100_000)]
+Link = Annotated[str, Meta(max_length=2048)]
+Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with zone")]
+Count = Annotated[float, Meta(gt=0, le=1e9)]
+Money = Annotated[float, Meta(ge=0, le=1e12)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")]
+Scale = Annotated[tuple[float, float], Meta(description="lowest and highest possible value")]
+
+SURVEY_SCALES: dict[str, tuple[float, float]] = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}
+"""The scale of a survey metric where the event states none; NPS has no other."""
+
+
+class Context(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where the person was when the event happened."""
+
+    device: Name | None = None
+    os: Name | None = None
+    app: Name | None = None
+    locale: Name | None = None
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")] | None = None
+    region: Name | None = None
+    page: Link | None = None
+    section: Name | None = None
+    session_id: Name | None = None
+    referrer: Link | None = None
+    position: Annotated[int, Meta(ge=0, le=100_000, description="slot in a list, from 0")] | None = None
+
+
+class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The fields that every kind shares."""
+
+    needs_subject: ClassVar[bool] = True
+
+    id: RecordId | UnsetType = UNSET
+    user_id: Identity | None = None
+    anonymous_id: Identity | None = None
+    item_id: ItemId | None = None
+    occurred_at: Time | UnsetType = UNSET
+    source: Name = "api"
+    context: Context = msgspec.field(default_factory=Context)
+    decision_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    consent: list[Purpose] | None = None
+    attributes: dict[str, Any] = {}
+
+
+class AboutItem(Event, kw_only=True, omit_defaults=True):
+    """An event that is always about an item."""
+
+    item_id: ItemId
+
+
+class Rating(AboutItem, kw_only=True, tag="rating"):
+    """A score on a scale; a later rating of the same item replaces it."""
+
+    value: float
+    scale: Scale
+    text: Text | None = None
+
+
+class Review(AboutItem, kw_only=True, tag="review"):
+    """A text about an item, often with a score."""
+
+    text: Text
+    title: Annotated[str, Meta(max_length=1000)] | None = None
+    value: float | None = None
+    scale: Scale | None = None
+
+
+class ReactionEvent(AboutItem, kw_only=True, tag="reaction"):
+    """A one-tap judgement."""
+
+    reaction: Reaction
+
+
+class Survey(Event, kw_only=True, tag="survey"):
+    """One answer to one survey question; post-purchase surveys carry `order_id`."""
+
+    metric: Metric
+    value: float | None = None
+    scale: Scale | None = None
+    text: Text | None = None
+    choices: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(min_length=1, max_length=100)] | None = None
+    survey_id: Name | None = None
+    question_id: Name | None = None
+    order_id: Name | None = None
+
+
+class View(Event, kw_only=True, tag="view"):
+    """A page or an item was seen."""
+
+
+class Click(AboutItem, kw_only=True, tag="click"):
+    """An item was opened."""
+
+
+class Search(Event, kw_only=True, tag="search"):
+    """A query was typed."""
+
+    query: Annotated[str, Meta(min_length=1, max_length=1000)]
+    results: Annotated[int, Meta(ge=0)] | None = None
+
+
+class Dwell(AboutItem, kw_only=True, tag="dwell"):
+    """Time was spent with an item."""
+
+    seconds: Annotated[float, Meta(ge=0, le=86_400)]
+
+
+class Scroll(Event, kw_only=True, tag="scroll"):
+    """A page was scrolled, as a share of its height."""
+
+    depth: Annotated[float, Meta(ge=0, le=1)]
+
+
+class Skip(AboutItem, kw_only=True, tag="skip"):
+    """An item was passed over or broken off."""
+
+    seconds: Annotated[float, Meta(ge=0, le=86_400, description="time until the skip")] | None = None
+
+
+class Hide(AboutItem, kw_only=True, tag="hide"):
+    """An item was hidden: not this again."""
+
+
+class Follow(AboutItem, kw_only=True, tag="follow"):
+    """An item, author or brand is followed."""
+
+
+class Bookmark(AboutItem, kw_only=True, tag="bookmark"):
+    """An item was saved for later."""
+
+
+class Share(AboutItem, kw_only=True, tag="share"):
+    """An item was passed on."""
+
+    channel: Name | None = None
+
+
+class Session(Event, kw_only=True, tag="session"):
+    """A visit began or ended."""
+
+    state: Literal["start", "end"]
+
+
+class Message(Event, kw_only=True, tag="message"):
+    """A line of chat, a ticket, a comment or a voice transcript."""
+
+    channel: Literal["chat", "ticket", "comment", "voice"]
+    text: Text
+    author: Literal["customer", "agent", "bot"] = "customer"
+    conversation_id: Name | None = None
+
+
+class Trade(AboutItem, kw_only=True, omit_defaults=True):
+    """A line of a basket or an order."""
+
+    quantity: Count = 1.0
+    price: Money | None = None
+    currency: Currency | None = None
+    order_id: Name | None = None
+
+
+class AddToCart(Trade, kw_only=True, tag="add_to_cart"):
+    """An item was put into the basket."""
+
+
+class Purchase(Trade, kw_only=True, tag="purchase"):
+    """An item was bought."""
+
+
+class Return(Trade, kw_only=True, tag="return"):
+    """A bought item came back."""
+
+    reason: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class Exposure(Event, kw_only=True, tag="exposure"):
+    """A served list was really seen."""
+
+    decision_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    items: Annotated[list[ItemId], Meta(max_length=1000)] = []
+
+
+class Consent(Event, kw_only=True, tag="consent"):
+    """The person granted or withdrew purposes; what is not named stays as it is."""
+
+    granted: list[Purpose] = []
+    denied: list[Purpose] = []
+
+
+class Identify(Event, kw_only=True, tag="identify"):
+    """An anonymous visitor turned out to be a known person; both ids are needed."""
+
+    user_id: Identity
+    anonymous_id: Identity
+
+
+class Profile(Event, kw_only=True, tag="profile"):
+    """What a CRM knows of the person."""
+
+    segment: Name | None = None
+    traits: dict[str, Any] = {}
+
+
+class Item(AboutItem, kw_only=True, tag="item"):
+    """A catalogue entry; the latest one wins. It belongs to no person."""
+
+    needs_subject: ClassVar[bool] = False
+
+    title: Annotated[str, Meta(min_length=1, max_length=1000)]
+    categories: Annotated[list[Name], Meta(max_length=100)] = []
+    tags: Annotated[list[Name], Meta(max_length=100)] = []
+    description: Annotated[str, Meta(max_length=100_000)] | None = None
+    price: Money | None = None
+    currency: Currency | None = None
+    url: Link | None = None
+    image_url: Link | None = None
+    available: bool = True
+    released_at: Time | None = None
+
+
+STRUCTS: tuple[type[Event], ...] = (
+    Rating, Review, ReactionEvent, Survey,
+    View, Click, Search, Dwell, Scroll, Skip, Hide, Follow, Bookmark, Share, Session,
+    Message,
+    AddToCart, Purchase, Return,
+    Exposure, Consent, Identify, Profile, Item,
+)  # fmt: skip
+
+KINDS: dict[str, type[Event]] = {str(struct.__struct_config__.tag): struct for struct in STRUCTS}
+"""Every kind by its name, in the contract's order."""

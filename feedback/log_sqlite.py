@@ -1,0 +1,234 @@
+"""The embedded feedback log: one SQLite file in WAL mode, durable on every commit.
+
+Appends from many threads share one transaction and one fsync (group commit): whoever gets the commit lock first
+writes for all who wait. Several processes may append and read at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from feedback.errors import LogError, LogGap
+from feedback.log import LogRecord, NewRecord
+
+BUSY_TIMEOUT_SECONDS = 30.0
+DAY_MS = 86_400_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heads (partition INTEGER PRIMARY KEY, first INTEGER NOT NULL, next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS records (
+    partition INTEGER NOT NULL, offset INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (partition, offset)
+);
+CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(slots=True)
+class _Append:
+    records: Sequence[NewRecord]
+    now_ms: int
+    offsets: list[int] = field(default_factory=list)
+    error: BaseException | None = None
+    done: bool = False
+
+
+class SqliteLog:
+    """A `FeedbackLog` in one SQLite file."""
+
+    def __init__(self, path: str | Path, *, name: str = "feedback", partitions: int = 4) -> None:
+        self._path = str(path)
+        self._name = name
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._queue: list[_Append] = []
+        self._queue_lock = threading.Lock()
+        self._commit_lock = threading.Lock()
+        self._closed = False
+        try:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._partitions = self._prepare(partitions)
+        except (OSError, sqlite3.Error) as error:
+            raise LogError(f"feedback log {self._path} cannot be opened: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """The log's name."""
+        return self._name
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are; fixed when the file is made."""
+        return self._partitions
+
+    def append(self, records: Sequence[NewRecord], *, now: datetime) -> list[int]:
+        """Append records all together or not at all; durable on return. Returns their offsets."""
+        for record in records:
+            if not 0 <= record.partition < self._partitions:
+                raise LogError(f"partition {record.partition} does not exist; there are {self._partitions}")
+        if not records:
+            return []
+        mine = _Append(records, int(now.timestamp() * 1000))
+        with self._queue_lock:
+            self._queue.append(mine)
+        with self._commit_lock:
+            if not mine.done:
+                self._commit(self._take())
+        if mine.error is not None:
+            raise LogError(f"feedback log {self._path} refused the append: {mine.error}") from mine.error
+        return mine.offsets
+
+    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
+        records: list[LogRecord] = []
+        events = 0
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT partition, offset, appended_at_ms, count, value FROM records "
+                "WHERE partition = ? AND offset >= ? ORDER BY offset",
+                (partition, offset),
+            )
+            for row in rows:
+                record = LogRecord(*row)
+                if records and events + record.count > max_events:
+                    break
+                records.append(record)
+                events += record.count
+            rows.close()
+        if not records or records[0].offset != offset:
+            self._refuse_gap(partition, offset)
+        return records
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """For every partition: the first offset still held and the next one to be written."""
+        with self._reading() as connection:
+            return {p: (first, end) for p, first, end in connection.execute("SELECT partition, first, next FROM heads")}
+
+    def recall(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Which identity keys were appended within the retention."""
+        with self._reading() as connection:
+            found = (connection.execute("SELECT key FROM identities WHERE key = ?", (key,)).fetchone() for key in keys)
+            return {row[0] for row in found if row is not None}
+
+    def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
+        """Drop whole records appended before a time, but none at or after `keep_from`; returns how many."""
+        before_ms = int(before.timestamp() * 1000)
+        dropped = 0
+        with self._commit_lock, self._transaction() as connection:
+            for partition, (first, end) in self.bounds().items():
+                kept = connection.execute(
+                    "SELECT min(offset) FROM records WHERE partition = ? AND appended_at_ms >= ?",
+                    (partition, before_ms),
+                ).fetchone()[0]
+                limit = min(end if kept is None else kept, keep_from.get(partition, first))
+                if limit <= first:
+                    continue
+                connection.execute("DELETE FROM records WHERE partition = ? AND offset < ?", (partition, limit))
+                connection.execute("UPDATE heads SET first = ? WHERE partition = ?", (limit, partition))
+                dropped += limit - first
+            connection.execute("DELETE FROM identities WHERE day < ?", (before_ms // DAY_MS,))
+        return dropped
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        self._closed = True
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def _take(self) -> list[_Append]:
+        """Every append that waits, the caller's own among them."""
+        with self._queue_lock:
+            taken, self._queue = self._queue, []
+        return taken
+
+    def _commit(self, appends: list[_Append]) -> None:
+        try:
+            with self._transaction() as connection:
+                heads = dict(connection.execute("SELECT partition, next FROM heads"))
+                for append in appends:
+                    append.offsets = _insert(connection, heads, append)
+                connection.executemany(
+                    "UPDATE heads SET next = ? WHERE partition = ?", [(n, p) for p, n in heads.items()]
+                )
+        except (sqlite3.Error, LogError) as error:
+            for append in appends:
+                append.error = error
+        finally:
+            for append in appends:
+                append.done = True
+
+    def _refuse_gap(self, partition: int, offset: int) -> None:
+        bounds = self.bounds().get(partition)
+        if bounds is None:
+            raise LogError(f"partition {partition} does not exist; there are {self._partitions}")
+        first, end = bounds
+        if not first <= offset <= end:
+            raise LogGap(
+                f"log {self._name!r}, partition {partition}: offset {offset} is asked for, "
+                f"but the log holds {first} to {end - 1}"
+            )
+
+    def _prepare(self, partitions: int) -> int:
+        connection = self._connection()
+        connection.executescript(_SCHEMA)
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('partitions', ?)", (str(partitions),))
+            held = int(connection.execute("SELECT value FROM meta WHERE name = 'partitions'").fetchone()[0])
+            connection.executemany("INSERT OR IGNORE INTO heads VALUES (?, 0, 0)", [(p,) for p in range(held)])
+        return held
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._connection()
+        except sqlite3.Error as error:
+            raise LogError(f"feedback log {self._path} cannot be read: {error}") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._closed:
+            raise LogError(f"feedback log {self._path} is closed")
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -65536")
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection
+
+
+def _insert(connection: sqlite3.Connection, heads: dict[int, int], append: _Append) -> list[int]:
+    offsets: list[int] = []
+    for record in append.records:
+        offset = heads[record.partition]
+        heads[record.partition] = offset + 1
+        offsets.append(offset)
+        connection.execute(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+            (record.partition, offset, append.now_ms, record.count, record.value),
+        )
+        day = append.now_ms // DAY_MS
+        connection.executemany("INSERT OR IGNORE INTO identities VALUES (?, ?)", [(key, day) for key in record.keys])
+    return offsets

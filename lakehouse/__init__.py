@@ -1,0 +1,1 @@
+"""The Delta lakehouse: declared tables, exactly-once commits, audit, and the online projection."""

@@ -1,0 +1,1 @@
+"""Learning: recommenders, evaluation, the gate, the published bundle."""
