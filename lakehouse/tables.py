@@ -156,6 +156,7 @@ INTERACTIONS = TableSpec(
         _required("events", pa.int32(), "events behind it"),
         _required("first_at", TIME, "first event"),
         _required("last_at", TIME, "last event"),
+        Column("explicit_at", TIME, "the stated preference's event"),
     ),
 )
 

@@ -1,0 +1,130 @@
+"""Admit: the contract once more, in columns, for what reached the log by another way than the gateway.
+
+The rules are read off the contract's structs; there is no second list. The clock is the log's own timestamp, so
+that a repeat decides the same.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+
+import polars as pl
+from msgspec import inspect
+
+from beam_jobs.batch import Batch
+from feedback.admission import DEFAULT_MAX_FUTURE
+from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
+from feedback.contract import CONTRACT_VERSION, KINDS, Consent, Context, Event
+from feedback.errors import Code
+from feedback.subjects import SUBJECT_LENGTH
+
+_COLUMNS = frozenset(AdmittedEvent.__struct_fields__)
+_LOOSE = frozenset({"id", "user_id", "anonymous_id", "occurred_at", "consent", "attributes", "context"})
+
+
+def admit(batch: Batch, *, max_future: timedelta = DEFAULT_MAX_FUTURE) -> Batch:
+    """Part off events that break the contract, each with the first reason found."""
+    if batch.events.is_empty():
+        return batch
+    present = batch.events["kind"].unique().drop_nulls().to_list()
+    rules = [
+        *_common_rules(max_future),
+        *(rule for kind in sorted(present) if kind in KINDS for rule in kind_rules(kind)),
+    ]
+    reasons = batch.events.select(
+        pl.coalesce(*(pl.when(broken).then(pl.lit(words)) for words, broken in rules), pl.lit(None, pl.String)).alias(
+            "r"
+        )
+    )["r"]
+    return batch.refuse(reasons, Code.CONTRACT_BROKEN)
+
+
+def _common_rules(max_future: timedelta) -> list[tuple[str, pl.Expr]]:
+    absent = [
+        (f"`{name}` is missing", pl.col(name).is_null())
+        for name in ("id", "kind", "occurred_at", "received_at", "source", "v")
+    ]
+    with_subject = [kind for kind, struct in KINDS.items() if struct.needs_subject]
+    consent = pl.col("consent").list.contains("feedback")
+    exempt = str(Consent.__struct_config__.tag)
+    return [
+        *absent,
+        ("`kind` is not one of the contract's", ~pl.col("kind").is_in(list(KINDS))),
+        (f"`v` is not {CONTRACT_VERSION}", pl.col("v") != CONTRACT_VERSION),
+        ("`id` is longer than 128 characters or empty", ~pl.col("id").str.len_chars().is_between(1, 128)),
+        ("`subject` is missing", pl.col("kind").is_in(with_subject) & pl.col("subject").is_null()),
+        ("`subject` is not a pseudonym", pl.col("subject").str.len_bytes() != SUBJECT_LENGTH),
+        ("`occurred_at` is in the future", pl.col("occurred_at") > pl.col("appended_at") + max_future),
+        (
+            "`consent` does not include feedback",
+            (pl.col("kind") != exempt) & pl.col("consent").is_not_null() & ~consent,
+        ),
+        (
+            "`value` is not within its scale",
+            pl.col("scale_min").is_not_null() & ~pl.col("value").is_between("scale_min", "scale_max"),
+        ),
+        ("`scale` must run from low to high", pl.col("scale_min") >= pl.col("scale_max")),
+    ]
+
+
+@cache
+def kind_rules(kind: str) -> tuple[tuple[str, pl.Expr], ...]:
+    """What one kind asks of its columns, as (words, expression that is true where it is broken)."""
+    mine = pl.col("kind") == kind
+    rules: list[tuple[str, pl.Expr]] = []
+    for field in (*_fields(KINDS[kind]), *_fields(Context)):
+        if field.name == "scale" and field.required:
+            rules.append(("`scale` is missing", mine & (pl.col("scale_min").is_null() | pl.col("scale_max").is_null())))
+        column = COLUMN_OF_FIELD.get(field.name, field.name)
+        if field.name in _LOOSE or column not in _COLUMNS:
+            continue
+        if field.required:
+            rules.append((f"`{column}` is missing", mine & pl.col(column).is_null()))
+        rules.extend(
+            (f"`{column}` {words}", mine & broken) for words, broken in _value_rules(field.type, pl.col(column))
+        )
+    return tuple(rules)
+
+
+def _fields(struct: type[Event] | type[Context]) -> tuple[inspect.Field, ...]:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    return info.fields
+
+
+def _value_rules(type_: inspect.Type, column: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    """Ranges, lengths and word lists of one type."""
+    if isinstance(type_, inspect.Metadata):
+        return _value_rules(type_.type, column)
+    if isinstance(type_, inspect.UnionType):
+        return [rule for part in type_.types for rule in _value_rules(part, column)]
+    if isinstance(type_, inspect.LiteralType):
+        return [(f"is not one of {', '.join(map(str, type_.values))}", ~column.is_in(list(type_.values)))]
+    if isinstance(type_, inspect.FloatType | inspect.IntType):
+        return _range_rules(type_, column)
+    if isinstance(type_, inspect.StrType):
+        return _text_rules(type_, column)
+    return []
+
+
+def _range_rules(type_: inspect.FloatType | inspect.IntType, column: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    rules = []
+    if type_.ge is not None:
+        rules.append((f"is below {type_.ge:g}", ~(column >= type_.ge)))
+    if type_.gt is not None:
+        rules.append((f"is not above {type_.gt:g}", ~(column > type_.gt)))
+    if type_.le is not None:
+        rules.append((f"is above {type_.le:g}", ~(column <= type_.le)))
+    return rules
+
+
+def _text_rules(type_: inspect.StrType, column: pl.Expr) -> list[tuple[str, pl.Expr]]:
+    rules = []
+    if type_.min_length:
+        rules.append(("is empty", column.str.len_bytes() < type_.min_length))
+    if type_.max_length is not None:
+        rules.append((f"is longer than {type_.max_length} characters", column.str.len_chars() > type_.max_length))
+    if type_.pattern is not None:
+        rules.append((f"does not match {type_.pattern}", ~column.str.contains(type_.pattern)))
+    return rules

@@ -1,0 +1,102 @@
+"""What flows through landing: one poll's records, then one frame of events with what was refused so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+import pyarrow as pa
+
+from feedback.errors import Code
+from feedback.log import LogRecord
+from lakehouse.commit import LandingBatch
+from lakehouse.tables import FEEDBACK, QUARANTINE
+
+COORDINATES = ("log_partition", "log_offset", "log_index", "log_count", "landed_on")
+MAX_RAW_BYTES = 256 * 1024
+"""How much of a refused line is kept for mending."""
+
+REFUSED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "code": pl.String,
+    "detail": pl.String,
+    "raw": pl.String,
+    "id": pl.String,
+    "kind": pl.String,
+    "source": pl.String,
+    "log_partition": pl.Int32,
+    "log_offset": pl.Int64,
+    "log_index": pl.Int32,
+    "log_count": pl.Int32,
+    "landed_on": pl.Date,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """One poll over a worker's partitions: the records, where they start and where reading goes on."""
+
+    records: tuple[LogRecord, ...]
+    start: Mapping[int, int]
+    end: Mapping[int, int]
+
+    @property
+    def events(self) -> int:
+        """How many events the records hold, as their producers counted."""
+        return sum(record.count for record in self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events of one poll as columns, in the order of the log, and those refused so far.
+
+    `events` has the columns of `feedback`, `appended_at` (when the log took it) and `line`, the row of `lines`, the
+    bytes as they stood in the log.
+    """
+
+    events: pl.DataFrame
+    start: Mapping[int, int]
+    end: Mapping[int, int]
+    lines: Sequence[bytes] = ()
+    refused: tuple[pl.DataFrame, ...] = field(default=())
+
+    def refuse(self, reasons: pl.Series, code: Code, *, keep_raw: bool = True) -> Batch:
+        """Part off the rows that have a reason (null: none), under one code."""
+        if reasons.null_count() == len(reasons):
+            return self
+        broken = self.events.filter(reasons.is_not_null())
+        raws = [raw_text(self.lines[row]) if keep_raw else None for row in broken["line"]]
+        broken = broken.select(
+            pl.lit(str(code)).alias("code"),
+            reasons.drop_nulls().alias("detail"),
+            pl.Series("raw", raws, dtype=pl.String),
+            "id",
+            "kind",
+            "source",
+            *COORDINATES,
+        )
+        kept = self.events.filter(reasons.is_null())
+        return replace(self, events=kept, refused=(*self.refused, broken))
+
+    def to_commit(self) -> LandingBatch:
+        """The rows by table."""
+        refused = pl.concat([pl.DataFrame(schema=REFUSED_SCHEMA), *self.refused])
+        return LandingBatch(
+            start=self.start,
+            end=self.end,
+            feedback=_arrow(self.events.select(FEEDBACK.names)),
+            quarantine=_arrow(refused.select(QUARANTINE.names)),
+        )
+
+
+Stage = Callable[[Batch], Batch]
+"""One step of cleaning: pure, from batch to batch."""
+
+
+def raw_text(line: bytes) -> str:
+    """A refused line as it is kept for mending, cut at a limit."""
+    return line[:MAX_RAW_BYTES].decode("utf-8", "replace")
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())

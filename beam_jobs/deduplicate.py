@@ -1,0 +1,20 @@
+"""Deduplicate: the first event of an (owner, id) lands, its repeats are counted as duplicates."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from beam_jobs.batch import Batch
+from beam_jobs.landed_ids import LandedIds
+from feedback.errors import Code
+
+DETAIL = "an event with this id from this sender landed before"
+
+
+def deduplicate(batch: Batch, landed: LandedIds) -> Batch:
+    """Part off repeats, within the batch and of what landed before."""
+    if batch.events.is_empty():
+        return batch
+    fresh = pl.Series(landed.first_seen(batch.events))
+    reasons = pl.select(pl.when(~fresh).then(pl.lit(DETAIL)).otherwise(pl.lit(None, pl.String)).alias("r"))["r"]
+    return batch.refuse(reasons, Code.DUPLICATE, keep_raw=False)

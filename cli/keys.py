@@ -1,0 +1,50 @@
+"""`heed keys`: make, list and revoke API keys."""
+
+from __future__ import annotations
+
+import click
+
+from cli.options import home_command
+from cli.output import Output
+from feedback.api_keys import SCOPES, ApiKeys, Scope
+from feedback.intake import utc_now
+from feedback.settings import Settings
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What the key may do.")
+@home_command
+def create(settings: Settings, output: Output, name: str, scopes: tuple[Scope, ...]) -> None:
+    """Make a key; its secret is shown once and kept nowhere."""
+    secret = ApiKeys(settings.api_keys_file).create(name, scopes, now=utc_now())
+    output.emit({"name": name, "scopes": scopes, "key": secret})
+    output.say(f"API key {name}: [bold]{secret}[/bold]  (shown once)")
+
+
+@keys.command("list")
+@home_command
+def list_keys(settings: Settings, output: Output) -> None:
+    """List the keys of this home, without their secrets."""
+    found = ApiKeys(settings.api_keys_file).all()
+    for key in found:
+        output.emit({"name": key.name, "scopes": key.scopes, "created_at": key.created_at})
+    rows = [(key.name, ", ".join(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}") for key in found]
+    output.table("", ("name", "scopes", "made"), rows)
+    if not found:
+        output.say("No keys yet: heed keys create NAME --scope feedback:write")
+
+
+@keys.command()
+@click.argument("name")
+@home_command
+def revoke(settings: Settings, output: Output, name: str) -> None:
+    """Revoke a key by its name."""
+    ApiKeys(settings.api_keys_file).revoke(name)
+    output.emit({"revoked": name})
+    output.say(f"revoked {name}")

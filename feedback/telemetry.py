@@ -1,0 +1,19 @@
+"""Switches off what libraries would send home; every process of Heed imports `feedback`, and so passes here."""
+
+from __future__ import annotations
+
+import os
+
+_OFF = {
+    "DO_NOT_TRACK": "1",
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "UV_NO_PROGRESS": "1",
+}
+
+
+def switch_off() -> None:
+    """Set every opt-out that is not already decided in the environment."""
+    for name, value in _OFF.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,175 @@
+"""The audit: proof from the tables alone that every position committed is one row, no more and no less.
+
+For every partition: events below the committed position = landed + quarantined, where quarantine holds duplicates
+too. Each row knows how many events its record had (`log_count`), so a missing last event shows as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import polars as pl
+
+from lakehouse.lake import Lake
+from lakehouse.tables import FEEDBACK, QUARANTINE
+
+MAX_EXAMPLES = 20
+_PLACE = ("log_partition", "log_offset", "log_index")
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One place where the sums do not agree."""
+
+    kind: str
+    partition: int
+    offset: int
+    index: int | None = None
+    detail: str
+
+
+class PartitionAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """One partition's sums."""
+
+    partition: int
+    position: int
+    log_end: int | None
+    landed: int
+    duplicates: int
+    quarantined: int
+
+
+class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the audit found; `holds` when there is no gap, no double and no stray row."""
+
+    holds: bool
+    landed: int
+    duplicates: int
+    quarantined: int
+    codes: dict[str, int]
+    partitions: list[PartitionAudit]
+    faults: list[Fault]
+    fault_count: int
+
+    @property
+    def accounted(self) -> int:
+        """Events that reached a table."""
+        return self.landed + self.duplicates + self.quarantined
+
+
+def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -> AuditReport:
+    """Compare the rows of `feedback` and `quarantine` with the committed positions.
+
+    Args:
+        lake: The lake.
+        log_name: Whose positions to read.
+        bounds: The log's first and next offset per partition; what is beyond the position waits to be landed.
+    """
+    positions = lake.positions(log_name, max(bounds, default=-1) + 1)
+    rows = _rows(lake)
+    faults = [*_doubles(rows), *_incomplete(rows), *_gaps(rows, positions), *_strays(rows, positions), *_twins(lake)]
+    codes = dict(rows.filter(pl.col("code").is_not_null()).group_by("code").len().sort("code").iter_rows())
+    partitions = [_partition(rows, p, position, bounds) for p, position in sorted(positions.items())]
+    return AuditReport(
+        holds=not faults,
+        landed=rows["code"].null_count(),
+        duplicates=codes.get("duplicate", 0),
+        quarantined=sum(count for code, count in codes.items() if code != "duplicate"),
+        codes=codes,
+        partitions=partitions,
+        faults=faults[:MAX_EXAMPLES],
+        fault_count=len(faults),
+    )
+
+
+def _rows(lake: Lake) -> pl.DataFrame:
+    """The coordinates of every row, with its code where it was quarantined."""
+    places = [*_PLACE, "log_count"]
+    schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "log_count": pl.Int32}
+    frames = [pl.DataFrame(schema={**schema, "code": pl.String})]
+    if lake.exists(FEEDBACK):
+        frames.append(lake.scan(FEEDBACK).select(*places, pl.lit(None, pl.String).alias("code")).collect())
+    if lake.exists(QUARANTINE):
+        frames.append(lake.scan(QUARANTINE).select(*places, "code").collect())
+    return pl.concat(frames)
+
+
+def _doubles(rows: pl.DataFrame) -> list[Fault]:
+    doubled = rows.group_by(_PLACE).len().filter(pl.col("len") > 1).sort(_PLACE)
+    return [
+        Fault(kind="double", partition=p, offset=o, index=i, detail=f"{n} rows stand for one event")
+        for p, o, i, n in doubled.iter_rows()
+    ]
+
+
+def _incomplete(rows: pl.DataFrame) -> list[Fault]:
+    records = (
+        rows.group_by("log_partition", "log_offset")
+        .agg(pl.col("log_index").n_unique().alias("seen"), pl.col("log_count").max().alias("count"))
+        .filter(pl.col("seen") != pl.col("count"))
+        .sort("log_partition", "log_offset")
+    )
+    return [
+        Fault(kind="gap", partition=p, offset=o, detail=f"{seen} of the record's {count} events are there")
+        for p, o, seen, count in records.iter_rows()
+    ]
+
+
+def _gaps(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
+    faults: list[Fault] = []
+    for partition, position in positions.items():
+        seen = rows.filter(pl.col("log_partition") == partition)["log_offset"].unique()
+        missing = pl.Series(range(position), dtype=pl.Int64).to_frame("o").filter(~pl.col("o").is_in(seen.implode()))
+        faults.extend(
+            Fault(kind="gap", partition=partition, offset=offset, detail="no event of this record is in any table")
+            for offset in missing["o"]
+        )
+    return faults
+
+
+def _strays(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
+    """Rows of `feedback` beyond the position; those of `quarantine` there belong to a commit that was cut short."""
+    faults: list[Fault] = []
+    for partition, position in positions.items():
+        beyond = rows.filter(
+            (pl.col("log_partition") == partition) & (pl.col("log_offset") >= position) & pl.col("code").is_null()
+        )
+        faults.extend(
+            Fault(kind="stray", partition=partition, offset=o, detail=f"landed beyond the position {position}")
+            for o in beyond["log_offset"].unique().sort()
+        )
+    return faults
+
+
+def _twins(lake: Lake) -> list[Fault]:
+    if not lake.exists(FEEDBACK):
+        return []
+    owner = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
+    twins = (
+        lake.scan(FEEDBACK)
+        .group_by(owner.alias("owner"), "id")
+        .agg(pl.len().alias("n"), pl.col("log_partition").first(), pl.col("log_offset").max())
+        .filter(pl.col("n") > 1)
+        .sort("log_partition", "log_offset")
+        .collect()
+    )
+    return [
+        Fault(kind="double", partition=p, offset=o, detail=f"event id {event_id!r} landed {n} times for one owner")
+        for _, event_id, n, p, o in twins.iter_rows()
+    ]
+
+
+def _partition(
+    rows: pl.DataFrame, partition: int, position: int, bounds: Mapping[int, tuple[int, int]]
+) -> PartitionAudit:
+    mine = rows.filter(pl.col("log_partition") == partition)
+    duplicates = mine.filter(pl.col("code") == "duplicate").height
+    landed = mine["code"].null_count()
+    return PartitionAudit(
+        partition=partition,
+        position=position,
+        log_end=bounds[partition][1] if partition in bounds else None,
+        landed=landed,
+        duplicates=duplicates,
+        quarantined=mine.height - landed - duplicates,
+    )

@@ -1,0 +1,196 @@
+"""The lake: Delta tables under one root, made and evolved from their specs.
+
+Readers get Polars frames; Spark gets file addresses. Landing's exactly-once commits live in `lakehouse.commit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from deltalake import DeltaTable, Field, Schema, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from feedback.errors import ContractViolation, LakeError, TableMissing
+from feedback.settings import Settings
+from lakehouse.tables import FEEDBACK, TableSpec
+
+CHECKPOINT_EVERY_COMMITS = 100
+LOG_RETENTION = "interval 7 days"
+
+
+class Lake:
+    """Delta tables under one root folder or object-store prefix."""
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self._root = root.rstrip("/")
+        self._options = dict(storage_options or {})
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """What an object store needs to be reached."""
+        return dict(self._options)
+
+    def uri(self, spec: TableSpec) -> str:
+        """Where a table lives."""
+        return f"{self._root}/{spec.name}"
+
+    def exists(self, spec: TableSpec) -> bool:
+        """Whether the table was ever written."""
+        return DeltaTable.is_deltatable(self.uri(spec), storage_options=self._options or None)
+
+    def table(self, spec: TableSpec) -> DeltaTable:
+        """The table's current snapshot.
+
+        Raises:
+            TableMissing: Nothing was written to it yet.
+        """
+        try:
+            return DeltaTable(self.uri(spec), storage_options=self._options or None)
+        except TableNotFoundError as error:
+            raise TableMissing(
+                f"table {spec.name} at {self.uri(spec)} does not exist yet; `heed run` lands and builds it"
+            ) from error
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be opened: {error}") from error
+
+    def ensure(self, spec: TableSpec) -> DeltaTable:
+        """The table's current snapshot, made on first use and widened by columns that its spec has gained."""
+        if not self.exists(spec):
+            if "://" not in self._root:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+            DeltaTable.create(
+                self.uri(spec),
+                schema=Schema.from_arrow(spec.schema),
+                mode="ignore",
+                partition_by=list(spec.partition_by) or None,
+                description=spec.grain,
+                configuration=_properties(spec),
+                storage_options=self._options or None,
+            )
+        table = self.table(spec)
+        missing = [name for name in spec.names if name not in {f.name for f in table.schema().fields}]
+        if missing:
+            _add_columns(table, spec, missing)
+            table = self.table(spec)
+        return table
+
+    def scan(self, spec: TableSpec, *, version: int | None = None) -> pl.LazyFrame:
+        """The table's rows, lazily; columns that an old version lacks are null.
+
+        Raises:
+            TableMissing: Nothing was written to it yet.
+        """
+        table = self.table(spec)
+        if version is not None:
+            table.load_as_version(version)
+        frame = pl.scan_delta(table)
+        present = set(frame.collect_schema().names())
+        absent = [pl.lit(None).alias(name) for name in spec.names if name not in present]
+        return frame.with_columns(absent) if absent else frame
+
+    def version(self, spec: TableSpec) -> int | None:
+        """The table's current version; `None` before the first write."""
+        return self.table(spec).version() if self.exists(spec) else None
+
+    def row_count(self, spec: TableSpec) -> int:
+        """Rows in the table; 0 before the first write."""
+        if not self.exists(spec):
+            return 0
+        return int(self.scan(spec).select(pl.len()).collect().item())
+
+    def append(self, spec: TableSpec, rows: pa.Table | pl.DataFrame) -> int:
+        """Append rows in one commit; returns the new version.
+
+        Raises:
+            ContractViolation: The rows do not match the spec.
+        """
+        return self._write(spec, rows, mode="append")
+
+    def overwrite(self, spec: TableSpec, rows: pa.Table | pl.DataFrame) -> int:
+        """Replace every row in one commit; returns the new version.
+
+        Raises:
+            ContractViolation: The rows do not match the spec.
+        """
+        return self._write(spec, rows, mode="overwrite")
+
+    def file_uris(self, spec: TableSpec) -> list[str]:
+        """The data files of the current version, for engines that read Parquet themselves."""
+        return self.table(spec).file_uris()
+
+    def positions(self, log_name: str, partitions: int, spec: TableSpec = FEEDBACK) -> dict[int, int]:
+        """Per log partition, the next offset to land, as committed with the table's rows."""
+        if not self.exists(spec):
+            return dict.fromkeys(range(partitions), 0)
+        table = self.table(spec)
+        return {p: table.transaction_version(application_id(log_name, p)) or 0 for p in range(partitions)}
+
+    def versions(self) -> dict[str, int]:
+        """The current version of every table that exists."""
+        from lakehouse.tables import TABLES
+
+        found = {name: self.version(spec) for name, spec in TABLES.items()}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def _write(self, spec: TableSpec, rows: pa.Table | pl.DataFrame, *, mode: str) -> int:
+        table = self.ensure(spec)
+        arrow = rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows
+        try:
+            write_deltalake(table, conform(spec, arrow), mode=mode)  # type: ignore[call-overload]
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
+        return self.table(spec).version()
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The lake that the settings name."""
+    return Lake(settings.lake_root, settings.lake_options)
+
+
+def application_id(log_name: str, partition: int) -> str:
+    """Under which name a partition's position stands in the Delta log."""
+    return f"landing/{log_name}/{partition}"
+
+
+def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:
+    """Bring a frame to its spec's column order and exact types.
+
+    Raises:
+        ContractViolation: A column is missing, unknown, of another type, or null where it may not be.
+    """
+    missing = sorted(set(spec.names) - set(rows.column_names))
+    unknown = sorted(set(rows.column_names) - set(spec.names))
+    if missing or unknown:
+        raise ContractViolation(f"{spec.name}: missing columns {missing}, unknown columns {unknown}")
+    columns = []
+    for column in spec.columns:
+        values = rows.column(column.name)
+        try:
+            cast = values.cast(column.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ContractViolation(
+                f"{spec.name}.{column.name}: expected {column.type}, got {values.type}: {error}"
+            ) from error
+        if not column.nullable and cast.null_count:
+            raise ContractViolation(f"{spec.name}.{column.name}: {cast.null_count} nulls in a column that has none")
+        columns.append(cast)
+    return pa.table(columns, schema=spec.schema)
+
+
+def _properties(spec: TableSpec) -> dict[str, str | None]:
+    return {
+        "delta.checkpointInterval": str(CHECKPOINT_EVERY_COMMITS),
+        "delta.logRetentionDuration": LOG_RETENTION,
+        "delta.dataSkippingStatsColumns": ",".join(spec.stats_columns or spec.names[:0]) or spec.names[0],
+    }
+
+
+def _add_columns(table: DeltaTable, spec: TableSpec, names: list[str]) -> None:
+    required = [c.name for c in spec.columns if c.name in names and not c.nullable]
+    if required:
+        raise ContractViolation(f"{spec.name}: new columns must be nullable, {required} are not")
+    fields = Schema.from_arrow(pa.schema([spec.schema.field(name) for name in names])).fields
+    table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])

@@ -1,0 +1,123 @@
+"""The online store: what serving must know now, as a port.
+
+Landing pushes event-level rows after each commit; the key of a row is its place in the log, so that pushing it
+again changes nothing. Everything in it can be rebuilt from the lake.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+import polars as pl
+
+from feedback.errors import SettingsError
+from feedback.settings import Settings
+from lakehouse.lake import Lake
+from lakehouse.tables import FEEDBACK
+
+PERSONAL_KINDS = (
+    "rating", "review", "reaction", "survey",
+    "view", "click", "dwell", "scroll", "skip", "hide", "follow", "bookmark", "share",
+    "add_to_cart", "purchase", "return",
+)  # fmt: skip
+"""Kinds that can say something about an item; the others are not kept online."""
+
+ONLINE_COLUMNS = (
+    "subject", "log_partition", "log_offset", "log_index",
+    "kind", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at",
+)  # fmt: skip
+
+
+class RecentEvent(msgspec.Struct, frozen=True):
+    """One recent event of a person; `occurred_at` in microseconds since 1970 (UTC)."""
+
+    log_partition: int
+    log_offset: int
+    log_index: int
+    kind: str
+    item_id: str
+    value: float | None
+    scale_min: float | None
+    scale_max: float | None
+    label: str | None
+    occurred_at: int
+
+
+class OnlineStore(Protocol):
+    """Recent events and consent by subject; written by landing, read by serving, in several processes."""
+
+    def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
+        """Take over the rows of one commit (columns of `feedback`) and its positions; repeating it is harmless."""
+        ...
+
+    def recent(self, subject: str) -> list[RecentEvent]:
+        """A person's recent events in the order of the log, those of linked anonymous visits among them."""
+        ...
+
+    def personal(self, subject: str) -> bool:
+        """Whether lists may be personal: no consent event withdrew `personalization`."""
+        ...
+
+    def stamp(self) -> int:
+        """A number that changes whenever another process may have changed the store; cheap to ask."""
+        ...
+
+    def positions(self) -> dict[int, int]:
+        """Up to where each partition of the log was pushed."""
+        ...
+
+    def trim(self, *, before: dict[int, int]) -> int:
+        """Forget events below these positions; returns how many."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection."""
+        ...
+
+
+def open_online_store(settings: Settings) -> OnlineStore:
+    """The online store that the settings name, made on first use.
+
+    Raises:
+        SettingsError: The address names no known kind of store.
+    """
+    scheme, _, rest = settings.online_address.partition("://")
+    if scheme == "sqlite":
+        from lakehouse.online_sqlite import SqliteOnlineStore
+
+        return SqliteOnlineStore(rest)
+    raise SettingsError(f"online_url {settings.online_address!r}: unknown scheme {scheme!r}; use sqlite:///path")
+
+
+def online_rows(feedback: pl.DataFrame) -> pl.DataFrame:
+    """Of landed rows, those that the store keeps, in its columns; times become microseconds."""
+    return (
+        feedback.filter(
+            pl.col("kind").is_in(PERSONAL_KINDS) & pl.col("subject").is_not_null() & pl.col("item_id").is_not_null()
+        )
+        .select(ONLINE_COLUMNS)
+        .with_columns(pl.col("occurred_at").dt.epoch("us"))
+    )
+
+
+def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
+    """Push every landed row again, as after losing the store; returns how many rows were read."""
+    frame = lake.scan(FEEDBACK).collect()
+    store.push(frame, lake.positions(log_name, partitions))
+    return frame.height
+
+
+def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
+    """Push the rows that were committed but not pushed before a crash; returns how many."""
+    committed = lake.positions(log_name, partitions)
+    pushed = store.positions()
+    behind = {p: pushed.get(p, 0) for p, position in committed.items() if position > pushed.get(p, 0)}
+    if not behind:
+        return 0
+    waiting = pl.any_horizontal(
+        (pl.col("log_partition") == p) & (pl.col("log_offset") >= position) for p, position in behind.items()
+    )
+    frame = lake.scan(FEEDBACK).filter(waiting).collect()
+    store.push(frame, committed)
+    return frame.height
