@@ -1,0 +1,39 @@
+"""`heed audit`: prove from the tables that nothing was lost and nothing doubled."""
+
+from __future__ import annotations
+
+import click
+
+from cli.options import home_command
+from cli.output import Output
+from feedback.settings import Settings
+
+
+@click.command()
+@home_command
+def audit(settings: Settings, output: Output) -> int:
+    """Compare every committed position with the rows in the tables; exit code 1 if they differ."""
+    from feedback.log import open_log
+    from lakehouse.audit import audit as audit_tables
+    from lakehouse.lake import open_lake
+
+    log = open_log(settings)
+    try:
+        report = audit_tables(open_lake(settings), log.name, bounds=log.bounds())
+    finally:
+        log.close()
+    output.emit(report)
+    rows = [(p.partition, p.position, p.log_end, p.landed, p.duplicates, p.quarantined) for p in report.partitions]
+    output.table("", ("partition", "position", "log end", "landed", "duplicates", "quarantined"), rows, numbers=5)
+    for code, count in report.codes.items():
+        output.say(f"  {code}: {count:,}")
+    for fault in report.faults:
+        place = f"partition {fault.partition}, offset {fault.offset}" + (
+            f", index {fault.index}" if fault.index else ""
+        )
+        output.say(f"[red]{fault.kind}[/red] at {place}: {fault.detail}")
+    if report.holds:
+        output.say(f"[green]The sums agree[/green]: {report.accounted:,} events, each in exactly one row.")
+        return 0
+    output.say(f"[red]The sums do not agree[/red]: {report.fault_count:,} faults.")
+    return 1

@@ -1,0 +1,58 @@
+"""Run the HTTP app under granian: one worker process, loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from feedback.errors import PortTaken
+from feedback.settings import Settings, ensure_home
+
+BACKLOG = 1024
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        PortTaken: Something else listens on the port.
+    """
+    from granian.constants import Interfaces, Loops
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    ensure_home(settings)
+    refuse_taken_port("Heed's HTTP API", settings.host, settings.port, setting="port")
+    os.environ["HEED_HOME"] = settings.home
+    os.environ["HEED_PORT"] = str(settings.port)
+    # One thread per solve: with more, small matrices wait for each other.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    Server(
+        "cli.web:app_from_environment",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=1,
+        backlog=BACKLOG,
+        factory=True,
+        log_level=LogLevels.warning,
+        websockets=False,
+    ).serve()
+
+
+def refuse_taken_port(what: str, host: str, port: int, *, setting: str) -> None:
+    """Say by name which service cannot have its port.
+
+    Raises:
+        PortTaken: Something else listens there.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"{what} cannot listen on {host}:{port}: {error.strerror}; "
+                f"stop what uses the port, or choose another with HEED_{setting.upper()}=…"
+            ) from error

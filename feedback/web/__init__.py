@@ -1,0 +1,1 @@
+"""What both HTTP sides share: problem documents and the API-key guard."""

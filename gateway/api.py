@@ -1,0 +1,60 @@
+"""`POST /v1/feedback`: records in, a verdict for each out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from litestar import Request, Response, Router, post
+from prometheus_client import Counter
+
+from feedback.intake import Intake
+from feedback.verdicts import Verdict, count_verdicts
+from feedback.web.guard import require
+from gateway.bodies import split_body
+
+VERDICTS = Counter("heed_verdicts", "Records by verdict and code", ["verdict", "code"])
+INTAKE_KEY = "intake"
+
+
+class FeedbackAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the records of one request, in their order."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    verdicts: list[Verdict]
+
+
+@post(
+    "/v1/feedback",
+    guards=[require("feedback:write")],
+    status_code=202,
+    summary="Send feedback",
+    description=(
+        "One event, an array, NDJSON (`application/x-ndjson`) or CloudEvents. Every record gets a verdict; an "
+        "accepted one is durable. 202 if any was accepted or known already, 422 if all were rejected."
+    ),
+    tags=["feedback"],
+)
+async def receive_feedback(request: Request[Any, Any, Any]) -> Response[FeedbackAnswer]:
+    """Admit the records of one request; the append waits for the disk off the event loop."""
+    records = split_body(await request.body(), request.headers.get("content-type", ""))
+    intake: Intake = request.app.state[INTAKE_KEY]
+    verdicts = await anyio.to_thread.run_sync(intake.submit, records)
+    counts = count_verdicts(verdicts)
+    for verdict in verdicts:
+        VERDICTS.labels(verdict.verdict, verdict.code or "").inc()
+    answer = FeedbackAnswer(
+        accepted=counts.accepted, duplicates=counts.duplicates, rejected=counts.rejected, verdicts=verdicts
+    )
+    return Response(answer, status_code=422 if counts.rejected == counts.sent else 202)
+
+
+def build_router() -> Router:
+    """The gateway's routes."""
+    return Router("/", route_handlers=[receive_feedback])
+
+
+__all__ = ["INTAKE_KEY", "FeedbackAnswer", "build_router"]
