@@ -1,0 +1,104 @@
+"""Recommendations over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.params import Parameter
+
+from feedback.errors import HeedError
+from feedback.settings import Settings
+from feedback.web.guard import require
+from feedback.web.problem import WrongRequest
+from serving.lists import ListedItem
+from serving.service import Served, Service
+
+SERVICE_KEY = "service"
+MAX_LIST = 1000
+
+Length = Annotated[int | None, Parameter(ge=1, le=MAX_LIST, description="how many items")]
+Identity = Annotated[str | None, Parameter(max_length=256)]
+
+
+class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
+    """Items near one item."""
+
+    item_id: str
+    model_version: str
+    items: tuple[ListedItem, ...]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """What is ready, and the first thing that is not."""
+
+    ready: bool
+    model_version: str | None
+    problems: list[str]
+
+
+@get(
+    "/v1/recommendations",
+    guards=[require("recommendations:read")],
+    summary="A person's list",
+    tags=["recommendations"],
+    sync_to_thread=False,
+)
+def recommendations(
+    request: Request[Any, Any, Any],
+    user_id: Identity = None,
+    anonymous_id: Identity = None,
+    n: Length = None,
+) -> Served:
+    """The list of one person, with a reason for each item; a popular list for somebody unknown."""
+    service: Service = request.app.state[SERVICE_KEY]
+    settings: Settings = request.app.state["settings"]
+    if user_id:
+        subject = service.subject_of(user_id)
+    elif anonymous_id:
+        subject = service.subject_of(anonymous_id, "anonymous")
+    else:
+        raise WrongRequest(400, "whose list? neither user_id nor anonymous_id is given", "add ?user_id=…")
+    return service.recommend(subject, n or settings.list_length)
+
+
+@get(
+    "/v1/items/{item_id:str}/similar",
+    guards=[require("recommendations:read")],
+    summary="Items like this one",
+    tags=["recommendations"],
+    sync_to_thread=False,
+)
+def similar(request: Request[Any, Any, Any], item_id: str, n: Length = None) -> SimilarItems:
+    """Items that the same people like."""
+    service: Service = request.app.state[SERVICE_KEY]
+    settings: Settings = request.app.state["settings"]
+    found = service.similar(item_id, n or settings.list_length)
+    if found is None:
+        raise WrongRequest(
+            404, f"item {item_id!r} is not in the current model", "send it as an `item` event, then `heed run`"
+        )
+    return SimilarItems(item_id=item_id, model_version=service.bundle.version, items=found)
+
+
+@get("/readyz", tags=["health"], summary="Whether lists can be served", sync_to_thread=False)
+def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
+    """200 when a model is loaded and the online store answers; otherwise 503 and why."""
+    service: Service = request.app.state[SERVICE_KEY]
+    problems: list[str] = []
+    version: str | None = None
+    try:
+        version = service.bundle.version
+        service.online_ready()
+    except HeedError as error:
+        problems.append(str(error))
+    if service.load_error:
+        problems.append(service.load_error)
+    ready = version is not None and not problems
+    return Response(Readiness(ready=ready, model_version=version, problems=problems), status_code=200 if ready else 503)
+
+
+def build_router() -> Router:
+    """Serving's routes."""
+    return Router("/", route_handlers=[recommendations, similar, readyz])

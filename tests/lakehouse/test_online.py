@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from lakehouse.lake import Lake
+from lakehouse.online import OnlineStore, catch_up, rebuild
+from lakehouse.online_sqlite import SqliteOnlineStore
+from lakehouse.tables import FEEDBACK
+from tests.conftest import NOW
+from tests.lakehouse.rows import batch, rows
+
+
+def events(*given: dict[str, Any]) -> pl.DataFrame:
+    frame = pl.from_arrow(rows(FEEDBACK, *({"id": str(n), "log_offset": n, **row} for n, row in enumerate(given))))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> OnlineStore:
+    return SqliteOnlineStore(tmp_path / "online.db")
+
+
+def test_pushing_a_commit_twice_changes_nothing(store: OnlineStore) -> None:
+    frame = events({"subject": "anna", "item_id": "a"}, {"subject": "anna", "item_id": "b"}, {"subject": "bob"})
+
+    store.push(frame, {0: 3})
+    store.push(frame, {0: 3})
+
+    assert [event.item_id for event in store.recent("anna")] == ["a", "b"]
+    assert store.positions() == {0: 3}
+
+
+def test_positions_never_move_backwards(store: OnlineStore) -> None:
+    store.push(events(), {0: 5})
+    store.push(events(), {0: 2})
+
+    assert store.positions() == {0: 5}
+
+
+def test_kinds_that_say_nothing_of_an_item_are_not_kept(store: OnlineStore) -> None:
+    store.push(events({"subject": "anna", "kind": "search"}, {"subject": "anna", "item_id": None, "kind": "view"}), {0: 2})
+
+    assert store.recent("anna") == []
+
+
+def test_withdrawn_consent_holds_until_it_is_granted_again(store: OnlineStore) -> None:
+    denied = {"subject": "anna", "kind": "consent", "payload": '{"denied":["personalization"]}'}
+    granted = {**denied, "payload": '{"granted":["personalization"]}'}
+
+    assert store.personal("anna")
+    store.push(events(denied), {0: 1})
+    assert not store.personal("anna")
+    store.push(events({}, granted), {0: 2})
+    assert store.personal("anna")
+
+
+def test_an_anonymous_visit_counts_once_the_person_is_known(store: OnlineStore) -> None:
+    linked = {"subject": "anna", "kind": "identify", "item_id": None, "payload": '{"anonymous_subject":"visitor"}'}
+
+    store.push(events({"subject": "visitor", "item_id": "seen"}, linked), {0: 2})
+
+    assert [event.item_id for event in store.recent("anna")] == ["seen"]
+
+
+def test_another_process_notices_a_push_by_the_stamp(tmp_path: Path, store: OnlineStore) -> None:
+    reader = SqliteOnlineStore(tmp_path / "online.db")
+    before = reader.stamp()
+
+    store.push(events({"subject": "anna"}), {0: 1})
+
+    assert reader.stamp() != before
+    assert reader.stamp() == reader.stamp()
+
+
+def test_what_was_committed_but_not_pushed_is_caught_up(tmp_path: Path, store: OnlineStore) -> None:
+    from lakehouse.commit import LandingCommitter
+
+    lake = Lake(str(tmp_path / "lake"))
+    committer = LandingCommitter(lake, "feedback", 1)
+    committer.commit(batch(0, 2), at=NOW)
+    store.push(events({}, {}), {0: 2})
+    committer.commit(batch(2, 5), at=NOW)
+
+    assert catch_up(store, lake, "feedback", 1) == 3
+    assert catch_up(store, lake, "feedback", 1) == 0
+    assert len(store.recent("s" * 32)) == 5
+
+
+def test_a_lost_store_is_rebuilt_from_the_lake(tmp_path: Path, store: OnlineStore) -> None:
+    from lakehouse.commit import LandingCommitter
+
+    lake = Lake(str(tmp_path / "lake"))
+    LandingCommitter(lake, "feedback", 1).commit(batch(0, 4), at=NOW)
+
+    assert rebuild(store, lake, "feedback", 1) == 4
+    assert len(store.recent("s" * 32)) == 4
+
+
+def test_trimming_forgets_what_the_bundle_knows(store: OnlineStore) -> None:
+    store.push(events({"subject": "anna", "item_id": "a"}, {"subject": "anna", "item_id": "b"}), {0: 2})
+
+    assert store.trim(before={0: 1}) == 1
+    assert [event.item_id for event in store.recent("anna")] == ["b"]
