@@ -102,5 +102,5 @@ def _refused(lines: list[bytes], reasons: pl.Series, places: pl.DataFrame) -> pl
             pl.Series("raw", raws, dtype=pl.String),
             *(pl.lit(None, pl.String).alias(name) for name in ("id", "kind", "source")),
         )
-        .select(REFUSED_SCHEMA)
+        .select(*REFUSED_SCHEMA)
     )

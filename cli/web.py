@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from litestar import Litestar, MediaType, get
-from litestar.config.response_cache import ResponseCacheConfig
+from litestar import Litestar, MediaType, Request, get
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
-from serving.api import SERVICE_KEY
-from serving.api import build_router as serving_router
-from serving.service import open_service
 
 from feedback.api_keys import ApiKeys
 from feedback.intake import open_intake
@@ -22,18 +19,21 @@ from feedback.web.guard import STATE_KEY
 from feedback.web.problem import problem_response
 from gateway.api import INTAKE_KEY
 from gateway.api import build_router as gateway_router
+from serving.api import SERVICE_KEY
+from serving.api import build_router as serving_router
+from serving.service import open_service
 
 _HOME_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Heed</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem;color:#1b2430}
-code{background:#f1f4f8;padding:.1rem .3rem;border-radius:4px}td{padding:.25rem 1rem .25rem 0;vertical-align:top}</style>
+code{background:#f1f4f8;padding:.1rem .3rem;border-radius:4px}
+td{padding:.25rem 1rem .25rem 0;vertical-align:top}</style>
 <h1>Heed</h1><p>What your customers say becomes what they see next.</p><table>
 <tr><td><code>POST /v1/feedback</code><td>send events; each gets a verdict
 <tr><td><code>GET /v1/recommendations?user_id=…</code><td>a list with reasons
 <tr><td><code>GET /v1/items/{id}/similar</code><td>items like this one
 <tr><td><a href="/readyz"><code>/readyz</code></a><td>what is ready and what is not
 <tr><td><a href="/metrics"><code>/metrics</code></a><td>figures for Prometheus
-<tr><td><a href="/openapi"><code>/openapi</code></a> · <a href="/openapi.json"><code>/openapi.json</code></a>
-<td>the whole API</table></html>"""
+<tr><td><a href="/openapi.json"><code>/openapi.json</code></a><td>the whole API</table></html>"""
 
 
 class Metrics(PrometheusController):
@@ -55,6 +55,12 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The API's description, where programs look for it."""
+    return request.app.openapi_schema.to_schema()
+
+
 def create_app(settings: Settings) -> Litestar:
     """The app over one home; opens the log, the online store and the current bundle."""
     ensure_home(settings)
@@ -67,7 +73,7 @@ def create_app(settings: Settings) -> Litestar:
 
     prometheus = PrometheusConfig(app_name="heed", prefix="heed", group_path=True)
     return Litestar(
-        route_handlers=[home_page, healthz, Metrics, gateway_router(), serving_router()],
+        route_handlers=[home_page, healthz, openapi_document, Metrics, gateway_router(), serving_router()],
         state=State(
             {STATE_KEY: ApiKeys(settings.api_keys_file), INTAKE_KEY: intake, SERVICE_KEY: service, "settings": settings}
         ),
@@ -75,7 +81,6 @@ def create_app(settings: Settings) -> Litestar:
         middleware=[prometheus.middleware],
         openapi_config=_openapi(),
         request_max_body_size=settings.max_body_bytes,
-        response_cache_config=ResponseCacheConfig(),
         on_shutdown=[close],
     )
 
@@ -93,6 +98,7 @@ def _openapi() -> OpenAPIConfig:
         version="0.1.0",
         description="Customer feedback in, personal recommendations out.",
         path="/openapi",
+        render_plugins=[JsonRenderPlugin()],
         security=[key],
         components=Components(security_schemes=schemes),
     )

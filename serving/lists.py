@@ -1,18 +1,19 @@
-"""One served list: fold in the latest history, lean on popularity while it is short, say why each item is there."""
+"""One served list: the bundle's answer for a history, with titles and the reason for each item."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
-import numpy as np
 
 from models.bundle import Bundle
+from models.factors import Reason
 from models.histories import History
-from models.ranking import top_positions
 
-BLEND_HISTORY = 5.0
-"""With this many items known of a person, taste and popularity weigh the same."""
+SHORT_HISTORY = 5
+"""Below this many items known of a person, the list says that it leans on what is popular."""
+
+POPULAR = "popular with everyone"
 
 
 class ListedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,47 +33,48 @@ class ItemList(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[ListedItem, ...]
 
 
-def build_list(bundle: Bundle, history: History, n: int, *, exclude: Collection[str] = ()) -> ItemList:
+def build_list(
+    bundle: Bundle, titles: Sequence[str], history: History, n: int, *, exclude: Collection[str] = ()
+) -> ItemList:
     """The best n items for a history; what is popular where the history says nothing yet."""
-    model = bundle.model
-    taste = model.scores(history)
-    share = len(history) / (len(history) + BLEND_HISTORY) if taste is not None else 0.0
-    popularity = _scaled(model.popularity)
-    scores = popularity if taste is None else share * _scaled(taste) + (1.0 - share) * popularity
-    scores = np.where(model.available, scores, -np.inf)
-    scores[model.items.positions(history.opinions)] = -np.inf
-    scores[model.items.positions(exclude)] = -np.inf
-    best = top_positions(scores, n)
-    ids = [model.items.ids[place] for place in best]
-    reasons = bundle.reasons(history, ids) if taste is not None else [None] * len(ids)
+    ranking = bundle.recommend(history, n, exclude=exclude)
+    reasons = bundle.explain(history, ranking.items, reasons=1) if ranking.personal else [()] * len(ranking.items)
     items = tuple(
         ListedItem(
             item_id=item_id,
-            title=bundle.title(item_id),
-            score=round(float(scores[place]), 6),
-            reason=_reason(bundle, because),
+            title=_title(bundle, titles, item_id),
+            score=round(score, 6),
+            reason=_reason(bundle, titles, because),
         )
-        for item_id, place, because in zip(ids, best, reasons, strict=True)
+        for item_id, score, because in zip(ranking.items, ranking.scores, reasons, strict=True)
     )
-    source = "popular" if taste is None else "personal" if share >= 0.5 else "blend"
-    return ItemList(source=source, known_items=len(history), items=items)
+    known = len(history)
+    source = "popular" if not ranking.personal else "blend" if known < SHORT_HISTORY else "personal"
+    return ItemList(source=source, known_items=known, items=items)
 
 
-def similar_items(bundle: Bundle, item_id: str, n: int) -> tuple[ListedItem, ...]:
-    """The items nearest to one, by the cosine of their factors."""
-    reason = f"liked by the same people as {bundle.title(item_id)}"
+def similar_items(bundle: Bundle, titles: Sequence[str], item_id: str, n: int) -> tuple[ListedItem, ...]:
+    """Items that the same people like as one item."""
+    ranking = bundle.similar(item_id, n)
+    reason = f"liked by the people who like {_title(bundle, titles, item_id)}"
     return tuple(
-        ListedItem(item_id=other, title=bundle.title(other), score=round(score, 6), reason=reason)
-        for other, score in bundle.similar(item_id, n)
+        ListedItem(item_id=other, title=_title(bundle, titles, other), score=round(score, 6), reason=reason)
+        for other, score in zip(ranking.items, ranking.scores, strict=True)
     )
 
 
-def _scaled(scores: np.ndarray) -> np.ndarray:
-    """Scores from 0 to 1, so that taste and popularity can be added."""
-    low, high = float(scores.min(initial=0.0)), float(scores.max(initial=0.0))
-    scaled: np.ndarray = (scores - low) / (high - low) if high > low else np.zeros_like(scores)
-    return scaled.astype(np.float64)
+def titles_of(bundle: Bundle) -> list[str]:
+    """Titles in the model's order, as plain strings: no frame is touched per request."""
+    return bundle.catalogue["title"].to_list()
 
 
-def _reason(bundle: Bundle, because: str | None) -> str:
-    return "popular with everyone" if because is None else f"because you liked {bundle.title(because)}"
+def _title(bundle: Bundle, titles: Sequence[str], item_id: str) -> str:
+    place = bundle.model.items.position(item_id)
+    return item_id if place is None else titles[place]
+
+
+def _reason(bundle: Bundle, titles: Sequence[str], because: Sequence[Reason]) -> str:
+    if not because:
+        return POPULAR
+    reason = because[0]
+    return f"because you {'liked' if reason.liked else 'disliked'} {_title(bundle, titles, reason.item)}"

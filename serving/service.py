@@ -18,7 +18,7 @@ from lakehouse.online import OnlineStore, RecentEvent, open_online_store
 from models.bundle import Bundle
 from models.bundle_store import BundleStore
 from models.histories import History
-from serving.lists import ItemList, ListedItem, build_list, similar_items
+from serving.lists import ItemList, ListedItem, build_list, similar_items, titles_of
 
 LOGGER = logging.getLogger("heed.serving")
 WATCH_SECONDS = 0.25
@@ -56,6 +56,7 @@ class Service:
         self._store = store
         self._pseudonyms = pseudonyms
         self._bundle: Bundle | None = None
+        self._titles: list[str] = []
         self._lists: OrderedDict[_Known, ItemList] = OrderedDict()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -89,6 +90,7 @@ class Service:
                 LOGGER.error("the published bundle cannot be used: %s", error)  # noqa: TRY400 - the message is enough
             self.load_error = str(error)
             return False
+        self._titles = titles_of(fresh)
         self._bundle, self.load_error = fresh, None
         self._lists.clear()
         self.swaps += 1
@@ -109,7 +111,7 @@ class Service:
         found = self._lists.get(known)
         if found is None:
             history = bundle.history_of(subject).after(events) if personal else History()
-            found = build_list(bundle, history, n)
+            found = build_list(bundle, self._titles, history, n)
             self._lists[known] = found
             if len(self._lists) > CACHED_LISTS:
                 self._lists.popitem(last=False)
@@ -118,7 +120,7 @@ class Service:
     def similar(self, item_id: str, n: int) -> tuple[ListedItem, ...] | None:
         """Items near one; `None` where the item is unknown."""
         bundle = self.bundle
-        return similar_items(bundle, item_id, n) if item_id in bundle.model.items else None
+        return similar_items(bundle, self._titles, item_id, n) if item_id in bundle.model.items else None
 
     def online_ready(self) -> bool:
         """Whether the online store answers."""
@@ -132,7 +134,7 @@ class Service:
         self._store.close()
 
     def _events_since(self, bundle: Bundle, subject: str) -> list[RecentEvent]:
-        positions = bundle.positions
+        positions = bundle.manifest.positions
         return [e for e in self._store.recent(subject) if e.log_offset >= positions.get(e.log_partition, 0)]
 
     def _served(self, bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
@@ -145,7 +147,7 @@ class Service:
         return Served(
             decision_id=uuid.uuid4().hex,
             model_version=bundle.version,
-            delta_versions=bundle.delta_versions,
+            delta_versions=bundle.manifest.delta_versions,
             source=found.source,
             note=note,
             known_items=found.known_items,

@@ -189,7 +189,11 @@ _JSON = st.recursive(
 )
 
 
-@given(kind=st.sampled_from(sorted(KINDS)), name=st.sampled_from(["value", "scale", "item_id", "context", "consent"]), junk=_JSON)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    name=st.sampled_from(["value", "scale", "item_id", "context", "consent"]),
+    junk=_JSON,
+)
 def test_admission_never_raises_whatever_a_field_holds(kind: str, name: str, junk: Any) -> None:
     outcome = ADMISSION.admit({"kind": kind, **MINIMAL[kind], name: junk}, NOW)
 

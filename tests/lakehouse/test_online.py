@@ -43,7 +43,9 @@ def test_positions_never_move_backwards(store: OnlineStore) -> None:
 
 
 def test_kinds_that_say_nothing_of_an_item_are_not_kept(store: OnlineStore) -> None:
-    store.push(events({"subject": "anna", "kind": "search"}, {"subject": "anna", "item_id": None, "kind": "view"}), {0: 2})
+    store.push(
+        events({"subject": "anna", "kind": "search"}, {"subject": "anna", "item_id": None, "kind": "view"}), {0: 2}
+    )
 
     assert store.recent("anna") == []
 

@@ -1,0 +1,81 @@
+"""The processes of `heed up`, kept alive and stopped together by supervisor."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedback.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One program: its command, and where a person or a probe finds it."""
+
+    name: str
+    what: str
+    command: tuple[str, ...]
+    url: str | None = None
+    probe: str | None = None
+
+
+def processes(settings: Settings) -> tuple[Process, ...]:
+    """What `heed up` runs, in the order in which it starts."""
+    heed = (sys.executable, "-m", "cli")
+    tools = Path(sys.executable).parent
+    workspace = str(ROOT / "workspace.yaml")
+    web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.port, settings.dagster_port))
+    mlflow = f"http://{_host(settings)}:{settings.mlflow_port}"
+    return (
+        Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
+        Process("landing", "landing stream", (*heed, "land", "--stream", "--home", settings.home)),
+        Process(
+            "dagster-webserver",
+            "Dagster",
+            (str(tools / "dagster-webserver"), "-w", workspace, "-h", settings.host, "-p", str(settings.dagster_port)),
+            dagster,
+            f"{dagster}/server_info",
+        ),
+        Process("dagster-daemon", "Dagster daemon", (str(tools / "dagster-daemon"), "run", "-w", workspace)),
+        Process("mlflow", "MLflow", _mlflow(tools, settings), mlflow, f"{mlflow}/health"),
+    )
+
+
+def supervisor_config(settings: Settings, environment: Mapping[str, str]) -> str:
+    """Supervisor's configuration: foreground, a private socket, one log file a program, restarts on failure."""
+    run = settings.run_folder
+    variables = ",".join(f'{name}="{value}"' for name, value in sorted(environment.items()))
+    sections = [
+        f"[supervisord]\nnodaemon=true\nsilent=true\nlogfile={run}/supervisord.log\npidfile={run}/supervisord.pid\n"
+        f"childlogdir={run}\ndirectory={ROOT}\nenvironment={variables}\n"
+    ]
+    sections += [
+        f"[program:{process.name}]\ncommand={_quoted(process.command)}\nautorestart=true\nstartsecs=2\n"
+        f"startretries=5\nstopsignal=TERM\nstopwaitsecs={STOP_SECONDS}\nstopasgroup=false\nkillasgroup=true\n"
+        f"redirect_stderr=true\nstdout_logfile={run}/{process.name}.log\nstdout_logfile_maxbytes=20MB\n"
+        "stdout_logfile_backups=2\n"
+        for process in processes(settings)
+    ]
+    return "\n".join(sections).replace("%", "%%")
+
+
+def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:
+    return (
+        str(tools / "mlflow"), "server", "--backend-store-uri", settings.mlflow_address,
+        "--default-artifact-root", settings.mlflow_artifacts.as_uri(), "--host", settings.host,
+        "--port", str(settings.mlflow_port), "--workers", "1",
+    )  # fmt: skip
+
+
+def _host(settings: Settings) -> str:
+    return "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+
+
+def _quoted(command: tuple[str, ...]) -> str:
+    return " ".join(shlex.quote(word) for word in command)
