@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,9 @@ def _sample() -> DemoData:
     cells = [line.split("::") for line in lines if line.strip()]
     ratings = [_rating(u, i, float(v), int(at) + n, scale=(1, 5)) for n, (u, i, v, at) in enumerate(cells)]
     films = sorted({i for _, i, _, _ in cells}, key=int)
-    items = [{"kind": "item", "item_id": i, "title": f"Film {i}", "categories": [], "source": "movielens"} for i in films]
+    items = [
+        {"kind": "item", "item_id": i, "title": f"Film {i}", "categories": [], "source": "movielens"} for i in films
+    ]
     return DemoData("the 1,501 ratings inside pyspark", ratings, items)
 
 
