@@ -1,1 +1,1 @@
-"""What good data looks like, as Great Expectations suites."""
+"""What good data looks like, as Great Expectations suites in code."""

@@ -1,0 +1,103 @@
+"""docs/contract.md, written from the structs: the contract has one home. `python -m cli.contract_page` renews it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import inspect
+
+from feedback.contract import CONTRACT_VERSION, KINDS, Context, Event
+from feedback.errors import REMEDIES
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "contract.md"
+
+_INTRO = f"""# The event contract, version {CONTRACT_VERSION}
+
+One JSON object per piece of feedback; CloudEvents 1.0 envelopes are taken too (`data` is the event, `type` ends in the
+kind). Fields that the contract does not know are kept in `attributes`, never dropped. `user_id` and `anonymous_id` are
+replaced by a keyed pseudonym before anything is stored. Without an `id`, one is derived from source and content, so
+that a retry collides; without `occurred_at`, it is the time of receipt (two equal clicks then count once: send an `id`
+or a time).
+
+    {{"kind": "rating", "user_id": "196", "item_id": "242", "value": 3, "scale": [1, 5],
+     "occurred_at": "2026-01-31T09:30:00Z", "context": {{"country": "DE", "device": "phone"}}}}
+
+This page is generated from `feedback/contract.py` and `feedback/errors.py`.
+"""
+
+
+def contract_page() -> str:
+    """The page as Markdown."""
+    parts = [_INTRO, "## Fields of every kind\n", _table(Event), "\n## `context`\n", _table(Context)]
+    parts.append("\n## Kinds\n")
+    common = set(Event.__struct_fields__)
+    for kind, struct in KINDS.items():
+        parts.append(f"### `{kind}`\n\n{_first_line(struct)}\n")
+        own = [f for f in _fields(struct) if f.name not in common or f.required]
+        parts.append(_rows(own) if own else "No fields of its own.")
+        parts.append("")
+    parts.append("## Codes\n\nWhy a record was not accepted, or was not landed.\n")
+    parts.append("| code | meaning | what would be right |\n|---|---|---|")
+    parts.append("\n".join(f"| `{code}` | {r.meaning} | {r.remedy} |" for code, r in REMEDIES.items()))
+    return "\n".join(parts) + "\n"
+
+
+def _fields(struct: type[Any]) -> tuple[inspect.Field, ...]:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    return info.fields
+
+
+def _table(struct: type[Any]) -> str:
+    return _rows(_fields(struct))
+
+
+def _rows(fields: tuple[inspect.Field, ...] | list[inspect.Field]) -> str:
+    lines = ["| field | type | needed |", "|---|---|---|"]
+    lines += [f"| `{f.name}` | {_words(f.type)} | {'yes' if f.required else ''} |" for f in fields]
+    return "\n".join(lines)
+
+
+def _words(type_: inspect.Type) -> str:
+    """A type as people read it, with its bounds."""
+    if isinstance(type_, inspect.Metadata):
+        note = (type_.extra_json_schema or {}).get("description")
+        return _words(type_.type) + (f": {note}" if note else "")
+    if isinstance(type_, inspect.UnionType):
+        parts = [t for t in type_.types if not isinstance(t, inspect.NoneType)]
+        return " or ".join(_words(t) for t in parts)
+    if isinstance(type_, inspect.LiteralType):
+        return ", ".join(f"`{value}`" for value in type_.values)
+    if isinstance(type_, inspect.StrType):
+        bounds = (type_.min_length or 0, type_.max_length)
+        pattern = f", `{type_.pattern}`" if type_.pattern else ""
+        return f"text{f' of {bounds[0]} to {bounds[1]:,} characters' if bounds[1] else ''}{pattern}"
+    if isinstance(type_, inspect.FloatType | inspect.IntType):
+        kind = "number" if isinstance(type_, inspect.FloatType) else "whole number"
+        ends = [f"{word} {end:,g}" for word, end in _ends(type_) if end is not None]
+        return f"{kind} {', '.join(ends)}" if ends else kind
+    if isinstance(type_, inspect.ListType):
+        return f"list of {_words(type_.item_type)}"
+    if isinstance(type_, inspect.CustomType):
+        return "any"
+    names: dict[type[inspect.Type], str] = {
+        inspect.DateTimeType: "time",
+        inspect.BoolType: "true or false",
+        inspect.DictType: "object",
+        inspect.StructType: "object",
+        inspect.TupleType: "[low, high]",
+    }
+    return names.get(type(type_), "any")
+
+
+def _ends(type_: inspect.FloatType | inspect.IntType) -> tuple[tuple[str, float | None], ...]:
+    return ("from", type_.ge), ("above", type_.gt), ("to", type_.le), ("below", type_.lt)
+
+
+def _first_line(struct: type[Any]) -> str:
+    return (struct.__doc__ or "").strip().splitlines()[0]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(contract_page(), encoding="utf-8")

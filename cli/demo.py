@@ -1,0 +1,223 @@
+"""`heed demo`: the whole loop on real ratings, in a home of its own that is made afresh each time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from cli.demo_steps import load_demo
+from cli.output import Output
+from cli.run import run_and_show
+from feedback.api_keys import ApiKeys
+from feedback.errors import HomeError, ServiceError
+from feedback.intake import utc_now
+from feedback.settings import Settings, ensure_home, load_settings
+from feedback.verdicts import VerdictCounts
+
+DEFAULT_HOME = "~/.heed-demo"
+MARKER = ".heed-demo"
+KEPT = ("cache", MARKER)
+DEMO_SUBJECT_KEY = "00" * 31 + "2a"
+"""Public data needs no secret, and a fixed key gives the same figures on every repeat."""
+READY_SECONDS = 60.0
+CUSTOMER = "196"
+LIKED = 5
+
+
+@click.command()
+@click.option("--home", metavar="DIR", help=f"The demo's home, made afresh each time  [default: {DEFAULT_HOME}]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, for programs.")
+@click.option("--small", is_flag=True, help="Use the 1,501 ratings that ship inside pyspark; needs no network.")
+def demo(home: str | None, as_json: bool, small: bool) -> int:
+    """Feedback in, a changed list out: MovieLens 100k through the whole loop."""
+    output = Output(as_json=as_json)
+    started = time.perf_counter()
+    settings = fresh_home(Path(home or os.environ.get("HEED_DEMO_HOME", DEFAULT_HOME)).expanduser().absolute())
+    output.heading("1. Feedback comes in")
+    data, counts = load_demo(settings, output, small=small)
+    show_counts(counts, output)
+    output.heading("2. The loop: land, check, learn, judge, publish")
+    summary = run_and_show(settings, output)
+    accounting(settings, counts, output)
+    output.emit({"step": "loop", "data": data.name, "verdicts": counts, "summary": summary})
+    if not summary.success or summary.published_version is None:
+        return 1
+    output.heading("3. Served, and changed by what the customer says next")
+    with serving(settings) as (port, key):
+        milliseconds = talk_to_customer(port, key, output)
+    seconds = time.perf_counter() - started
+    output.emit(
+        {"step": "done", "published_version": summary.published_version, "changed_ms": milliseconds, "seconds": seconds}
+    )
+    output.say(f"\nThe whole demo took {seconds:.0f} s. Its home is {settings.home}; look around with")
+    output.say(f"  ./heed up --home {settings.home}      ./heed audit --home {settings.home}")
+    return 0
+
+
+def fresh_home(home: Path) -> Settings:
+    """Make the demo's home afresh; downloads are kept.
+
+    Raises:
+        HomeError: The folder holds something that no demo put there.
+    """
+    if home.exists() and any(home.iterdir()) and not (home / MARKER).exists():
+        raise HomeError(f"{home} is not empty and was not made by a demo; choose another folder with --home DIR")
+    for path in home.iterdir() if home.exists() else ():
+        if path.name not in KEPT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    settings = load_settings(home, spark_memory="2g")
+    ensure_home(settings)
+    (home / MARKER).touch()
+    key_file = settings.subject_key_file
+    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key_file.touch(mode=0o600)
+    key_file.write_text(DEMO_SUBJECT_KEY, encoding="ascii")
+    return settings
+
+
+def show_counts(counts: VerdictCounts, output: Output) -> None:
+    """The verdicts by code."""
+    rows: list[tuple[str, str, int]] = [("accepted", "", counts.accepted)]
+    for code, number in sorted(counts.codes.items(), key=lambda pair: -pair[1]):
+        rows.append(("duplicate" if code == "duplicate" else "rejected", "" if code == "duplicate" else code, number))
+    output.table("", ("verdict", "code", "records"), [*rows, ("sent", "", counts.sent)], numbers=1)
+
+
+def accounting(settings: Settings, counts: VerdictCounts, output: Output) -> None:
+    """Both sums, from the verdicts and from the tables."""
+    from feedback.log import open_log
+    from lakehouse.audit import audit
+    from lakehouse.lake import open_lake
+
+    log = open_log(settings)
+    report = audit(open_lake(settings), log.name, bounds=log.bounds())
+    log.close()
+    stored = report.landed + report.quarantined + report.duplicates
+    output.heading("Accounting")
+    rows = [
+        ("sent = accepted + duplicates + rejected", f"{counts.sent:,}",
+         f"{counts.accepted:,} + {counts.duplicates:,} + {counts.rejected:,}"),
+        ("accepted = landed + quarantined", f"{counts.accepted:,}",
+         f"{report.landed:,} + {report.quarantined + report.duplicates:,}"),
+        ("audit of the tables", "holds" if report.holds else "FAILS", f"{stored:,} rows, {report.fault_count} faults"),
+    ]  # fmt: skip
+    output.table("", ("", "", ""), rows)
+    if not report.holds or stored != counts.accepted:
+        raise ServiceError("the accounting does not add up; `heed audit` names each gap and double")
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[tuple[int, str]]:
+    """The HTTP API and the landing stream as processes of their own; yields port and API key."""
+    port = free_port()
+    key = ApiKeys(settings.api_keys_file).create("demo", ("admin",), now=utc_now())
+    heed = [sys.executable, "-m", "cli"]
+    settings.run_folder.mkdir(parents=True, exist_ok=True)
+    commands = {
+        "web": [*heed, "serve", "--home", settings.home, "--port", str(port)],
+        "landing": [*heed, "land", "--stream", "--home", settings.home],
+    }
+    with contextlib.ExitStack() as stack:
+        running = []
+        for name, command in commands.items():
+            log = stack.enter_context((settings.run_folder / f"{name}.log").open("wb"))
+            running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
+        try:
+            yield port, key
+        finally:
+            for process in running:
+                process.send_signal(signal.SIGTERM)
+            for process in running:
+                process.wait()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def talk_to_customer(port: int, key: str, output: Output) -> float:
+    """Show a list, rate five films over HTTP, wait for the changed list; milliseconds from accepted to changed."""
+    import httpx
+
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client:
+        before = _list(client, _patiently(client))
+        _show(f"Customer {CUSTOMER}: {before['note']}", before, output)
+        _warm_up(client)
+        chosen = [item["item_id"] for item in before["items"][-LIKED:]]
+        ratings = [
+            {"kind": "rating", "user_id": CUSTOMER, "item_id": item, "value": 5 if n % 2 == 0 else 1, "scale": [1, 5]}
+            for n, item in enumerate(chosen)
+        ]
+        answer = client.post("/v1/feedback", json=ratings)
+        accepted_at = time.perf_counter()
+        answer.raise_for_status()
+        verdicts = msgspec.json.decode(answer.content)
+        after = _until_changed(client, before)
+        milliseconds = (time.perf_counter() - accepted_at) * 1000
+        output.say(
+            f"\nThe customer rates {len(chosen)} of them, three with 5 and two with 1: {verdicts['accepted']} accepted"
+        )
+        _show(f"[green]{milliseconds:.0f} ms[/green] later their list is", after, output)
+    return milliseconds
+
+
+def _warm_up(client: Any) -> None:  # noqa: ANN401 - an httpx client, imported only where it is used
+    """Wait until the landing stream is up: one visitor's click has to come through."""
+    click_event = {"kind": "click", "anonymous_id": "visitor", "item_id": "1", "id": "warm-up"}
+    client.post("/v1/feedback", json=click_event).raise_for_status()
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if _list(client, {"anonymous_id": "visitor"})["known_items"] == 1:
+            return
+        time.sleep(0.05)
+    raise ServiceError("the landing stream did not come up; see run/landing.log in the demo's home")
+
+
+def _patiently(client: Any) -> dict[str, str]:  # noqa: ANN401
+    import httpx
+
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if client.get("/readyz").status_code == 200:
+                return {"user_id": CUSTOMER}
+        time.sleep(0.1)
+    raise ServiceError("the HTTP API did not come up; see run/web.log in the demo's home")
+
+
+def _list(client: Any, who: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401
+    answer = client.get("/v1/recommendations", params={**who, "n": 10})
+    answer.raise_for_status()
+    found: dict[str, Any] = msgspec.json.decode(answer.content)
+    return found
+
+
+def _until_changed(client: Any, before: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    old = [item["item_id"] for item in before["items"]]
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        now = _list(client, {"user_id": CUSTOMER})
+        if [item["item_id"] for item in now["items"]] != old:
+            return now
+        time.sleep(0.005)
+    raise ServiceError("the list did not change; see run/landing.log in the demo's home")
+
+
+def _show(title: str, served: dict[str, Any], output: Output) -> None:
+    rows = [(place, item["title"], item["reason"]) for place, item in enumerate(served["items"], 1)]
+    output.table(title, ("", "film", "why"), rows)

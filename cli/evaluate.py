@@ -1,0 +1,49 @@
+"""`heed evaluate`: the recommenders side by side on what has landed, without publishing anything."""
+
+from __future__ import annotations
+
+import functools
+
+import click
+
+from cli.options import home_command
+from cli.output import Output
+from feedback.errors import NotEnoughFeedback
+from feedback.settings import Settings
+
+
+@click.command()
+@home_command
+def evaluate(settings: Settings, output: Output) -> None:
+    """Compare popularity, decayed popularity, unsigned and signed ALS by full ranking on two splits."""
+    from lakehouse.lake import open_lake
+    from lakehouse.tables import FEEDBACK
+    from models.evaluation import evaluate as evaluate_models
+    from models.histories import ItemIndex
+    from models.preferences import build_interactions
+    from models.spark import spark_session
+
+    interactions = build_interactions(open_lake(settings).scan(FEEDBACK))
+    if interactions.is_empty():
+        raise NotEnoughFeedback(
+            "nothing that says anything about an item has landed yet; `heed ingest`, then `heed land --drain`"
+        )
+    with output.progress("comparing recommenders") as bar:
+        found = evaluate_models(
+            interactions,
+            ItemIndex.of(interactions),
+            session=functools.partial(spark_session, settings),
+            seed=settings.seed,
+            progress=bar.label,
+        )
+    for card in found.scorecards:
+        figures = card.metrics.figures()
+        output.emit({"recommender": card.recommender, "split": card.split, "parameters": card.parameters, **figures})
+    for split in dict.fromkeys(card.split for card in found.scorecards):
+        cards = [card for card in found.scorecards if card.split == split]
+        names = list(cards[0].metrics.figures())
+        output.heading(f"{split} split, top {cards[0].metrics.k}, {cards[0].metrics.users:,} people")
+        rows = [(card.recommender, *card.metrics.figures().values()) for card in cards]
+        output.table("", ("recommender", *names), rows, numbers=len(names))
+    for split, why in found.missing.items():
+        output.say(f"not judged on the {split} split: {why}")

@@ -1,0 +1,82 @@
+"""`heed run`: the loop's Dagster job, headless: land, check, learn, judge, publish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.options import home_command
+from cli.output import Output
+from feedback.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster_project.summary import LoopSummary, StepEvent
+
+METRICS = ("ndcg", "precision", "recall", "map", "coverage", "disliked")
+
+
+@click.command()
+@home_command
+def run(settings: Settings, output: Output) -> int:
+    """Land what was ingested, check it, learn from it, judge the result and publish it."""
+    summary = run_and_show(settings, output)
+    output.emit(summary)
+    return 0 if summary.success else 1
+
+
+def run_and_show(settings: Settings, output: Output) -> LoopSummary:
+    """Run the loop with progress, then tell how it went."""
+    from dagster_project.run import run_loop
+
+    with output.progress("starting the loop") as bar:
+
+        def on_event(event: StepEvent) -> None:
+            bar.label(event.title)
+            bar.to(event.number - (event.state == "started"), total=event.steps)
+
+        summary = run_loop(settings, on_event=on_event)
+    show_summary(summary, output)
+    return summary
+
+
+def show_summary(summary: LoopSummary, output: Output) -> None:
+    """Checks, models side by side, the gate, what was published, the time of each step."""
+    output.heading("Checks")
+    failed = summary.failed_checks
+    passed = len(summary.checks) - len(failed)
+    output.say(f"{passed} of {len(summary.checks)} checks hold")
+    rows = [(c.severity, c.asset, c.name, c.observed) for c in failed]
+    if rows:
+        output.table("", ("severity", "table", "check", "found"), rows)
+    show_models(summary, output)
+    if summary.gate is not None:
+        output.heading("Gate")
+        output.say("passed" if summary.gate.approved else "[yellow]refused[/yellow]")
+        for reason in summary.gate.reasons:
+            output.say(f"  {reason}")
+    output.heading("Steps")
+    output.table(
+        "", ("step", "", "seconds"), [(s.title, s.state, round(s.seconds, 1)) for s in summary.steps], numbers=1
+    )
+    for failure in summary.failures:
+        output.say(f"[red]failed[/red] {failure}")
+    if summary.published_version:
+        output.say(
+            f"published [bold]{summary.published_version}[/bold] in {summary.seconds:.0f} s; run {summary.run_id}"
+        )
+    else:
+        output.say(f"nothing new was published; run {summary.run_id}")
+
+
+def show_models(summary: LoopSummary, output: Output) -> None:
+    """The recommenders' figures, one table per split; an arrow marks the one that went to the gate."""
+    for split in dict.fromkeys(model.split for model in summary.models):
+        mine = [model for model in summary.models if model.split == split]
+        names = [name for name in METRICS if any(name in model.metrics for model in mine)]
+        output.heading(f"Recommenders, {split} split, top {mine[0].k}, {mine[0].users:,} people")
+        rows = [
+            (("→ " if model.chosen else "  ") + model.recommender, *(model.metrics.get(name) for name in names))
+            for model in mine
+        ]
+        output.table("", ("recommender", *names), rows, numbers=len(names))

@@ -1,0 +1,71 @@
+"""Features: the catalogue and the signed interactions, built anew from checked feedback."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dagster_project.defs.resources import LakeResource
+from dagster_project.failures import RETRY_STORAGE, clear_failures
+from dagster_project.handover import TableVersion
+from dagster_project.metadata import table_metadata
+from dagster_project.stages import CODE_VERSION, DATA_OWNERS, FEATURES, table_pool
+
+
+@dg.asset(
+    group_name=FEATURES,
+    kinds={"polars", "delta"},
+    owners=DATA_OWNERS,
+    pool=table_pool("items"),
+    code_version=CODE_VERSION,
+    retry_policy=RETRY_STORAGE,
+)
+def items(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
+    """One row per item: its latest catalogue entry, out of feedback of kind `item`."""
+    from dagster_project.catalogue import build_catalogue
+    from lakehouse.tables import FEEDBACK, ITEMS
+
+    with clear_failures():
+        opened = lake.open()
+        rows = build_catalogue(opened.scan(FEEDBACK, version=landed_feedback.version))
+        version = opened.overwrite(ITEMS, rows)
+    built = TableVersion("items", version, rows.height, landed_feedback.version, landed_feedback.positions)
+    return dg.MaterializeResult(
+        value=built,
+        metadata={
+            **table_metadata(ITEMS, built, uri=opened.uri(ITEMS)),
+            "available": int(rows["available"].sum()),
+            "categories": int(rows["categories"].explode().n_unique()) if rows.height else 0,
+        },
+    )
+
+
+@dg.asset(
+    group_name=FEATURES,
+    kinds={"polars", "delta"},
+    owners=DATA_OWNERS,
+    pool=table_pool("interactions"),
+    code_version=CODE_VERSION,
+    retry_policy=RETRY_STORAGE,
+)
+def interactions(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
+    """One row per (subject, item): a signed preference and a weight, out of every kind of feedback."""
+    from dagster_project.plots import preference_histogram
+    from lakehouse.tables import FEEDBACK, INTERACTIONS
+    from models.preferences import build_interactions
+
+    with clear_failures():
+        opened = lake.open()
+        rows = build_interactions(opened.scan(FEEDBACK, version=landed_feedback.version)).select(INTERACTIONS.names)
+        version = opened.overwrite(INTERACTIONS, rows)
+    built = TableVersion("interactions", version, rows.height, landed_feedback.version, landed_feedback.positions)
+    return dg.MaterializeResult(
+        value=built,
+        metadata={
+            **table_metadata(INTERACTIONS, built, uri=opened.uri(INTERACTIONS)),
+            "subjects": rows["subject"].n_unique(),
+            "items": rows["item_id"].n_unique(),
+            "liked": int((rows["preference"] > 0).sum()),
+            "disliked": int((rows["preference"] < 0).sum()),
+            "preferences": dg.MetadataValue.md(preference_histogram(rows["preference"].to_numpy())),
+        },
+    )

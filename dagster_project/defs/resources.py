@@ -1,0 +1,75 @@
+"""Resources: the home, its lake, and links into MLflow. Nothing is opened before a step asks for it.
+
+Without `from __future__ import annotations`: Dagster links resources to one another by annotations that are types,
+not text, and would silently give each its own unconfigured home.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from dagster_project.lock import holding
+from feedback.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from lakehouse.lake import Lake
+
+
+class HeedHome(dg.ConfigurableResource):
+    """The home folder that a run works on; while it runs, no other loop works on it."""
+
+    home: str = Field(default="", description="The home folder; empty means HEED_HOME, else ~/.heed.")
+    overrides: dict[str, Any] = Field(default={}, description="Settings by name that win over heed.toml.")
+    wait_seconds: float = Field(default=1800.0, description="How long to wait while another loop runs on this home.")
+
+    @property
+    def settings(self) -> Settings:
+        """The home's settings, read anew."""
+        return load_settings(self.home or None, **self.overrides)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HeedHome"]:
+        """Hold the home's loop lock for as long as the run lasts."""
+        if context.run_id is None:
+            yield self
+            return
+        with holding(self.settings.run_folder, owner=context.run_id, wait_seconds=self.wait_seconds):
+            yield self
+
+
+class LakeResource(dg.ConfigurableResource):
+    """The home's Delta tables."""
+
+    heed: dg.ResourceDependency[HeedHome]
+
+    def open(self) -> "Lake":
+        """The lake."""
+        from lakehouse.lake import open_lake
+
+        return open_lake(self.heed.settings)
+
+
+class TrackingResource(dg.ConfigurableResource):
+    """Where MLflow's pages are, so that metadata can point there."""
+
+    heed: dg.ResourceDependency[HeedHome]
+    base_url: str = Field(default="", description="MLflow's address for people; empty means this home's own.")
+
+    def run_url(self, experiment_id: str, run_id: str) -> str:
+        """The page of one MLflow run."""
+        settings = self.heed.settings
+        base = self.base_url or f"http://{settings.host}:{settings.mlflow_port}"
+        return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    """One home for all; steps of a run share its process, one Spark session and one import of each library."""
+    heed = HeedHome.configure_at_launch()
+    return dg.Definitions(
+        resources={"heed": heed, "lake": LakeResource(heed=heed), "tracking": TrackingResource(heed=heed)},
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,44 @@
+"""Which failures are final: a retry mends a busy table or a moved position, never a broken contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from feedback.errors import (
+    ContractViolation,
+    HeedError,
+    HomeError,
+    JavaMissing,
+    LearningError,
+    LogGap,
+    TableMissing,
+    UsageError,
+)
+
+FINAL: tuple[type[HeedError], ...] = (
+    ContractViolation, HomeError, JavaMissing, LearningError, LogGap, TableMissing, UsageError,
+)  # fmt: skip
+
+RETRY_STORAGE = dg.RetryPolicy(max_retries=2, delay=2.0, backoff=dg.Backoff.EXPONENTIAL)
+"""For steps that commit to a table: another writer, or an object store's passing fault."""
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether the same step would fail the same way again."""
+    return isinstance(error, FINAL)
+
+
+@contextmanager
+def clear_failures() -> Iterator[None]:
+    """Turn final errors into a failure that is not retried and whose description is the error's own words."""
+    try:
+        yield
+    except HeedError as error:
+        if not is_final(error):
+            raise
+        raise dg.Failure(
+            description=str(error), metadata={"error": type(error).__name__}, allow_retries=False
+        ) from error

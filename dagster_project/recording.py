@@ -1,0 +1,177 @@
+"""Turn a run's Dagster events into what people are told: steps as they go, and a summary at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dagster_project.summary import (
+    CheckSummary,
+    GateSummary,
+    LandingSummary,
+    LoopSummary,
+    ModelSummary,
+    State,
+    StepEvent,
+    StepSummary,
+)
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent
+
+TITLES: dict[str, str] = {
+    "landed_feedback": "Land feedback",
+    "feedback_suite": "Check feedback",
+    "items": "Build the catalogue",
+    "items_suite": "Check the catalogue",
+    "interactions": "Build interactions",
+    "interactions_suite": "Check interactions",
+    "evaluations": "Compare recommenders",
+    "gate": "Judge",
+    "published_bundle": "Publish",
+    "data_docs": "Write data docs",
+}
+"""What people call a step."""
+
+
+class Recorder:
+    """Listens to one run."""
+
+    def __init__(self, run_id: str, *, step_keys: Sequence[str]) -> None:
+        self._run_id = run_id
+        self._numbers = {step: number for number, step in enumerate(step_keys, start=1)}
+        self._steps: dict[str, StepSummary] = {}
+        self._checks: list[CheckSummary] = []
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self._failures: list[str] = []
+        self._success = False
+
+    def record(self, event: DagsterEvent) -> StepEvent | None:
+        """Take note of an event; what to tell of it, if it begins or ends a step."""
+        kind = event.event_type_value
+        if kind == "ASSET_MATERIALIZATION":
+            materialization = event.step_materialization_data.materialization
+            self._metadata[materialization.asset_key.to_user_string()] = _values(materialization.metadata)
+        elif kind == "ASSET_CHECK_EVALUATION":
+            self._checks.append(_check(event.asset_check_evaluation_data))
+        elif kind == "PIPELINE_SUCCESS":
+            self._success = True
+        elif kind in ("PIPELINE_FAILURE", "PIPELINE_CANCELED") and not self._failures:
+            self._failures.append(_run_failure(event))
+        return self._step(event)
+
+    def leave_out(self) -> list[StepEvent]:
+        """The steps that never began, because something before them failed."""
+        missing = [step for step in self._numbers if step not in self._steps]
+        return [self._told(step, "skipped") for step in missing]
+
+    def summary(self, *, seconds: float) -> LoopSummary:
+        """All that was noted."""
+        gate = self._metadata.get("gate", {}).get("gate")
+        return LoopSummary(
+            run_id=self._run_id,
+            success=self._success,
+            seconds=seconds,
+            steps=[self._steps[step] for step in self._numbers if step in self._steps],
+            checks=self._checks,
+            models=[
+                msgspec.convert(figures, ModelSummary)
+                for figures in self._metadata.get("evaluations", {}).get("figures", [])
+            ],
+            landing=_landing(self._metadata.get("landed_feedback")),
+            gate=None if gate is None else msgspec.convert(gate, GateSummary),
+            published_version=self._metadata.get("published_bundle", {}).get("published_version"),
+            failures=self._failures,
+        )
+
+    def _step(self, event: DagsterEvent) -> StepEvent | None:
+        step = event.step_key
+        if step is None or step not in self._numbers:
+            return None
+        match event.event_type_value:
+            case "STEP_START":
+                return self._told(step, "started")
+            case "STEP_SUCCESS":
+                return self._told(step, "done", seconds=event.step_success_data.duration_ms / 1000)
+            case "STEP_SKIPPED":
+                return self._told(step, "skipped")
+            case "STEP_FAILURE":
+                detail = failure_text(event.step_failure_data)
+                self._failures.append(f"{title_of(step)}: {detail}")
+                return self._told(step, "failed", detail=detail)
+        return None
+
+    def _told(self, step: str, state: State, *, seconds: float = 0.0, detail: str | None = None) -> StepEvent:
+        self._steps[step] = StepSummary(step=step, title=title_of(step), state=state, seconds=seconds)
+        return StepEvent(
+            step=step,
+            title=title_of(step),
+            state=state,
+            number=self._numbers[step],
+            steps=len(self._numbers),
+            seconds=seconds or None,
+            detail=detail,
+        )
+
+
+def title_of(step: str) -> str:
+    """What people call a step."""
+    return TITLES.get(step, step.replace("_", " ").capitalize())
+
+
+def failure_text(data: Any) -> str:  # noqa: ANN401 - Dagster's step failure data
+    """Why a step failed: the words of the failure, else of the error at the bottom."""
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return "unknown error" if error is None else _first_line(error.message)
+
+
+def _first_line(message: str) -> str:
+    """An error's message without the name of its class in front, and without what follows the first line."""
+    line = message.strip().splitlines()[0] if message.strip() else "no message"
+    name, separator, rest = line.partition(": ")
+    return rest if separator and name.replace(".", "").isidentifier() and rest else line
+
+
+def _run_failure(event: DagsterEvent) -> str:
+    data = event.event_specific_data
+    error = getattr(data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return _first_line(error.message) if error is not None else (event.message or "the run failed")
+
+
+def _values(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(value, "value", value) for name, value in metadata.items()}
+
+
+def _check(data: Any) -> CheckSummary:  # noqa: ANN401 - Dagster's asset check evaluation
+    metadata = _values(data.metadata)
+    examples = str(metadata.get("examples", ""))
+    return CheckSummary(
+        asset=data.asset_key.to_user_string(),
+        name=data.check_name,
+        severity=str(metadata.get("severity", "critical")),
+        success=data.passed,
+        observed=str(metadata.get("observed", "")),
+        unexpected=int(metadata.get("unexpected", 0)),
+        examples=examples.splitlines(),
+    )
+
+
+def _landing(metadata: Mapping[str, Any] | None) -> LandingSummary | None:
+    if metadata is None:
+        return None
+    return LandingSummary(
+        landed=metadata["landed"],
+        duplicates=metadata["duplicates"],
+        quarantined=metadata["quarantined"],
+        codes=metadata["code_counts"],
+        events_per_second=metadata["events_per_second"],
+        rows=metadata["dagster/row_count"],
+    )

@@ -1,0 +1,159 @@
+"""Run the loop headless: one process, no web page, and the same run in Dagster's list afterwards.
+
+The run is made with the job's snapshot and under the address that `workspace.yaml` gives its code location, so the
+pages show it as any other run of `loop`. It is executed here, in this process: Beam, Spark and Great Expectations are
+each imported once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import msgspec
+
+from dagster_project.instance import LOOP_TAG, ensure_instance
+from dagster_project.lock import holding
+from dagster_project.recording import Recorder
+from dagster_project.summary import LoopSummary, StepEvent
+from feedback.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun, JobDefinition
+
+OnEvent = Callable[[StepEvent], None]
+
+LOCATION = "heed"
+REPOSITORY = "__repository__"
+MODULE = "dagster_project.definitions"
+ROOT = Path(__file__).resolve().parent.parent
+HEADLESS_TAG = "heed/headless"
+"""On runs of this module: the process that executes them."""
+QUIET_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
+NO_CAPTURE = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+"""Capturing would take the terminal away from whoever draws progress on it."""
+
+
+def ignore_event(event: StepEvent) -> None:
+    """Say nothing."""
+
+
+def run_loop(settings: Settings, *, on_event: OnEvent = ignore_event) -> LoopSummary:
+    """Run the job `loop` on a home to its end, and tell how it went; a failed step is told, not raised.
+
+    Args:
+        settings: Of the home to work on.
+        on_event: Called in this thread when a step begins and when it ends.
+
+    Raises:
+        HomeError: The home cannot be used.
+        HomeInUse: Another loop is running on it.
+        SettingsError: The settings name something that cannot be used here.
+    """
+    run_id = str(uuid4())
+    ensure_instance(settings)
+    with holding(settings.run_folder, owner=run_id), _headless_instance(settings) as instance:
+        bury_dead_runs(instance)
+        job = load_job()
+        run = _create_run(instance, job, run_id=run_id, settings=settings)
+        with quiet_screen():
+            return _execute(instance, job, run, on_event=on_event)
+
+
+def load_job() -> JobDefinition:
+    """The job `loop` of this code location."""
+    from dagster_project.definitions import defs
+
+    return defs().resolve_job_def("loop")
+
+
+def run_config(settings: Settings) -> dict[str, Any]:
+    """The run's configuration: this home, and what was set otherwise than its file and environment say."""
+    told = msgspec.structs.asdict(load_settings(settings.home))
+    overrides = {name: value for name, value in msgspec.structs.asdict(settings).items() if value != told[name]}
+    heed = {"home": settings.home, "overrides": overrides, "wait_seconds": 0.0}
+    return {"resources": {"heed": {"config": heed}}, "loggers": QUIET_LOGGERS}
+
+
+def bury_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Mark headless runs whose process died as failed and free their pools; call it while holding the lock."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    unfinished = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+    dead = [
+        run for run in instance.get_runs(RunsFilter(job_name="loop", statuses=unfinished)) if HEADLESS_TAG in run.tags
+    ]
+    for run in dead:
+        instance.report_run_failed(run, message=f"process {run.tags[HEADLESS_TAG]} ended before the run did")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return [run.run_id for run in dead]
+
+
+@contextmanager
+def quiet_screen() -> Iterator[None]:
+    """Keep the libraries' log lines off the screen, unless the caller has set up logging to see them."""
+    silence = logging.NullHandler()
+    if not logging.root.handlers:  # else a library's first line would set up a handler that prints everything
+        logging.root.addHandler(silence)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(silence)
+
+
+@contextmanager
+def _headless_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
+
+    reference = InstanceRef.from_dir(str(settings.dagster_home), overrides=NO_CAPTURE)
+    with DagsterInstance.from_ref(reference) as instance:
+        yield instance
+
+
+def _create_run(instance: DagsterInstance, job: JobDefinition, *, run_id: str, settings: Settings) -> DagsterRun:
+    """A run as `dagster dev -w workspace.yaml` would make it."""
+    from dagster._core.code_pointer import ModuleCodePointer
+    from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+    from dagster._core.remote_origin import (
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+    target = LoadableTargetOrigin(module_name=MODULE, working_directory=str(ROOT))
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, LOCATION)
+    pointer = ModuleCodePointer(MODULE, "defs", str(ROOT))
+    return instance.create_run_for_job(
+        job,
+        run_id=run_id,
+        run_config=run_config(settings),
+        tags={**job.run_tags, LOOP_TAG: "yes", HEADLESS_TAG: str(os.getpid())},
+        remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), job.name),
+        job_code_origin=JobPythonOrigin(job.name, RepositoryPythonOrigin(sys.executable, pointer)),
+    )
+
+
+def _execute(instance: DagsterInstance, job: JobDefinition, run: DagsterRun, *, on_event: OnEvent) -> LoopSummary:
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run_iterator
+
+    recorder = Recorder(run.run_id, step_keys=[node.name for node in job.nodes_in_topological_order])
+    started = time.monotonic()
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        told = recorder.record(event)
+        if told is not None:
+            on_event(told)
+    for told in recorder.leave_out():
+        on_event(told)
+    return recorder.summary(seconds=time.monotonic() - started)

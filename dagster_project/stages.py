@@ -1,0 +1,27 @@
+"""The loop's stages and who owns them: one place for the names that assets, pools and pages share."""
+
+from __future__ import annotations
+
+LANDING = "landing"
+FEATURES = "features"
+LEARNING = "learning"
+PUBLISHING = "publishing"
+
+STAGES = (LANDING, FEATURES, LEARNING, PUBLISHING)
+
+DATA_OWNERS = ["team:data"]
+LEARNING_OWNERS = ["team:learning"]
+
+CODE_VERSION = "1"
+"""Raise it with an asset's meaning: Dagster then marks what was built before as out of date."""
+
+
+def table_pool(table: str) -> str:
+    """The pool of a table that only one writer may replace at a time."""
+    return f"delta_{table}"
+
+
+BUNDLE_POOL = "bundles"
+"""The pool of the published pointer."""
+MODELS_POOL = "models"
+"""Fits take all cores and most of the memory: one at a time."""

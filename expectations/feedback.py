@@ -1,0 +1,97 @@
+"""What good rows of `feedback` look like: the contract's promises, held once more where learning begins.
+
+The gateway and landing refuse what breaks the contract; a row that breaks it here was written around them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from expectations.rules import (
+    Condition,
+    Rule,
+    Severity,
+    at_least,
+    between,
+    build_column_rules,
+    has_rows,
+    in_set,
+    lengths,
+    matches,
+    not_null,
+    share_present,
+    unique,
+)
+from expectations.suite import Suite
+from feedback.contract import CONTRACT_VERSION, KINDS, AboutItem
+from feedback.subjects import SUBJECT_LENGTH
+from lakehouse.tables import FEEDBACK
+
+EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 - pandas holds our times as UTC without a zone
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far a sender's clock may run ahead of the gateway's; the gateway refuses more."""
+SHARE_WITH_ITEM = 0.5
+"""Below this most feedback is about no item, and recommendations learn little from it."""
+
+COLUMNS = (
+    "v", "id", "kind", "subject", "item_id", "occurred_at", "received_at", "source", "value", "scale_min", "scale_max",
+    "label", "log_partition", "log_offset", "log_index", "log_count", "landed_on",
+)  # fmt: skip
+COORDINATES = ("log_partition", "log_offset", "log_index")
+
+KINDS_WITH_SUBJECT = tuple(kind for kind, struct in KINDS.items() if struct.needs_subject)
+KINDS_ABOUT_ITEMS = tuple(kind for kind, struct in KINDS.items() if issubclass(struct, AboutItem))
+
+
+def derive_feedback(rows: pl.DataFrame, catalogue: pl.Series | None = None) -> pl.DataFrame:
+    """Add the columns that the rules compare with: the id's owner, and the latest times that are believable."""
+    del catalogue
+    missing = [pl.lit(None).alias(name) for name in ("subject", "item_id") if name not in rows.columns]
+    frame = rows.with_columns(missing).with_columns(
+        owner=pl.coalesce("subject", pl.lit("item:") + pl.col("item_id")),
+    )
+    if "received_at" in rows.columns:
+        frame = frame.with_columns(latest_occurrence=pl.col("received_at") + CLOCK_SKEW)
+    if "landed_on" in rows.columns:
+        frame = frame.with_columns(
+            landed_before=(pl.col("landed_on").cast(pl.Datetime("us")) + timedelta(days=1)).dt.replace_time_zone("UTC")
+        )
+    return frame.drop([column.meta.output_name() for column in missing])
+
+
+def _rules() -> tuple[Rule, ...]:
+    return (
+        has_rows("something has landed", Severity.CRITICAL),
+        *build_column_rules(FEEDBACK, COLUMNS),
+        between("v", 1, CONTRACT_VERSION, f"a contract version that this code knows: 1 to {CONTRACT_VERSION}"),
+        in_set("kind", tuple(KINDS), "a kind of the contract"),
+        lengths("id", 1, 128, "1 to 128 characters"),
+        matches("subject", f"^[0-9a-f]{{{SUBJECT_LENGTH}}}$", "a pseudonym, never a raw id"),
+        not_null("subject", "every kind but catalogue entries belongs to a person", where=_where(KINDS_WITH_SUBJECT)),
+        not_null("item_id", "kinds about an item name it", where=_where(KINDS_ABOUT_ITEMS)),
+        at_least("value", "scale_min", "no value below its scale"),
+        at_least("scale_max", "value", "no value above its scale"),
+        at_least("scale_max", "scale_min", "scales run from low to high"),
+        between("occurred_at", EARLIEST, None, "not before 1970"),
+        at_least("latest_occurrence", "occurred_at", "it happened before it arrived, but for 5 minutes of clock skew"),
+        at_least("landed_before", "received_at", "it arrived before it was landed"),
+        unique(("owner", "id"), "an id occurs once per person (or item): nothing is doubled"),
+        unique(COORDINATES, "a place in the log is landed once"),
+        between("log_offset", 0, None, "offsets count from 0"),
+        share_present("item_id", SHARE_WITH_ITEM, f"at least {SHARE_WITH_ITEM:.0%} of the feedback is about an item"),
+    )
+
+
+def _where(kinds: tuple[str, ...]) -> Condition:
+    return Condition("kind", kinds)
+
+
+FEEDBACK_SUITE = Suite(
+    table=FEEDBACK,
+    rules=_rules(),
+    columns=COLUMNS,
+    derive=derive_feedback,
+    keys=(FEEDBACK.key, COORDINATES),
+)

@@ -1,0 +1,228 @@
+"""A rule of a suite: one Great Expectations expectation with its severity, declared without importing the library.
+
+The library takes ten seconds and more to import; Dagster must know every check's name, severity and meaning when
+its code location loads. So a suite is declared from these light rules, and `expectations.validation` turns them into
+expectations when data is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+
+from feedback.errors import ContractViolation
+from lakehouse.tables import TableSpec
+
+
+class Severity(StrEnum):
+    """What a failed rule means: stop, look at it, or know it."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A rule looks only at the rows where a column is one of these values."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One expectation: its name, its GX class, what it is asked of, and how grave it is when it fails."""
+
+    name: str
+    expectation: str
+    severity: Severity
+    meaning: str
+    columns: tuple[str, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    condition: Condition | None = None
+    """Only rows that meet it are looked at."""
+
+
+def build_column_rules(spec: TableSpec, columns: Sequence[str]) -> list[Rule]:
+    """Types and not-null of these columns, as the table's spec declares them."""
+    rules: list[Rule] = []
+    for column in spec.columns:
+        if column.name not in columns:
+            continue
+        types = pandas_types(column.type, nullable=column.nullable)
+        if types:
+            rules.append(typed(column.name, types))
+        if not column.nullable:
+            rules.append(not_null(column.name, f"every row has it: {column.meaning}"))
+    return rules
+
+
+def pandas_types(type_: pa.DataType, *, nullable: bool) -> tuple[str, ...]:
+    """What an Arrow type is called in the pandas frame of `expectations.validation`; empty where pandas cannot tell.
+
+    Times stand there as UTC without a zone: the library knows no name for pandas' zoned type.
+
+    Raises:
+        ContractViolation: The type is not one that the tables use.
+    """
+    if pa.types.is_list(type_):
+        return ()
+    if pa.types.is_string(type_):
+        return ("str",)
+    if pa.types.is_boolean(type_):
+        return ("bool",)
+    if pa.types.is_timestamp(type_):
+        return (f"datetime64[{type_.unit}]",)
+    if pa.types.is_date(type_):
+        return ("datetime64[ms]",)
+    if pa.types.is_floating(type_):
+        return (str(type_).replace("double", "float64"),)
+    if pa.types.is_integer(type_):  # pandas turns an integer column with nulls into floats
+        return (str(type_), "float64") if nullable else (str(type_),)
+    raise ContractViolation(f"no rule for Arrow type {type_}; add one to expectations.rules.pandas_types")
+
+
+def typed(column: str, types: Sequence[str]) -> Rule:
+    """The column holds values of these pandas types."""
+    return Rule(
+        name=f"typed__{column}",
+        expectation="ExpectColumnValuesToBeInTypeList",
+        severity=Severity.CRITICAL,
+        meaning=f"holds {' or '.join(types)}",
+        columns=(column,),
+        arguments={"type_list": list(types)},
+    )
+
+
+def not_null(column: str, meaning: str, *, where: Condition | None = None) -> Rule:
+    """The column has a value in every row that meets the condition."""
+    return Rule(
+        name=f"not_null__{column}",
+        expectation="ExpectColumnValuesToNotBeNull",
+        severity=Severity.CRITICAL,
+        meaning=meaning,
+        columns=(column,),
+        condition=where,
+    )
+
+
+def in_set(column: str, values: Sequence[object], meaning: str, severity: Severity = Severity.CRITICAL) -> Rule:
+    """Every value is one of these."""
+    return Rule(
+        name=f"in_set__{column}",
+        expectation="ExpectColumnValuesToBeInSet",
+        severity=severity,
+        meaning=meaning,
+        columns=(column,),
+        arguments={"value_set": list(values)},
+    )
+
+
+def share_true(column: str, share: float, meaning: str, severity: Severity = Severity.WARNING) -> Rule:
+    """At least this share of the rows is true."""
+    return Rule(
+        name=f"share__{column}",
+        expectation="ExpectColumnValuesToBeInSet",
+        severity=severity,
+        meaning=meaning,
+        columns=(column,),
+        arguments={"value_set": [True], "mostly": share},
+    )
+
+
+def share_present(column: str, share: float, meaning: str, severity: Severity = Severity.INFO) -> Rule:
+    """At least this share of the rows has a value."""
+    return Rule(
+        name=f"share__{column}",
+        expectation="ExpectColumnValuesToNotBeNull",
+        severity=severity,
+        meaning=meaning,
+        columns=(column,),
+        arguments={"mostly": share},
+    )
+
+
+def between(
+    column: str, lowest: float | datetime | None, highest: float | datetime | None, meaning: str
+) -> Rule:
+    """Every value lies between the two, both included."""
+    bounds = {"min_value": lowest, "max_value": highest}
+    return Rule(
+        name=f"between__{column}",
+        expectation="ExpectColumnValuesToBeBetween",
+        severity=Severity.CRITICAL,
+        meaning=meaning,
+        columns=(column,),
+        arguments={name: bound for name, bound in bounds.items() if bound is not None},
+    )
+
+
+def at_least(column: str, other: str, meaning: str) -> Rule:
+    """In every row that has both, the column is not below the other one."""
+    return Rule(
+        name=f"at_least_{other}__{column}",
+        expectation="ExpectColumnPairValuesAToBeGreaterThanB",
+        severity=Severity.CRITICAL,
+        meaning=meaning,
+        columns=(column, other),
+        arguments={
+            "column_A": column,
+            "column_B": other,
+            "or_equal": True,
+            "ignore_row_if": "either_value_is_missing",
+        },
+    )
+
+
+def unique(columns: Sequence[str], meaning: str) -> Rule:
+    """No two rows agree in all of these columns."""
+    return Rule(
+        name=f"unique__{'_'.join(columns)}",
+        expectation="ExpectCompoundColumnsToBeUnique" if len(columns) > 1 else "ExpectColumnValuesToBeUnique",
+        severity=Severity.CRITICAL,
+        meaning=meaning,
+        columns=tuple(columns),
+        arguments={"column_list": list(columns)} if len(columns) > 1 else {},
+    )
+
+
+def matches(column: str, regex: str, meaning: str) -> Rule:
+    """Every value has this form."""
+    return Rule(
+        name=f"matches__{column}",
+        expectation="ExpectColumnValuesToMatchRegex",
+        severity=Severity.CRITICAL,
+        meaning=meaning,
+        columns=(column,),
+        arguments={"regex": regex},
+    )
+
+
+def lengths(column: str, shortest: int, longest: int, meaning: str) -> Rule:
+    """Every text has a length between the two."""
+    return Rule(
+        name=f"length__{column}",
+        expectation="ExpectColumnValueLengthsToBeBetween",
+        severity=Severity.CRITICAL,
+        meaning=meaning,
+        columns=(column,),
+        arguments={"min_value": shortest, "max_value": longest},
+    )
+
+
+def has_rows(meaning: str, severity: Severity) -> Rule:
+    """There is at least one row."""
+    return Rule(
+        name="has_rows__table",
+        expectation="ExpectTableRowCountToBeBetween",
+        severity=severity,
+        meaning=meaning,
+        arguments={"min_value": 1},
+    )
