@@ -29,6 +29,7 @@ TITLES: dict[str, str] = {
     "interactions": "Build interactions",
     "interactions_suite": "Check interactions",
     "evaluations": "Compare recommenders",
+    "challenger": "Learn from everything",
     "gate": "Judge",
     "published_bundle": "Publish",
     "data_docs": "Write data docs",
@@ -61,6 +62,20 @@ class Recorder:
         elif kind in ("PIPELINE_FAILURE", "PIPELINE_CANCELED") and not self._failures:
             self._failures.append(_run_failure(event))
         return self._step(event)
+
+    def progress(self, words: str) -> StepEvent | None:
+        """What the running step is at."""
+        running = next((step for step, known in self._steps.items() if known.state == "started"), None)
+        if running is None:
+            return None
+        return StepEvent(
+            step=running,
+            title=title_of(running),
+            state="progress",
+            number=self._numbers[running],
+            steps=len(self._numbers),
+            detail=words,
+        )
 
     def leave_out(self) -> list[StepEvent]:
         """The steps that never began, because something before them failed."""

@@ -148,12 +148,19 @@ def _execute(instance: DagsterInstance, job: JobDefinition, run: DagsterRun, *, 
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run_iterator
 
+    from dagster_project.progress import listening
+
     recorder = Recorder(run.run_id, step_keys=[node.name for node in job.nodes_in_topological_order])
     started = time.monotonic()
-    for event in execute_run_iterator(InMemoryJob(job), run, instance):
-        told = recorder.record(event)
-        if told is not None:
-            on_event(told)
-    for told in recorder.leave_out():
-        on_event(told)
+
+
+    def tell(event: StepEvent | None) -> None:
+        if event is not None:
+            on_event(event)
+
+    with listening(lambda words: tell(recorder.progress(words))):
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+            tell(recorder.record(event))
+    for event in recorder.leave_out():
+        tell(event)
     return recorder.summary(seconds=time.monotonic() - started)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 LANDING = "landing"
+CHECKS = "checks"
 FEATURES = "features"
 LEARNING = "learning"
 PUBLISHING = "publishing"
 
-STAGES = (LANDING, FEATURES, LEARNING, PUBLISHING)
+STAGES = (LANDING, CHECKS, FEATURES, LEARNING, PUBLISHING)
 
 DATA_OWNERS = ["team:data"]
 LEARNING_OWNERS = ["team:learning"]

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 
-State = Literal["started", "done", "failed", "skipped"]
+State = Literal["started", "progress", "done", "failed", "skipped"]
 
 
 class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A step began or ended; `number` of `steps` for a progress bar."""
+    """A step began, is at something (`detail`), or ended; `number` of `steps` for a progress bar."""
 
     step: str
     title: str
@@ -74,6 +74,8 @@ class GateSummary(msgspec.Struct, frozen=True, kw_only=True):
     approved: bool
     reasons: list[str]
     challenger: str
+    action: str
+    """promote, fall_back (to popularity) or keep (what serves)."""
     champion: str | None = None
 
 

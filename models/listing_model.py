@@ -19,7 +19,7 @@ from models.preferences import Opinion
 LIST_LENGTH = 10
 
 
-class ListingModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class ListingModel(mlflow.pyfunc.PythonModel):
     """Lists from the arrays of a bundle."""
 
     def load_context(self, context: Any) -> None:  # noqa: ANN401 - MLflow's own, by this very name

@@ -58,11 +58,15 @@ class TrackingResource(dg.ConfigurableResource):
     heed: dg.ResourceDependency[HeedHome]
     base_url: str = Field(default="", description="MLflow's address for people; empty means this home's own.")
 
-    def run_url(self, experiment_id: str, run_id: str) -> str:
+    def run_url(self, run_id: str) -> str:
         """The page of one MLflow run."""
+        from models.tracking import Tracking
+
         settings = self.heed.settings
         base = self.base_url or f"http://{settings.host}:{settings.mlflow_port}"
-        return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
+        tracking = Tracking(settings)
+        experiment = tracking._experiment(tracking._client())
+        return f"{base}/#/experiments/{experiment}/runs/{run_id}"
 
 
 @dg.definitions

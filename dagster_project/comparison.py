@@ -1,0 +1,128 @@
+"""What the evaluation hands on: figures and chosen parameters as plain data, and how pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.metadata import markdown_table
+from models.metrics import Metrics
+
+if TYPE_CHECKING:
+    from models.evaluation import Evaluation, Scorecard
+    from models.gate import Decision
+    from models.recommender import Model
+
+CHALLENGER = "signed_als"
+"""What is meant to serve: the recommender that minds dislikes. Its unsigned twin is the comparison."""
+BASELINE = "decayed_popularity"
+CHAMPION = "champion"
+METRICS = ("ndcg", "precision", "recall", "map", "coverage", "disliked")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One evaluation: every recommender's figures, the chosen parameters, and what could not be measured."""
+
+    evaluation_id: str
+    scorecards: tuple[Scorecard, ...]
+    parameters: Mapping[str, Mapping[str, Any]]
+    """By recommender, as chosen inside train; empty where there was too little feedback to choose."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    mlflow_runs: Mapping[str, str] = field(default_factory=dict)
+    serving: str | None = None
+    """The recommender that served while this was measured."""
+
+    def of(self, recommender: str) -> dict[str, Metrics]:
+        """A recommender's metrics by split."""
+        return {card.split: card.metrics for card in self.scorecards if card.recommender == recommender}
+
+    @property
+    def recommenders(self) -> tuple[str, ...]:
+        """Who was compared, in the order of the evaluation."""
+        return tuple(dict.fromkeys(card.recommender for card in self.scorecards))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """On which splits."""
+        return tuple(dict.fromkeys(card.split for card in self.scorecards))
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """The fitted challenger: learned from everything, registered, not yet let in."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    model: Model
+    mlflow_run_id: str
+    mlflow_model_version: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's decision, and on whom."""
+
+    decision: Decision
+    challenger: str
+    champion: str | None
+
+
+def build_comparison(
+    evaluation: Evaluation, *, evaluation_id: str, mlflow_runs: Mapping[str, str], serving: str | None
+) -> Comparison:
+    """The evaluation as plain data, without the Spark session that its recommenders hold."""
+    return Comparison(
+        evaluation_id=evaluation_id,
+        scorecards=tuple(evaluation.scorecards),
+        parameters={name: dict(recommender.parameters) for name, recommender in evaluation.chosen.items()},
+        missing=dict(evaluation.missing),
+        mlflow_runs=dict(mlflow_runs),
+        serving=serving,
+    )
+
+
+def figures(comparison: Comparison) -> list[dict[str, Any]]:
+    """The figures as JSON, one record per recommender and split (`summary.ModelSummary`)."""
+    return [
+        {
+            "recommender": card.recommender,
+            "split": card.split,
+            "k": card.metrics.k,
+            "users": card.metrics.users,
+            "metrics": dict(card.metrics.figures()),
+            "parameters": dict(card.parameters),
+            "mlflow_run_id": comparison.mlflow_runs.get(card.recommender),
+            "chosen": card.recommender == CHALLENGER,
+        }
+        for card in comparison.scorecards
+    ]
+
+
+def figures_table(comparison: Comparison, *, split: str) -> str:
+    """The recommenders side by side on one split."""
+    rows = [
+        [card.recommender, *(float(card.metrics.figures()[metric]) for metric in METRICS)]
+        for card in comparison.scorecards
+        if card.split == split
+    ]
+    return markdown_table([f"{split} split", *METRICS], rows)
+
+
+def parameters_table(comparison: Comparison) -> str:
+    """What was chosen inside train."""
+    rows = [
+        [name, ", ".join(f"{key} {value}" for key, value in parameters.items()) or "none"]
+        for name, parameters in comparison.parameters.items()
+    ]
+    return markdown_table(["recommender", "parameters"], rows)
+
+
+def rulings_table(decision: Decision) -> str:
+    """Every rule of the gate with its figure and its bound."""
+    rows = [
+        ["✓" if ruling.holds else "✗", ruling.rule, ruling.split, float(ruling.value), float(ruling.bound)]
+        for ruling in decision.rulings
+    ]
+    return markdown_table(["", "rule", "split", "figure", "bound"], rows)

@@ -1,0 +1,203 @@
+"""Learning: recommenders side by side, the challenger fitted on everything, and the gate's decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from dagster_project.comparison import Challenger, Comparison, Verdict
+from dagster_project.defs.resources import HeedHome, LakeResource, TrackingResource
+from dagster_project.failures import RETRY_STORAGE, clear_failures
+from dagster_project.handover import TableVersion
+from dagster_project.progress import tell
+from dagster_project.stages import CODE_VERSION, LEARNING, LEARNING_OWNERS, MODELS_POOL, table_pool
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from feedback.settings import Settings
+    from models.evaluation import Evaluation
+    from models.histories import ItemIndex
+    from models.recommender import Recommender
+
+
+@dg.asset(
+    group_name=LEARNING,
+    kinds={"spark", "mlflow", "delta"},
+    owners=LEARNING_OWNERS,
+    pool=table_pool("evaluations"),
+    code_version=CODE_VERSION,
+    retry_policy=RETRY_STORAGE,
+)
+def evaluations(
+    interactions: TableVersion, items: TableVersion, heed: HeedHome, lake: LakeResource, tracking: TrackingResource
+) -> dg.MaterializeResult[Comparison]:
+    """Popularity, decayed popularity, unsigned and signed ALS on two splits; parameters chosen inside train.
+
+    Every fit is a run in MLflow; every figure is a row of the table `evaluations`.
+    """
+    from dagster_project.comparison import build_comparison, figures
+    from dagster_project.learning import append_evaluation, load_learning, record_fits, serving_now
+    from feedback.errors import NotEnoughFeedback
+
+    settings = heed.settings
+    evaluation_id = dg.AssetExecutionContext.get().run_id
+    with clear_failures():
+        frame, index = load_learning(lake.open(), interactions, items)
+        champion = serving_now(settings)
+        try:
+            evaluation = _evaluate(frame, index, settings, champion=champion)
+        except NotEnoughFeedback as error:
+            tell(f"nothing is compared: {error}")
+            unjudged = Comparison(evaluation_id, (), {}, missing={"stratified": str(error), "global_time": str(error)})
+            return dg.MaterializeResult(value=unjudged, metadata={"figures": [], "not_judged": str(error)})
+        versions = {"interactions": interactions.version, "items": items.version}
+        runs = record_fits(settings, evaluation, delta_versions=versions, dagster_run_id=evaluation_id)
+        table_version = append_evaluation(lake.open(), evaluation, evaluation_id=evaluation_id)
+    comparison = build_comparison(
+        evaluation, evaluation_id=evaluation_id, mlflow_runs=runs, serving=champion.name if champion else None
+    )
+    return dg.MaterializeResult(
+        value=comparison,
+        metadata={
+            "dagster/table_name": "evaluations",
+            "table_version": table_version,
+            "figures": figures(comparison),
+            **_pages(comparison),
+            **{f"mlflow_{name}": dg.MetadataValue.url(tracking.run_url(run)) for name, run in runs.items()},
+        },
+    )
+
+
+@dg.asset(
+    group_name=LEARNING,
+    kinds={"spark", "mlflow"},
+    owners=LEARNING_OWNERS,
+    pool=MODELS_POOL,
+    code_version=CODE_VERSION,
+    retry_policy=RETRY_STORAGE,
+)
+def challenger(
+    evaluations: Comparison,
+    interactions: TableVersion,
+    items: TableVersion,
+    heed: HeedHome,
+    lake: LakeResource,
+    tracking: TrackingResource,
+) -> dg.MaterializeResult[Challenger | None]:
+    """Signed ALS with the chosen parameters, fitted on every interaction and registered in MLflow."""
+    from dagster_project.comparison import CHALLENGER
+    from dagster_project.learning import fit_challenger, load_learning
+
+    if CHALLENGER not in evaluations.parameters:
+        return dg.MaterializeResult(value=None, metadata={"not_fitted": "there is too little feedback to judge it"})
+    settings = heed.settings
+    with clear_failures():
+        opened = lake.open()
+        frame, index = load_learning(opened, interactions, items)
+        catalogue = load_items(lake, items)
+        tell(f"fitting {CHALLENGER} on {frame.height:,} interactions")
+        versions = {"interactions": interactions.version, "items": items.version}
+        fitted = fit_challenger(settings, evaluations, frame, index, catalogue=catalogue, delta_versions=versions)
+    return dg.MaterializeResult(
+        value=fitted,
+        metadata={
+            "recommender": fitted.name,
+            "parameters": dict(fitted.parameters),
+            "interactions": frame.height,
+            "items": len(index),
+            "mlflow_model_version": fitted.mlflow_model_version,
+            "mlflow_run": dg.MetadataValue.url(tracking.run_url(fitted.mlflow_run_id)),
+        },
+    )
+
+
+@dg.asset(
+    group_name=LEARNING,
+    kinds={"python"},
+    owners=LEARNING_OWNERS,
+    code_version=CODE_VERSION,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "challenger_passed",
+            asset="gate",
+            description="The challenger may serve. Where it may not, the present model stays, or popularity serves.",
+        )
+    ],
+)
+def gate(evaluations: Comparison) -> dg.MaterializeResult:
+    """Whether the challenger may serve: compared with decayed popularity and with what serves now."""
+    from dagster_project.comparison import BASELINE, CHALLENGER, CHAMPION, rulings_table
+    from models.gate import decide
+
+    decision = decide(
+        evaluations.of(CHALLENGER),
+        evaluations.of(BASELINE),
+        champion=evaluations.of(CHAMPION) or None,
+        serving=evaluations.serving,
+        missing=evaluations.missing,
+    )
+    told = {
+        "approved": decision.passed,
+        "action": decision.action.value,
+        "reasons": list(decision.reasons),
+        "challenger": CHALLENGER,
+        "champion": evaluations.serving,
+    }
+    severity = dg.AssetCheckSeverity.WARN
+    return dg.MaterializeResult(
+        value=Verdict(decision, CHALLENGER, evaluations.serving),
+        metadata={
+            "decision": "passed" if decision.passed else f"refused: {decision.action.value}",
+            "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
+            "rulings": dg.MetadataValue.md(rulings_table(decision)),
+            "gate": told,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="challenger_passed",
+                passed=decision.passed,
+                severity=severity,
+                description="; ".join(decision.reasons),
+                metadata={"severity": "warning", "observed": "; ".join(decision.reasons)},
+            )
+        ],
+    )
+
+
+def load_items(lake: LakeResource, items: TableVersion) -> pl.DataFrame:
+    """The catalogue at the version that was built."""
+    from lakehouse.tables import ITEMS
+
+    return lake.open().scan(ITEMS, version=items.version).collect()
+
+
+def _evaluate(frame: pl.DataFrame, index: ItemIndex, settings: Settings, *, champion: Recommender | None) -> Evaluation:
+    from models.evaluation import evaluate
+    from models.spark import spark_session
+
+    return evaluate(
+        frame,
+        index,
+        session=lambda: spark_session(settings),
+        seed=settings.seed,
+        k=settings.list_length,
+        champion=champion,
+        progress=tell,
+    )
+
+
+def _pages(comparison: Comparison) -> dict[str, dg.MetadataValue]:
+    from dagster_project.comparison import METRICS, figures_table, parameters_table
+    from dagster_project.plots import comparison as plotted
+
+    pages: dict[str, dg.MetadataValue] = {}
+    for split in comparison.splits:
+        values = {name: comparison.of(name)[split].figures() for name in comparison.recommenders}
+        pages[f"{split}_figures"] = dg.MetadataValue.md(figures_table(comparison, split=split))
+        pages[f"{split}_plot"] = dg.MetadataValue.md(plotted(values, METRICS, title=f"{split} split"))
+    pages["parameters"] = dg.MetadataValue.md(parameters_table(comparison))
+    if comparison.missing:
+        pages["not_judged"] = dg.MetadataValue.md("\n".join(f"- {s}: {why}" for s, why in comparison.missing.items()))
+    return pages

@@ -1,0 +1,121 @@
+"""Publishing: the bundle that serving reads, and the pages about the data behind it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from dagster_project.comparison import Challenger, Comparison, Verdict
+from dagster_project.defs.resources import HeedHome, LakeResource
+from dagster_project.failures import clear_failures
+from dagster_project.handover import TableVersion
+from dagster_project.stages import BUNDLE_POOL, CHECKS, CODE_VERSION, DATA_OWNERS, LEARNING_OWNERS, PUBLISHING
+
+
+@dg.asset(
+    group_name=PUBLISHING,
+    kinds={"numpy"},
+    owners=LEARNING_OWNERS,
+    pool=BUNDLE_POOL,
+    code_version=CODE_VERSION,
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)),
+)
+def published_bundle(
+    gate: Verdict,
+    challenger: Challenger | None,
+    evaluations: Comparison,
+    interactions: TableVersion,
+    items: TableVersion,
+    heed: HeedHome,
+    lake: LakeResource,
+) -> dg.MaterializeResult[str | None]:
+    """The model artifact that serving swaps in, by moving one pointer.
+
+    What the gate passed is published. Where it refused, the learned model that serves now stays; where none serves
+    yet, what is popular lately is published, so that serving always has something to say.
+    """
+    from dagster_project.learning import publish
+    from lakehouse.tables import INTERACTIONS, ITEMS
+
+    with clear_failures():
+        opened = lake.open()
+        manifest = publish(
+            heed.settings,
+            gate,
+            challenger,
+            evaluations,
+            interactions=opened.scan(INTERACTIONS, version=interactions.version).collect(),
+            catalogue=opened.scan(ITEMS, version=items.version).collect(),
+            delta_versions={
+                "feedback": interactions.feedback_version,
+                "interactions": interactions.version,
+                "items": items.version,
+            },
+            positions=interactions.positions,
+            checks=_checks_of_run(),
+        )
+    if manifest is None:
+        kept = "; ".join(gate.decision.reasons)
+        return dg.MaterializeResult(value=None, metadata={"action": gate.decision.action.value, "kept": kept})
+    return dg.MaterializeResult(
+        value=manifest.version,
+        metadata={
+            "action": gate.decision.action.value,
+            "published_version": manifest.version,
+            "recommender": manifest.recommender,
+            "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in manifest.reasons)),
+            "items": manifest.n_items,
+            "subjects": manifest.n_subjects,
+            "bytes": sum(file.bytes for file in manifest.files.values()),
+            "folder": dg.MetadataValue.path(str(heed.settings.bundles / manifest.version)),
+        },
+        data_version=dg.DataVersion(manifest.version),
+    )
+
+
+@dg.asset(
+    group_name=CHECKS,
+    kinds={"greatexpectations"},
+    owners=DATA_OWNERS,
+    code_version=CODE_VERSION,
+)
+def data_docs(
+    landed_feedback: TableVersion, items: TableVersion, interactions: TableVersion, heed: HeedHome, lake: LakeResource
+) -> dg.MaterializeResult[None]:
+    """Great Expectations' pages: every suite, and what it found in the rows that this run learned from."""
+    from dagster_project.defs.checks import load_for
+    from dagster_project.metadata import markdown_table
+    from expectations.data_docs import write_data_docs
+    from expectations.suites import SUITES
+
+    tables = {"feedback": landed_feedback, "items": items, "interactions": interactions}
+    with clear_failures():
+        opened = lake.open()
+        loaded = {suite: load_for(suite, opened, tables[name], items) for name, suite in SUITES.items()}
+        catalogue = next((known for _, known in loaded.values() if known is not None), None)
+        frames = {suite: rows for suite, (rows, _) in loaded.items() if not rows.is_empty()}
+        site = heed.settings.docs_site
+        documented = write_data_docs(site, frames, catalogue=catalogue)
+    rows = [[one.suite, one.met, one.expectations, one.rows] for one in documented]
+    return dg.MaterializeResult(
+        metadata={
+            "suites": dg.MetadataValue.md(markdown_table(["suite", "met", "expectations", "rows"], rows)),
+            "site": dg.MetadataValue.path(str(site / "index.html")),
+        }
+    )
+
+
+def _checks_of_run() -> dict[str, bool]:
+    """Every check that this run has evaluated, and whether it held."""
+    context = dg.AssetExecutionContext.get()
+    records = context.instance.get_records_for_run(
+        context.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, limit=1000
+    ).records
+    found: dict[str, bool] = {}
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        if event is not None:
+            data = event.asset_check_evaluation_data
+            found[f"{data.asset_key.to_user_string()}.{data.check_name}"] = data.passed
+    return found

@@ -1,0 +1,169 @@
+"""What the learning assets call: load pinned versions, record fits, fit the challenger, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dagster_project.comparison import CHALLENGER, Challenger, Comparison, Verdict
+from dagster_project.handover import TableVersion
+from feedback.errors import BundleCorrupt, LearningError, NoModel
+from feedback.settings import Settings
+from lakehouse.lake import Lake
+from lakehouse.tables import EVALUATIONS, INTERACTIONS, ITEMS
+from models.bundle import Manifest, Provenance
+from models.bundle_store import BundleStore
+from models.evaluation import Evaluation, recommender_named
+from models.gate import STOPGAP, Action
+from models.histories import ItemIndex
+from models.recommender import Recommender
+from models.tracking import FitRecord, Tracking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
+
+
+def load_learning(lake: Lake, interactions: TableVersion, items: TableVersion) -> tuple[pl.DataFrame, ItemIndex]:
+    """The interactions at the version that was checked, and every item that can be listed."""
+    frame = lake.scan(INTERACTIONS, version=interactions.version).collect().sort("subject", "item_id")
+    catalogue = lake.scan(ITEMS, version=items.version).select("item_id").collect()
+    return frame, ItemIndex.of(frame, catalogue)
+
+
+def session_of(settings: Settings) -> Callable[[], SparkSession]:
+    """Starts Spark when it is first called."""
+
+    def session() -> SparkSession:
+        from models.spark import spark_session
+
+        return spark_session(settings)
+
+    return session
+
+
+def serving_now(settings: Settings) -> Recommender | None:
+    """The recommender behind the current bundle, to be fitted afresh for a fair comparison; None where none serves."""
+    try:
+        manifest = BundleStore(settings.bundles).load().manifest
+        return recommender_named(manifest.recommender, manifest.parameters, session=session_of(settings))
+    except (NoModel, BundleCorrupt, LearningError):  # nothing that could be compared with serves
+        return None
+
+
+def record_fits(
+    settings: Settings, evaluation: Evaluation, *, delta_versions: Mapping[str, int], dagster_run_id: str
+) -> dict[str, str]:
+    """One MLflow run per recommender that was judged; returns the runs' ids by recommender."""
+    tracking = Tracking(settings)
+    parameters = {card.recommender: dict(card.parameters) for card in evaluation.scorecards}
+    return {
+        name: tracking.record(
+            FitRecord(
+                recommender=name,
+                parameters=chosen,
+                metrics=evaluation.of(name),
+                delta_versions=delta_versions,
+                seed=settings.seed,
+                tags={"dagster_run_id": dagster_run_id, "fit": "evaluation"},
+            )
+        )
+        for name, chosen in parameters.items()
+    }
+
+
+def append_evaluation(lake: Lake, evaluation: Evaluation, *, evaluation_id: str) -> int:
+    """Add the figures to the table `evaluations`; returns its new version."""
+    rows = evaluation.frame().with_columns(
+        evaluation_id=pl.lit(evaluation_id),
+        evaluated_at=pl.lit(datetime.now(UTC), dtype=pl.Datetime("us", "UTC")),
+    )
+    return lake.append(EVALUATIONS, rows.select(EVALUATIONS.names))
+
+
+def fit_challenger(
+    settings: Settings,
+    comparison: Comparison,
+    interactions: pl.DataFrame,
+    index: ItemIndex,
+    *,
+    catalogue: pl.DataFrame,
+    delta_versions: Mapping[str, int],
+) -> Challenger:
+    """Fit the challenger on everything and register it."""
+    parameters = comparison.parameters[CHALLENGER]
+    model = recommender_named(CHALLENGER, parameters, session=session_of(settings)).fit(
+        interactions, index, seed=settings.seed
+    )
+    tracking = Tracking(settings)
+    run_id = tracking.record(
+        FitRecord(
+            recommender=CHALLENGER,
+            parameters=parameters,
+            metrics=comparison.of(CHALLENGER),
+            delta_versions=delta_versions,
+            seed=settings.seed,
+            tags={"dagster_run_id": comparison.evaluation_id, "fit": "everything"},
+        )
+    )
+    registered = tracking.register(
+        run_id, model, name=CHALLENGER, parameters=parameters, items=catalogue, created_at=datetime.now(UTC)
+    )
+    return Challenger(CHALLENGER, parameters, model, run_id, registered.version)
+
+
+def publish(
+    settings: Settings,
+    verdict: Verdict,
+    challenger: Challenger | None,
+    comparison: Comparison,
+    *,
+    interactions: pl.DataFrame,
+    catalogue: pl.DataFrame,
+    delta_versions: Mapping[str, int],
+    positions: Mapping[int, int],
+    checks: Mapping[str, bool],
+) -> Manifest | None:
+    """Do what the gate decided: publish the challenger or the stopgap, or leave what serves; then tell MLflow."""
+    decision = verdict.decision
+    published: Manifest | None = None
+    if decision.action is not Action.KEEP:
+        promoted = challenger if decision.action is Action.PROMOTE else None
+        name = promoted.name if promoted else STOPGAP
+        parameters = promoted.parameters if promoted else comparison.parameters.get(STOPGAP, {})
+        index = ItemIndex.of(interactions, catalogue)
+        model = (
+            promoted.model
+            if promoted
+            else recommender_named(name, parameters, session=session_of(settings)).fit(
+                interactions, index, seed=settings.seed
+            )
+        )
+        store = BundleStore(settings.bundles)
+        published = store.publish(
+            model,
+            name=name,
+            parameters=parameters,
+            interactions=interactions,
+            items=catalogue,
+            provenance=Provenance(
+                created_at=datetime.now(UTC),
+                metrics={split: metrics.figures() for split, metrics in comparison.of(name).items()},
+                reasons=decision.reasons,
+                mlflow_run_id=promoted.mlflow_run_id if promoted else comparison.mlflow_runs.get(name),
+                mlflow_model_version=promoted.mlflow_model_version if promoted else None,
+                delta_versions=delta_versions,
+                positions=positions,
+                checks=checks,
+            ),
+        )
+        store.prune(keep=settings.bundles_kept)
+    if challenger is not None:
+        Tracking(settings).judge(
+            challenger.mlflow_model_version, passed=decision.passed, reasons=list(decision.reasons)
+        )
+    return published
