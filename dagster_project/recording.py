@@ -31,6 +31,7 @@ TITLES: dict[str, str] = {
     "evaluations": "Compare recommenders",
     "challenger": "Learn from everything",
     "gate": "Judge",
+    "gate_challenger_passed": "Note the judgement",
     "published_bundle": "Publish",
     "data_docs": "Write data docs",
 }
@@ -71,7 +72,7 @@ class Recorder:
         return StepEvent(
             step=running,
             title=title_of(running),
-            state="progress",
+            state="started",
             number=self._numbers[running],
             steps=len(self._numbers),
             detail=words,
@@ -82,7 +83,7 @@ class Recorder:
         missing = [step for step in self._numbers if step not in self._steps]
         return [self._told(step, "skipped") for step in missing]
 
-    def summary(self, *, seconds: float) -> LoopSummary:
+    def summary(self, *, seconds: float, log_file: str) -> LoopSummary:
         """All that was noted."""
         gate = self._metadata.get("gate", {}).get("gate")
         return LoopSummary(
@@ -99,6 +100,7 @@ class Recorder:
             gate=None if gate is None else msgspec.convert(gate, GateSummary),
             published_version=self._metadata.get("published_bundle", {}).get("published_version"),
             failures=self._failures,
+            log_file=log_file,
         )
 
     def _step(self, event: DagsterEvent) -> StepEvent | None:
@@ -113,10 +115,19 @@ class Recorder:
             case "STEP_SKIPPED":
                 return self._told(step, "skipped")
             case "STEP_FAILURE":
-                detail = failure_text(event.step_failure_data)
+                detail = (step.endswith("_suite") and self._broken_rules()) or failure_text(event.step_failure_data)
                 self._failures.append(f"{title_of(step)}: {detail}")
                 return self._told(step, "failed", detail=detail)
         return None
+
+    def _broken_rules(self) -> str:
+        """Why a suite stopped the run; nothing where no critical rule is broken."""
+        broken = [check for check in self._checks if not check.success and check.severity == "critical"]
+        return "; ".join(
+            f"{check.asset}, {check.name}: {check.observed}"
+            + (f", such as {', '.join(check.examples[:2])}" if check.examples else "")
+            for check in broken
+        )
 
     def _told(self, step: str, state: State, *, seconds: float = 0.0, detail: str | None = None) -> StepEvent:
         self._steps[step] = StepSummary(step=step, title=title_of(step), state=state, seconds=seconds)

@@ -65,8 +65,9 @@ def run_loop(settings: Settings, *, on_event: OnEvent = ignore_event) -> LoopSum
         bury_dead_runs(instance)
         job = load_job()
         run = _create_run(instance, job, run_id=run_id, settings=settings)
-        with quiet_screen():
-            return _execute(instance, job, run, on_event=on_event)
+        log_file = settings.run_folder / "loop.log"
+        with quiet_screen(log_file):
+            return _execute(instance, job, run, on_event=on_event, log_file=log_file)
 
 
 def load_job() -> JobDefinition:
@@ -99,14 +100,22 @@ def bury_dead_runs(instance: DagsterInstance) -> list[str]:
 
 
 @contextmanager
-def quiet_screen() -> Iterator[None]:
-    """Keep the libraries' log lines off the screen, unless the caller has set up logging to see them."""
+def quiet_screen(log_file: Path) -> Iterator[None]:
+    """Send what libraries and the Java beside us write to the error stream into a file; the screen stays clean."""
+    sys.stderr.flush()
+    screen = os.dup(2)
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     silence = logging.NullHandler()
     if not logging.root.handlers:  # else a library's first line would set up a handler that prints everything
         logging.root.addHandler(silence)
     try:
+        os.dup2(log, 2)
         yield
     finally:
+        sys.stderr.flush()
+        os.dup2(screen, 2)
+        os.close(screen)
+        os.close(log)
         logging.root.removeHandler(silence)
 
 
@@ -144,7 +153,9 @@ def _create_run(instance: DagsterInstance, job: JobDefinition, *, run_id: str, s
     )
 
 
-def _execute(instance: DagsterInstance, job: JobDefinition, run: DagsterRun, *, on_event: OnEvent) -> LoopSummary:
+def _execute(
+    instance: DagsterInstance, job: JobDefinition, run: DagsterRun, *, on_event: OnEvent, log_file: Path
+) -> LoopSummary:
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run_iterator
 
@@ -163,4 +174,4 @@ def _execute(instance: DagsterInstance, job: JobDefinition, run: DagsterRun, *, 
             tell(recorder.record(event))
     for event in recorder.leave_out():
         tell(event)
-    return recorder.summary(seconds=time.monotonic() - started)
+    return recorder.summary(seconds=time.monotonic() - started, log_file=str(log_file))

@@ -6,11 +6,14 @@ from typing import Any, Literal
 
 import msgspec
 
-State = Literal["started", "progress", "done", "failed", "skipped"]
+State = Literal["started", "done", "failed", "skipped"]
 
 
 class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A step began, is at something (`detail`), or ended; `number` of `steps` for a progress bar."""
+    """A step began or ended; `number` of `steps` for a progress bar.
+
+    A long step says `started` again, with what it is at in `detail`.
+    """
 
     step: str
     title: str
@@ -94,6 +97,8 @@ class LoopSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The bundle that this run published; `None` where the gate refused or the run failed."""
     failures: list[str]
     """What went wrong, in words, in the order in which it happened."""
+    log_file: str = ""
+    """What the libraries wrote to the screen meanwhile."""
 
     @property
     def failed_checks(self) -> list[CheckSummary]:

@@ -82,9 +82,10 @@ def gx_expectation(rule: Rule) -> Any:  # noqa: ANN401 - the library is imported
 
 
 def pandas_frame(rows: pl.DataFrame) -> pd.DataFrame:
-    """The rows as the rules see them: without lists, which no rule can look into, and with times in UTC without zone."""
+    """The rows as the rules see them: lists as one text each, and times in UTC without a zone."""
     zoned = pl.col(pl.Datetime("us", "UTC")).dt.replace_time_zone(None)
-    return rows.select(pl.exclude(pl.List(pl.String))).with_columns(zoned).to_pandas()
+    lists = pl.col(pl.List(pl.String)).list.join(", ")
+    return rows.with_columns(zoned, lists).to_pandas()
 
 
 @contextmanager

@@ -118,15 +118,8 @@ def challenger(
     kinds={"python"},
     owners=LEARNING_OWNERS,
     code_version=CODE_VERSION,
-    check_specs=[
-        dg.AssetCheckSpec(
-            "challenger_passed",
-            asset="gate",
-            description="The challenger may serve. Where it may not, the present model stays, or popularity serves.",
-        )
-    ],
 )
-def gate(evaluations: Comparison) -> dg.MaterializeResult:
+def gate(evaluations: Comparison) -> dg.MaterializeResult[Verdict]:
     """Whether the challenger may serve: compared with decayed popularity and with what serves now."""
     from dagster_project.comparison import BASELINE, CHALLENGER, CHAMPION, rulings_table
     from models.gate import decide
@@ -145,7 +138,6 @@ def gate(evaluations: Comparison) -> dg.MaterializeResult:
         "challenger": CHALLENGER,
         "champion": evaluations.serving,
     }
-    severity = dg.AssetCheckSeverity.WARN
     return dg.MaterializeResult(
         value=Verdict(decision, CHALLENGER, evaluations.serving),
         metadata={
@@ -154,15 +146,23 @@ def gate(evaluations: Comparison) -> dg.MaterializeResult:
             "rulings": dg.MetadataValue.md(rulings_table(decision)),
             "gate": told,
         },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="challenger_passed",
-                passed=decision.passed,
-                severity=severity,
-                description="; ".join(decision.reasons),
-                metadata={"severity": "warning", "observed": "; ".join(decision.reasons)},
-            )
-        ],
+    )
+
+
+@dg.asset_check(asset=gate)
+def challenger_passed(gate: Verdict) -> dg.AssetCheckResult:
+    """The challenger may serve. Where it may not, the present model stays, or popularity serves."""
+    decision = gate.decision
+    reasons = "; ".join(decision.reasons)
+    return dg.AssetCheckResult(
+        passed=decision.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=reasons,
+        metadata={
+            "severity": "warning",
+            "observed": reasons,
+            "unexpected": sum(not ruling.holds for ruling in decision.rulings),
+        },
     )
 
 
