@@ -32,7 +32,6 @@ KEPT = ("cache", MARKER)
 DEMO_SUBJECT_KEY = "00" * 31 + "2a"
 """Public data needs no secret, and a fixed key gives the same figures on every repeat."""
 READY_SECONDS = 60.0
-CUSTOMER = "196"
 LIKED = 5
 
 
@@ -56,7 +55,7 @@ def demo(home: str | None, as_json: bool, small: bool) -> int:
         return 1
     output.heading("3. Served, and changed by what the customer says next")
     with serving(settings) as (port, key):
-        milliseconds = talk_to_customer(port, key, output)
+        milliseconds = talk_to_customer(port, key, output, customer=str(data.ratings[0]["user_id"]))
     seconds = time.perf_counter() - started
     output.emit(
         {"step": "done", "published_version": summary.published_version, "changed_ms": milliseconds, "seconds": seconds}
@@ -150,24 +149,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def talk_to_customer(port: int, key: str, output: Output) -> float:
+def talk_to_customer(port: int, key: str, output: Output, *, customer: str) -> float:
     """Show a list, rate five films over HTTP, wait for the changed list; milliseconds from accepted to changed."""
     import httpx
 
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client:
-        before = _list(client, _patiently(client))
-        _show(f"Customer {CUSTOMER}: {before['note']}", before, output)
+        _await_ready(client)
+        who = {"user_id": customer}
+        before = _list(client, who)
+        _show(f"Customer {customer}: {before['note']}", before, output)
         _warm_up(client)
         chosen = [item["item_id"] for item in before["items"][-LIKED:]]
         ratings = [
-            {"kind": "rating", "user_id": CUSTOMER, "item_id": item, "value": 5 if n % 2 == 0 else 1, "scale": [1, 5]}
+            {"kind": "rating", "user_id": customer, "item_id": item, "value": 5 if n % 2 == 0 else 1, "scale": [1, 5]}
             for n, item in enumerate(chosen)
         ]
         answer = client.post("/v1/feedback", json=ratings)
         accepted_at = time.perf_counter()
         answer.raise_for_status()
         verdicts = msgspec.json.decode(answer.content)
-        after = _until_changed(client, before)
+        after = _until_changed(client, who, before)
         milliseconds = (time.perf_counter() - accepted_at) * 1000
         output.say(
             f"\nThe customer rates {len(chosen)} of them, three with 5 and two with 1: {verdicts['accepted']} accepted"
@@ -188,14 +189,14 @@ def _warm_up(client: Any) -> None:  # noqa: ANN401 - an httpx client, imported o
     raise ServiceError("the landing stream did not come up; see run/landing.log in the demo's home")
 
 
-def _patiently(client: Any) -> dict[str, str]:  # noqa: ANN401
+def _await_ready(client: Any) -> None:  # noqa: ANN401
     import httpx
 
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if client.get("/readyz").status_code == 200:
-                return {"user_id": CUSTOMER}
+                return
         time.sleep(0.1)
     raise ServiceError("the HTTP API did not come up; see run/web.log in the demo's home")
 
@@ -207,11 +208,11 @@ def _list(client: Any, who: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401
     return found
 
 
-def _until_changed(client: Any, before: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _until_changed(client: Any, who: dict[str, str], before: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
     old = [item["item_id"] for item in before["items"]]
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        now = _list(client, {"user_id": CUSTOMER})
+        now = _list(client, who)
         if [item["item_id"] for item in now["items"]] != old:
             return now
         time.sleep(0.005)
