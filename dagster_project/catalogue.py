@@ -47,7 +47,9 @@ def build_catalogue(events: pl.LazyFrame) -> pl.DataFrame:
             released_at=pl.coalesce("released_at", no_time).str.to_datetime(time_unit="us", time_zone="UTC"),
         ).rename({"occurred_at": "updated_at"})
     except pl.exceptions.PolarsError as error:
-        raise ContractViolation(f"items: the payload of a catalogue entry is not as the contract has it: {error}") from error
+        raise ContractViolation(
+            f"items: the payload of a catalogue entry is not as the contract has it: {error}"
+        ) from error
     untitled = frame.filter(pl.col("title").is_null())
     if not untitled.is_empty():
         raise ContractViolation(

@@ -9,7 +9,6 @@ import dagster as dg
 
 import feedback  # noqa: F401 - switches telemetry off before anything else is imported
 
-
 ROOT = Path(__file__).resolve().parent.parent
 
 

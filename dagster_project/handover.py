@@ -30,7 +30,5 @@ def positions_of(feedback: pl.LazyFrame) -> dict[int, int]:
     A record lands whole or not at all, so one above the highest offset is exact. The committed positions are not:
     they are read at another moment than the rows, and a row that lands in between would be lost to serving.
     """
-    ends = (
-        feedback.group_by("log_partition").agg(end=pl.col("log_offset").max() + 1).sort("log_partition").collect()
-    )
+    ends = feedback.group_by("log_partition").agg(end=pl.col("log_offset").max() + 1).sort("log_partition").collect()
     return {int(partition): int(end) for partition, end in ends.iter_rows()}

@@ -164,7 +164,6 @@ def _execute(
     recorder = Recorder(run.run_id, step_keys=[node.name for node in job.nodes_in_topological_order])
     started = time.monotonic()
 
-
     def tell(event: StepEvent | None) -> None:
         if event is not None:
             on_event(event)
@@ -172,6 +171,6 @@ def _execute(
     with listening(lambda words: tell(recorder.progress(words))):
         for event in execute_run_iterator(InMemoryJob(job), run, instance):
             tell(recorder.record(event))
-    for event in recorder.leave_out():
-        tell(event)
+    for left_out in recorder.leave_out():
+        tell(left_out)
     return recorder.summary(seconds=time.monotonic() - started, log_file=str(log_file))

@@ -59,7 +59,9 @@ def _document(
     import great_expectations as gx
 
     frame = suite.derive(rows.select(suite.columns), catalogue)
-    expected = context.suites.add(gx.ExpectationSuite(suite.name, expectations=[gx_expectation(r) for r in suite.rules]))
+    expected = context.suites.add(
+        gx.ExpectationSuite(suite.name, expectations=[gx_expectation(r) for r in suite.rules])
+    )
     asset = context.data_sources.add_pandas(suite.name).add_dataframe_asset(suite.name)
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(

@@ -29,7 +29,7 @@ SHARE_LIKED = 0.05
 
 
 def derive_interactions(rows: pl.DataFrame, catalogue: pl.Series | None = None) -> pl.DataFrame:
-    """Add whether the item is in the catalogue (true where there is no catalogue to look in) and whether it is liked."""
+    """Add whether the item is in the catalogue (true where there is none to look in) and whether it is liked."""
     frame = rows
     if "item_id" in rows.columns:
         known = pl.lit(True) if catalogue is None else pl.col("item_id").is_in(catalogue.implode())

@@ -46,9 +46,7 @@ def _rules() -> tuple[Rule, ...]:
         matches("currency", "^[A-Z]{3}$", "an ISO 4217 code"),
         between("updated_at", EARLIEST, None, "not before 1970"),
         share_true("available", SHARE_AVAILABLE, f"at least {SHARE_AVAILABLE:.0%} of the catalogue can be recommended"),
-        share_true(
-            "categorised", SHARE_CATEGORISED, f"at least {SHARE_CATEGORISED:.0%} of the items name a category"
-        ),
+        share_true("categorised", SHARE_CATEGORISED, f"at least {SHARE_CATEGORISED:.0%} of the items name a category"),
         share_present("released_at", 0.5, "at least half of the items say when they came out"),
     )
 

@@ -149,9 +149,7 @@ def share_present(column: str, share: float, meaning: str, severity: Severity = 
     )
 
 
-def between(
-    column: str, lowest: float | datetime | None, highest: float | datetime | None, meaning: str
-) -> Rule:
+def between(column: str, lowest: float | datetime | None, highest: float | datetime | None, meaning: str) -> Rule:
     """Every value lies between the two, both included."""
     bounds = {"min_value": lowest, "max_value": highest}
     return Rule(

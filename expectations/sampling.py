@@ -50,7 +50,9 @@ def _rows_at_risk(numbered: pl.LazyFrame, suite: Suite) -> list[pl.LazyFrame]:
             found.append(numbered.filter(pl.col(name).is_null()).select("_row").head(EXTREMES))
         if pl.Series([], dtype=numbered.collect_schema()[name]).dtype.is_numeric() or name.endswith("_at"):
             pair = numbered.select(name, "_row").drop_nulls()
-            found.extend([pair.top_k(EXTREMES, by=name).select("_row"), pair.bottom_k(EXTREMES, by=name).select("_row")])
+            found.extend(
+                [pair.top_k(EXTREMES, by=name).select("_row"), pair.bottom_k(EXTREMES, by=name).select("_row")]
+            )
         if name in DISTINCT_OF:
             found.append(numbered.group_by(name).agg(pl.col("_row").first()).select("_row"))
     return found

@@ -135,7 +135,9 @@ def _with_library(suite: Suite, rules: Sequence[Rule], rows: pl.DataFrame) -> di
         definition = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("rows")
         batch = definition.get_batch({"dataframe": pandas_frame(rows)})
         expected = gx.ExpectationSuite(suite.name, expectations=[gx_expectation(rule) for rule in rules])
-        found = batch.validate(expected, result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES})
+        found = batch.validate(
+            expected, result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
+        )
     by_name = {result.expectation_config.meta["rule"]: result for result in found.results}
     return {rule.name: _result_row(suite, rule, by_name[rule.name], rows.height) for rule in rules}
 

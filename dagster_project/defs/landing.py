@@ -40,9 +40,7 @@ def landed_feedback(heed: HeedHome, lake: LakeResource) -> dg.MaterializeResult[
             raise NotEnoughFeedback("nothing has landed yet; send events to the gateway, or use `heed ingest FILE`")
         rows = opened.scan(FEEDBACK, version=version)
         positions = positions_of(rows)
-        landed = TableVersion(
-            "feedback", version, rows=_count(rows), feedback_version=version, positions=positions
-        )
+        landed = TableVersion("feedback", version, rows=_count(rows), feedback_version=version, positions=positions)
     dg.get_dagster_logger().info(
         f"landed {report.landed:,} of {report.events:,} events, {report.events_per_second:,.0f} a second"
     )

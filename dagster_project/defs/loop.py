@@ -130,7 +130,9 @@ def loop() -> dg.Definitions:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Learn as soon as {settings.learn_after_events:,} new events have arrived.",
     )
-    def enough_new_feedback(context: dg.SensorEvaluationContext, heed: HeedHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def enough_new_feedback(
+        context: dg.SensorEvaluationContext, heed: HeedHome
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = heed.settings
         decision = decide(now, context.instance, threshold=now.learn_after_events, cursor=context.cursor)
         if isinstance(decision, Wait):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lakehouse.lake import Lake
 
 
-class HeedHome(dg.ConfigurableResource):
+class HeedHome(dg.ConfigurableResource[Any]):
     """The home folder that a run works on; while it runs, no other loop works on it."""
 
     home: str = Field(default="", description="The home folder; empty means HEED_HOME, else ~/.heed.")
@@ -40,7 +40,7 @@ class HeedHome(dg.ConfigurableResource):
             yield self
 
 
-class LakeResource(dg.ConfigurableResource):
+class LakeResource(dg.ConfigurableResource[Any]):
     """The home's Delta tables."""
 
     heed: dg.ResourceDependency[HeedHome]
@@ -52,7 +52,7 @@ class LakeResource(dg.ConfigurableResource):
         return open_lake(self.heed.settings)
 
 
-class TrackingResource(dg.ConfigurableResource):
+class TrackingResource(dg.ConfigurableResource[Any]):
     """Where MLflow's pages are, so that metadata can point there."""
 
     heed: dg.ResourceDependency[HeedHome]
