@@ -46,19 +46,21 @@ KINDS_ABOUT_ITEMS = tuple(kind for kind, struct in KINDS.items() if issubclass(s
 
 
 def derive_feedback(rows: pl.DataFrame, catalogue: pl.Series | None = None) -> pl.DataFrame:
-    """Add the columns that the rules compare with: the id's owner, and the latest times that are believable."""
+    """Add the columns that the rules compare with: the id's owner, and the latest times that are believable.
+
+    One that cannot be derived, because a column is missing or of another type, is left out: its rules then say so.
+    """
     del catalogue
-    missing = [pl.lit(None).alias(name) for name in ("subject", "item_id") if name not in rows.columns]
-    frame = rows.with_columns(missing).with_columns(
-        owner=pl.coalesce("subject", pl.lit("item:") + pl.col("item_id")),
-    )
-    if "received_at" in rows.columns:
-        frame = frame.with_columns(latest_occurrence=pl.col("received_at") + CLOCK_SKEW)
-    if "landed_on" in rows.columns:
-        frame = frame.with_columns(
-            landed_before=(pl.col("landed_on").cast(pl.Datetime("us")) + timedelta(days=1)).dt.replace_time_zone("UTC")
-        )
-    return frame.drop([column.meta.output_name() for column in missing])
+    schema, utc = rows.schema, pl.Datetime("us", "UTC")
+    derived: dict[str, pl.Expr] = {}
+    if schema.get("subject") == pl.String and schema.get("item_id") == pl.String:
+        derived["owner"] = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
+    if schema.get("received_at") == utc:
+        derived["latest_occurrence"] = pl.col("received_at") + CLOCK_SKEW
+    if schema.get("landed_on") == pl.Date:
+        next_day = pl.col("landed_on").cast(pl.Datetime("us")) + timedelta(days=1)
+        derived["landed_before"] = next_day.dt.replace_time_zone("UTC")
+    return rows.with_columns(**derived)
 
 
 def _rules() -> tuple[Rule, ...]:

@@ -31,10 +31,10 @@ SHARE_LIKED = 0.05
 def derive_interactions(rows: pl.DataFrame, catalogue: pl.Series | None = None) -> pl.DataFrame:
     """Add whether the item is in the catalogue (true where there is none to look in) and whether it is liked."""
     frame = rows
-    if "item_id" in rows.columns:
+    if rows.schema.get("item_id") == pl.String:
         known = pl.lit(True) if catalogue is None else pl.col("item_id").is_in(catalogue.implode())
         frame = frame.with_columns(in_catalogue=known)
-    if "preference" in rows.columns:
+    if rows.schema.get("preference") == pl.Float64:
         frame = frame.with_columns(liked=pl.col("preference").fill_null(0.0) > 0.0)
     return frame
 

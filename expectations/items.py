@@ -30,7 +30,7 @@ SHARE_CATEGORISED = 0.8
 def derive_items(rows: pl.DataFrame, catalogue: pl.Series | None = None) -> pl.DataFrame:
     """Add whether an item has a category; lists themselves are nothing that pandas can compare."""
     del catalogue
-    if "categories" not in rows.columns:
+    if rows.schema.get("categories") != pl.List(pl.String):
         return rows
     return rows.with_columns(categorised=pl.col("categories").list.len() > 0)
 
