@@ -65,13 +65,14 @@ def test_the_same_file_twice_is_all_duplicates(run: Import) -> None:
     ("name", "content"),
     [
         ("r.tsv", CSV.replace(",", "\t")),
-        ("r.csv.gz", gzip.compress(CSV.encode())),
+        ("r.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         (
             "r.jsonl",
             '{"userId":"7","movieId":"1","rating":4,"timestamp":1}\n{"userId":"8","movieId":"1","rating":4,"timestamp":1}',
         ),
         ("bom.csv", "\ufeff" + CSV),
     ],
+    ids=["tsv", "gzip", "json lines", "byte order mark"],
 )
 def test_formats_are_known_by_their_ending(run: Import, name: str, content: str | bytes) -> None:
     assert run(name, content).counts.accepted == 2
@@ -138,9 +139,10 @@ def test_refused_rows_are_written_with_their_place_and_reason(run: Import, tmp_p
         ("r.csv", CSV, ImportPlan(kind="rating", columns={"stars": "rating"}), "has no field 'stars'"),
         ("r.csv", CSV, ImportPlan(kind="rating", scale=(5, 1)), "low to high"),
         ("r.csv", b"userId\n\xff\xfe\n", ImportPlan(kind="rating", columns={"user_id": "userId"}), "not UTF-8"),
-        ("r.csv.gz", gzip.compress(CSV.encode())[:-12], RATINGS, "cut short"),
+        ("r.csv.gz", gzip.compress(CSV.encode(), mtime=0)[:-12], RATINGS, "cut short"),
         ("r.parquet", b"PAR1 not really", RATINGS, "not a readable Parquet"),
     ],
+    ids=["empty", "header only", "format", "column", "kind", "field", "scale", "encoding", "cut gzip", "no parquet"],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_words(
     run: Import, name: str, content: str | bytes, plan: ImportPlan, words: str
