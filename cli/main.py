@@ -54,7 +54,7 @@ def heed() -> None:
 def main() -> NoReturn:
     """Run a command; an error that a person can act on is one line, never a traceback."""
     try:
-        code = heed.main(standalone_mode=False)
+        code = heed.main(prog_name="heed", standalone_mode=False)
     except HeedError as error:
         click.echo(f"heed: {error}", err=True)
         sys.exit(error.exit_code)
