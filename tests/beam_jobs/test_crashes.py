@@ -23,13 +23,13 @@ from lakehouse.audit import audit
 from lakehouse.lake import open_lake
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
-pytestmark = pytest.mark.beam
+pytestmark = [pytest.mark.beam, pytest.mark.timeout(1500)]
 
 KILLS = 20
 POINTS = ("after data file", "between tables", "after commit")
 CHILD = Path(__file__).with_name("landing_child.py")
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 180
 
 
 @contextmanager

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def heed(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli", *arguments, "--home", str(home)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,7 @@ def test_the_demo_never_wipes_a_folder_that_it_did_not_make(tmp_path: Path) -> N
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(1000)
 @pytest.mark.spark
 def test_the_demo_on_the_small_data_runs_the_whole_loop_and_the_sums_agree(tmp_path: Path) -> None:
     done = heed("demo", "--small", "--json", home=tmp_path / "home")
