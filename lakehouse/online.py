@@ -6,6 +6,7 @@ again changes nothing. Everything in it can be rebuilt from the lake.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -51,8 +52,13 @@ class OnlineStore(Protocol):
         """Take over the rows of one commit (columns of `feedback`) and its positions; repeating it is harmless."""
         ...
 
-    def recent(self, subject: str) -> list[RecentEvent]:
-        """A person's recent events in the order of the log, those of linked anonymous visits among them."""
+    def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
+        """A person's recent events, oldest first, those of linked anonymous visits among them.
+
+        Args:
+            subject: Whose.
+            after: Per log partition, the offset below which the person's own events are known already.
+        """
         ...
 
     def personal(self, subject: str) -> bool:

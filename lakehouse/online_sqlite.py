@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -31,11 +32,10 @@ CREATE TABLE IF NOT EXISTS links (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (log_partition INTEGER PRIMARY KEY, position INTEGER NOT NULL);
 """
-_RECENT = """
-SELECT log_partition, log_offset, log_index, kind, item_id, value, scale_min, scale_max, label, occurred_at
-FROM recent WHERE subject = ?1 OR subject IN (SELECT anonymous FROM links WHERE subject = ?1)
-ORDER BY occurred_at, log_partition, log_offset, log_index
-"""
+_COLUMNS = "log_partition, log_offset, log_index, kind, item_id, value, scale_min, scale_max, label, occurred_at"
+_OWN = f"SELECT {_COLUMNS} FROM recent WHERE subject = ?"
+_OWN_AFTER = f"SELECT {_COLUMNS} FROM recent WHERE subject = ? AND log_partition = ? AND log_offset >= ?"
+_LINKED = f"SELECT {_COLUMNS} FROM recent WHERE subject IN (SELECT anonymous FROM links WHERE subject = ?)"
 
 
 class SqliteOnlineStore:
@@ -79,11 +79,17 @@ class SqliteOnlineStore:
                 raise
             self._connection.execute("COMMIT")
 
-    def recent(self, subject: str) -> list[RecentEvent]:
-        """A person's recent events in the order of the log, those of linked anonymous visits among them."""
+    def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
+        """A person's recent events, oldest first, those of linked anonymous visits among them."""
         with self._lock:
-            rows = self._connection.execute(_RECENT, (subject,)).fetchall()
-        return [RecentEvent(*row) for row in rows[-MAX_RECENT:]]
+            if after:
+                asked = [(subject, partition, offset) for partition, offset in after.items()]
+                rows = [row for key in asked for row in self._connection.execute(_OWN_AFTER, key)]
+            else:
+                rows = self._connection.execute(_OWN, (subject,)).fetchall()
+            rows += self._connection.execute(_LINKED, (subject,)).fetchall()
+        events = sorted((RecentEvent(*row) for row in rows), key=_in_time)
+        return events[-MAX_RECENT:]
 
     def personal(self, subject: str) -> bool:
         """Whether lists may be personal: no consent event withdrew `personalization`."""
@@ -118,6 +124,10 @@ class SqliteOnlineStore:
         """Release the connection."""
         with self._lock:
             self._connection.close()
+
+
+def _in_time(event: RecentEvent) -> tuple[int, int, int, int]:
+    return event.occurred_at, event.log_partition, event.log_offset, event.log_index
 
 
 def _consents(events: pl.DataFrame) -> list[tuple[str, int, int]]:

@@ -134,8 +134,7 @@ class Service:
         self._store.close()
 
     def _events_since(self, bundle: Bundle, subject: str) -> list[RecentEvent]:
-        positions = bundle.manifest.positions
-        return [e for e in self._store.recent(subject) if e.log_offset >= positions.get(e.log_partition, 0)]
+        return self._store.recent(subject, after=bundle.manifest.positions)
 
     def _served(self, bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
         notes = {

@@ -69,6 +69,15 @@ def test_an_anonymous_visit_counts_once_the_person_is_known(store: OnlineStore) 
     assert [event.item_id for event in store.recent("anna")] == ["seen"]
 
 
+def test_events_that_the_bundle_knows_are_left_out_but_never_those_of_a_linked_visit(store: OnlineStore) -> None:
+    linked = {"subject": "anna", "kind": "identify", "item_id": None, "payload": '{"anonymous_subject":"visitor"}'}
+    own = [{"subject": "anna", "item_id": item} for item in "abc"]
+
+    store.push(events(*own, {"subject": "visitor", "item_id": "seen"}, linked), {0: 5})
+
+    assert [event.item_id for event in store.recent("anna", after={0: 2})] == ["c", "seen"]
+
+
 def test_another_process_notices_a_push_by_the_stamp(tmp_path: Path, store: OnlineStore) -> None:
     reader = SqliteOnlineStore(tmp_path / "online.db")
     before = reader.stamp()
