@@ -83,7 +83,8 @@ class SqliteOnlineStore:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
         with self._lock:
             if after:
-                asked = [(subject, partition, offset) for partition, offset in after.items()]
+                held = [p for (p,) in self._connection.execute("SELECT log_partition FROM positions")]
+                asked = [(subject, partition, after.get(partition, 0)) for partition in held]
                 rows = [row for key in asked for row in self._connection.execute(_OWN_AFTER, key)]
             else:
                 rows = self._connection.execute(_OWN, (subject,)).fetchall()

@@ -76,6 +76,7 @@ def test_events_that_the_bundle_knows_are_left_out_but_never_those_of_a_linked_v
     store.push(events(*own, {"subject": "visitor", "item_id": "seen"}, linked), {0: 5})
 
     assert [event.item_id for event in store.recent("anna", after={0: 2})] == ["c", "seen"]
+    assert len(store.recent("anna", after={1: 7})) == 4
 
 
 def test_another_process_notices_a_push_by_the_stamp(tmp_path: Path, store: OnlineStore) -> None:
