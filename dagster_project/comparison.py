@@ -18,7 +18,7 @@ CHALLENGER = "signed_als"
 """What is meant to serve: the recommender that minds dislikes. Its unsigned twin is the comparison."""
 BASELINE = "decayed_popularity"
 CHAMPION = "champion"
-METRICS = ("ndcg", "precision", "recall", "map", "coverage", "disliked")
+METRICS = ("ndcg", "disliked", "precision", "map", "coverage", "recall")
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,15 @@ def figures(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
+def challenger_figures(comparison: Comparison) -> dict[str, float]:
+    """The challenger's main figures by split, each a line in the pages' plots over time."""
+    return {
+        f"{split}_{metric}": metrics.figures()[metric]
+        for split, metrics in comparison.of(CHALLENGER).items()
+        for metric in ("ndcg", "disliked")
+    }
+
+
 def figures_table(comparison: Comparison, *, split: str) -> str:
     """The recommenders side by side on one split."""
     rows = [
@@ -107,7 +116,7 @@ def figures_table(comparison: Comparison, *, split: str) -> str:
         for card in comparison.scorecards
         if card.split == split
     ]
-    return markdown_table([f"{split} split", *METRICS], rows)
+    return markdown_table(["recommender", *METRICS], rows)
 
 
 def parameters_table(comparison: Comparison) -> str:
@@ -122,7 +131,7 @@ def parameters_table(comparison: Comparison) -> str:
 def rulings_table(decision: Decision) -> str:
     """Every rule of the gate with its figure and its bound."""
     rows = [
-        ["✓" if ruling.holds else "✗", ruling.rule, ruling.split, float(ruling.value), float(ruling.bound)]
+        ["✓" if ruling.holds else "✗", ruling.rule, ruling.split, f"{ruling.value:.4g}", f"{ruling.bound:.4g}"]
         for ruling in decision.rulings
     ]
     return markdown_table(["", "rule", "split", "figure", "bound"], rows)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import dagster as dg
+
 LANDING = "landing"
 CHECKS = "checks"
 FEATURES = "features"
@@ -26,3 +30,6 @@ BUNDLE_POOL = "bundles"
 """The pool of the published pointer."""
 MODELS_POOL = "models"
 """Fits take all cores and most of the memory: one at a time."""
+
+FRESH_ENOUGH = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=3), fail_window=timedelta(days=8))
+"""The loop does not run on a home without new feedback; a week of silence is worth a look all the same."""

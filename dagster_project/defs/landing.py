@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import dagster as dg
 
 from dagster_project.defs.resources import HeedHome, LakeResource
 from dagster_project.failures import RETRY_STORAGE, clear_failures
 from dagster_project.handover import TableVersion, positions_of
 from dagster_project.metadata import counts_table, table_metadata
-from dagster_project.stages import CODE_VERSION, DATA_OWNERS, LANDING, table_pool
+from dagster_project.stages import CODE_VERSION, DATA_OWNERS, FRESH_ENOUGH, LANDING, table_pool
 from dagster_project.starting import positions_text
 
 
@@ -21,7 +19,7 @@ from dagster_project.starting import positions_text
     pool=table_pool("feedback"),
     code_version=CODE_VERSION,
     retry_policy=RETRY_STORAGE,
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)),
+    freshness_policy=FRESH_ENOUGH,
 )
 def landed_feedback(heed: HeedHome, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
     """One row per clean event, appended exactly once by the Beam job; refused events and duplicates are quarantined.

@@ -37,7 +37,7 @@ def evaluations(
 
     Every fit is a run in MLflow; every figure is a row of the table `evaluations`.
     """
-    from dagster_project.comparison import build_comparison, figures
+    from dagster_project.comparison import build_comparison, challenger_figures, figures
     from dagster_project.learning import append_evaluation, load_learning, record_fits, serving_now
     from feedback.errors import NotEnoughFeedback
 
@@ -64,6 +64,7 @@ def evaluations(
             "dagster/table_name": "evaluations",
             "table_version": table_version,
             "figures": figures(comparison),
+            **challenger_figures(comparison),
             **_pages(comparison),
             **{f"mlflow_{name}": dg.MetadataValue.url(tracking.run_url(run)) for name, run in runs.items()},
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from dagster_project.instance import LOOP_TAG
 from dagster_project.lock import holder
 from dagster_project.starting import (
     Feedback,
+    Positions,
     Start,
     Wait,
     decide_start,
@@ -19,6 +21,10 @@ from dagster_project.starting import (
     positions_from,
 )
 from feedback.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from feedback.log import FeedbackLog
+    from lakehouse.lake import Lake
 
 LOOP = "loop"
 LEARNED_FROM = dg.AssetKey("interactions")
@@ -36,32 +42,59 @@ IN_PROGRESS = [
 ]
 
 
-def look(settings: Settings, instance: dg.DagsterInstance, *, cursor: str | None = None) -> Feedback:
-    """Count what has arrived since the loop last learned, or was last started by this cursor's owner."""
-    import polars as pl
+def look(settings: Settings, instance: dg.DagsterInstance, *, enough: int, cursor: str | None = None) -> Feedback:
+    """Count what has arrived since the loop last learned, or was last started by this cursor's owner.
 
+    Args:
+        settings: Of the home.
+        instance: Where the last learning stands.
+        enough: Waiting events are counted no further than this.
+        cursor: Up to where the loop was last started.
+    """
     from feedback.log import open_log
     from lakehouse.lake import open_lake
-    from lakehouse.tables import FEEDBACK
 
+    started = positions_from(cursor)
+    lake = open_lake(settings)
     log = open_log(settings)
     try:
-        ends = {partition: end for partition, (_, end) in log.bounds().items()}
+        bounds = log.bounds()
+        committed = lake.positions(log.name, len(bounds))
+        starts = {p: max(first, committed.get(p, 0), started.get(p, 0)) for p, (first, _) in bounds.items()}
+        waiting = count_waiting(log, starts, enough=enough)
     finally:
         log.close()
-    known = learned_positions(_learned(instance), positions_from(cursor))
-    lake = open_lake(settings)
-    committed = lake.positions(log.name, len(ends))
-    landed = 0
-    if lake.exists(FEEDBACK):
-        beyond = pl.any_horizontal(
-            (pl.col("log_partition") == partition) & (pl.col("log_offset") >= known.get(partition, 0))
-            for partition in ends
-        )
-        landed = int(lake.scan(FEEDBACK).filter(beyond).select(pl.len()).collect().item())
-    started = positions_from(cursor)
-    waiting = sum(max(0, end - max(committed.get(p, 0), started.get(p, 0))) for p, end in ends.items())
-    return Feedback(log_ends=ends, landed=landed, waiting=waiting)
+    return Feedback(
+        log_ends={partition: end for partition, (_, end) in bounds.items()},
+        landed=count_landed(lake, learned_positions(_learned(instance), started), partitions=len(bounds)),
+        waiting=waiting,
+    )
+
+
+def count_landed(lake: Lake, known: Positions, *, partitions: int) -> int:
+    """Events of `feedback` at or beyond these positions."""
+    import polars as pl
+
+    from lakehouse.tables import FEEDBACK
+
+    if not lake.exists(FEEDBACK):
+        return 0
+    beyond = pl.any_horizontal(
+        (pl.col("log_partition") == partition) & (pl.col("log_offset") >= known.get(partition, 0))
+        for partition in range(partitions)
+    )
+    return int(lake.scan(FEEDBACK).filter(beyond).select(pl.len()).collect().item())
+
+
+def count_waiting(log: FeedbackLog, starts: Positions, *, enough: int) -> int:
+    """Events in the log from these positions on, counted until there are enough."""
+    waiting = 0
+    for partition, start in starts.items():
+        offset = start
+        while waiting < enough and (records := log.read(partition, offset, max_events=enough - waiting)):
+            waiting += sum(record.count for record in records)
+            offset = records[-1].offset + 1
+    return waiting
 
 
 def why_busy(settings: Settings, instance: dg.DagsterInstance) -> str | None:
@@ -82,7 +115,7 @@ def decide(
     busy = why_busy(settings, instance)
     if busy is not None:
         return Wait(busy)
-    return decide_start(look(settings, instance, cursor=cursor), threshold=threshold)
+    return decide_start(look(settings, instance, enough=threshold, cursor=cursor), threshold=threshold)
 
 
 def _learned(instance: dg.DagsterInstance) -> dict[int, int]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import dagster as dg
 
 from dagster_project.comparison import Challenger, Comparison, Verdict
 from dagster_project.defs.resources import HeedHome, LakeResource
 from dagster_project.failures import clear_failures
 from dagster_project.handover import TableVersion
-from dagster_project.stages import BUNDLE_POOL, CHECKS, CODE_VERSION, DATA_OWNERS, LEARNING_OWNERS, PUBLISHING
+from dagster_project.stages import (
+    BUNDLE_POOL,
+    CHECKS,
+    CODE_VERSION,
+    DATA_OWNERS,
+    FRESH_ENOUGH,
+    LEARNING_OWNERS,
+    PUBLISHING,
+)
 
 
 @dg.asset(
@@ -19,7 +25,7 @@ from dagster_project.stages import BUNDLE_POOL, CHECKS, CODE_VERSION, DATA_OWNER
     owners=LEARNING_OWNERS,
     pool=BUNDLE_POOL,
     code_version=CODE_VERSION,
-    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)),
+    freshness_policy=FRESH_ENOUGH,
 )
 def published_bundle(
     gate: Verdict,

@@ -33,10 +33,10 @@ class HeedHome(dg.ConfigurableResource[Any]):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HeedHome"]:
         """Hold the home's loop lock for as long as the run lasts."""
-        if context.run_id is None:
+        if context.run is None:
             yield self
             return
-        with holding(self.settings.run_folder, owner=context.run_id, wait_seconds=self.wait_seconds):
+        with holding(self.settings.run_folder, owner=context.run.run_id, wait_seconds=self.wait_seconds):
             yield self
 
 
