@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import polars as pl
 import pyarrow as pa
@@ -59,6 +60,12 @@ class Batch:
     end: Mapping[int, int]
     lines: Sequence[bytes] = ()
     refused: tuple[pl.DataFrame, ...] = field(default=())
+    day: date = date.min
+    """UTC day of the newest record, by the log's own time."""
+    generation: int = 0
+    """Which start of its reader it comes from."""
+    polled_at: float = 0.0
+    """When its poll began, in seconds since 1970."""
 
     def refuse(self, reasons: pl.Series, code: Code, *, keep_raw: bool = True) -> Batch:
         """Part off the rows that have a reason (null: none), under one code."""

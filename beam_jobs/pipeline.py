@@ -9,8 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from beam_jobs.admit import admit
-from beam_jobs.batch import Stage
-from beam_jobs.decode import decode
+from beam_jobs.batch import Batch, Stage
+from beam_jobs.coder import register_batch_coder
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
 from feedback.settings import Settings
@@ -29,17 +29,17 @@ def build_landing(
     *,
     cleaning: Sequence[tuple[str, Stage]] = CLEANING,
 ) -> beam.PCollection:
-    """Wire one worker's chain: poll, decode, admit, deduplicate, clean, commit."""
+    """Wire one worker's chain: read (poll and decode, one batch ahead), admit, deduplicate, clean, commit."""
+    register_batch_coder()
     batches = (
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
-        | "Poll" >> beam.ParDo(source)
-        | "Decode" >> beam.Map(decode)
-        | "Admit" >> beam.Map(admit)
-        | "Deduplicate" >> beam.ParDo(Deduplicate(settings))
+        | "Read" >> beam.ParDo(source).with_output_types(Batch)
+        | "Admit" >> beam.Map(admit).with_output_types(Batch)
+        | "Deduplicate" >> beam.ParDo(Deduplicate(settings, token)).with_output_types(Batch)
     )
     for name, stage in cleaning:
-        batches = batches | name >> beam.Map(stage)
+        batches = batches | name >> beam.Map(stage).with_output_types(Batch)
     return batches | "Commit" >> beam.ParDo(Commit(settings, token))
 
 

@@ -15,6 +15,8 @@ class Cursor:
         self._log = log
         self._positions = dict(positions)
         self._max_events = max_events
+        self.is_behind = False
+        """Whether the last poll was full, so that more is waiting."""
 
     def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
         """The next records, at most about `max_events` events, shared fairly; `None` if there are none.
@@ -40,4 +42,5 @@ class Cursor:
         moved = {p: position for p, position in end.items() if position != self._positions[p]}
         poll = Poll(tuple(records), {p: self._positions[p] for p in moved}, moved)
         self._positions = end
+        self.is_behind = poll.events >= share
         return poll

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 
 import msgspec
@@ -25,14 +26,21 @@ from feedback.log import Headers, LogRecord, NewRecord, Share
 
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
+READ_ROWS = 256
+MMAP_BYTES = 1 << 30
+"""Readers look at pages in place; a log that is larger is read as usual beyond it."""
+
+_READ = """
+SELECT partition, offset, appended_at_ms, count, value, headers FROM records
+WHERE partition = ? AND offset >= ? ORDER BY offset"""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heads (partition INTEGER PRIMARY KEY, first INTEGER NOT NULL, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS records (
     partition INTEGER NOT NULL, offset INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
-    count INTEGER NOT NULL, value BLOB NOT NULL, headers TEXT, UNIQUE (partition, offset)
-);
+    count INTEGER NOT NULL, value BLOB NOT NULL, headers TEXT, PRIMARY KEY (partition, offset)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -111,18 +119,13 @@ class SqliteLog:
         records: list[LogRecord] = []
         events = 0
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT partition, offset, appended_at_ms, count, value, headers FROM records "
-                "WHERE partition = ? AND offset >= ? ORDER BY offset",
-                (partition, offset),
-            )
-            for found, at, appended_at_ms, count, value, headers in rows:
-                if records and events + count > max_events:
-                    break
-                beside = _decode_headers(headers) if headers else ()
-                records.append(LogRecord(found, at, appended_at_ms, count, value, beside))
-                events += count
+            rows = connection.execute(_READ, (partition, offset))
+            while events < max_events and (chunk := rows.fetchmany(READ_ROWS)):
+                records.extend(starmap(_record, chunk))
+                events += sum(row[3] for row in chunk)
             rows.close()
+        while len(records) > 1 and events > max_events:
+            events -= records.pop().count
         if not records or records[0].offset != offset:
             self._refuse_gap(partition, offset)
         return records
@@ -259,9 +262,16 @@ class SqliteLog:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -65536")
+            connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
             self._local.connection = connection
             self._connections.append(connection)
         return connection
+
+
+def _record(
+    partition: int, offset: int, appended_at_ms: int, count: int, value: bytes, headers: str | None
+) -> LogRecord:
+    return LogRecord(partition, offset, appended_at_ms, count, value, _decode_headers(headers) if headers else ())
 
 
 def _insert(connection: sqlite3.Connection, heads: dict[int, int], append: _Append) -> list[int]:

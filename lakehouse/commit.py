@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
@@ -30,6 +28,8 @@ from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
+DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+"""How Delta writes a time in its statistics."""
 
 FaultPoint = Callable[[str], None]
 Positions = Mapping[int, int]
@@ -49,6 +49,14 @@ class LandingBatch:
     quarantine: pa.Table
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The positions that one version of a table holds; asking the library costs a millisecond each."""
+
+    version: int
+    positions: Mapping[int, int]
+
+
 class LandingCommitter:
     """Commits batches of one log, each exactly once; one per worker."""
 
@@ -61,10 +69,11 @@ class LandingCommitter:
         self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
         self._fault = fault
         self._tables: dict[str, DeltaTable] = {}
+        self._positions: dict[str, _Known] = {}
 
     def positions(self) -> dict[int, int]:
         """Where reading resumes, from the newest `feedback` snapshot."""
-        return self._committed(self._fresh(FEEDBACK), range(self._partitions))
+        return self._committed(self._fresh(FEEDBACK), range(self._partitions), FEEDBACK)
 
     def commit(self, batch: LandingBatch, *, at: datetime) -> bool:
         """Commit a batch; returns whether it was this call that did so, `False` if it was already there.
@@ -86,7 +95,7 @@ class LandingCommitter:
         table = self._tables.get(spec.name) or self._fresh(spec)
         adds: list[AddAction] | None = None
         for _ in range(MAX_ATTEMPTS):
-            committed = self._committed(table, batch.end)
+            committed = self._committed(table, batch.end, spec)
             if all(committed[p] >= end for p, end in batch.end.items()):
                 return False
             if spec is FEEDBACK:
@@ -96,15 +105,15 @@ class LandingCommitter:
             if adds is None:
                 adds = write_files(self._lake, spec, rows, at=at)
                 self._fault("after data file")
+            ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
             try:
-                self._transact(table, spec, adds, {p: max(end, committed[p]) for p, end in batch.end.items()})
+                self._transact(table, spec, adds, ends)
             except CommitFailedError:
                 before, table = committed, self._fresh(spec)
-                if spec is not FEEDBACK and self._committed(table, batch.end) != before:
+                if spec is not FEEDBACK and self._committed(table, batch.end, spec) != before:
                     adds = None
                 continue
-            self._tables[spec.name] = table
-            table.update_incremental()
+            self._advance(table, spec, ends)
             self._fault("after commit")
             return True
         raise LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")
@@ -128,8 +137,24 @@ class LandingCommitter:
             words = ", ".join(f"partition {p}: batch starts at {s}, committed is {c}" for p, (s, c) in off.items())
             raise StalePosition(f"log {self._log_name!r}: {words}; read again from the committed positions")
 
-    def _committed(self, table: DeltaTable, partitions: Iterable[int]) -> dict[int, int]:
-        return {p: table.transaction_version(application_id(self._log_name, p)) or 0 for p in partitions}
+    def _committed(self, table: DeltaTable, partitions: Iterable[int], spec: TableSpec) -> dict[int, int]:
+        """Positions in the loaded snapshot of a table."""
+        known = self._positions.get(spec.name)
+        held = dict(known.positions) if known is not None and known.version == table.version() else {}
+        asked = {p for p in partitions if p not in held}
+        if asked:
+            held |= {p: table.transaction_version(application_id(self._log_name, p)) or 0 for p in asked}
+            self._positions[spec.name] = _Known(table.version(), held)
+        return {p: held[p] for p in partitions}
+
+    def _advance(self, table: DeltaTable, spec: TableSpec, ends: Positions) -> None:
+        """Move on to the snapshot with our commit in it; positions are kept if nobody else's came in between."""
+        before = table.version()
+        table.update_incremental()
+        known = self._positions.get(spec.name)
+        if known is not None and known.version == before and table.version() == before + 1:
+            self._positions[spec.name] = _Known(before + 1, {**known.positions, **ends})
+        self._tables[spec.name] = table
 
     def _fresh(self, spec: TableSpec) -> DeltaTable:
         table = self._lake.ensure(spec)
@@ -186,23 +211,31 @@ def _parts(spec: TableSpec, rows: pa.Table) -> list[tuple[dict[str, str | None],
 
 def _statistics(spec: TableSpec, rows: pa.Table) -> dict[str, object]:
     """Delta's file statistics, for the columns that may stand in the log in clear."""
-    low: dict[str, object] = {}
-    high: dict[str, object] = {}
-    nulls: dict[str, int] = {}
-    for name in spec.stats_columns:
-        if name not in rows.column_names:
-            continue
-        nulls[name] = rows.column(name).null_count
-        if nulls[name] == rows.num_rows:
-            continue
-        bounds: Any = pc.min_max(rows.column(name)).as_py()
-        low[name], high[name] = _json_value(bounds["min"]), _json_value(bounds["max"])
-    return {"numRecords": rows.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls}
+    names = [name for name in spec.stats_columns if name in rows.column_names]
+    frame = pl.from_arrow(rows.select(names))
+    assert isinstance(frame, pl.DataFrame)
+    times = [name for name, type_ in frame.schema.items() if isinstance(type_, pl.Datetime)]
+    bounds = frame.select(
+        expression
+        for name in names
+        for expression in (
+            pl.col(name).null_count().alias(f"{name} nulls"),
+            *(
+                value.dt.strftime(DELTA_TIME) if name in times else value
+                for value in (pl.col(name).min().alias(f"{name} min"), pl.col(name).max().alias(f"{name} max"))
+            ),
+        )
+    ).row(0, named=True)
+    known = [name for name in names if bounds[f"{name} nulls"] < rows.num_rows]
+    return {
+        "numRecords": rows.num_rows,
+        "minValues": {name: _json_value(bounds[f"{name} min"]) for name in known},
+        "maxValues": {name: _json_value(bounds[f"{name} max"]) for name in known},
+        "nullCount": {name: bounds[f"{name} nulls"] for name in names},
+    }
 
 
 def _json_value(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return str(value) if isinstance(value, date) else value
 
 

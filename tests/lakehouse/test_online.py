@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from lakehouse.lake import Lake
-from lakehouse.online import OnlineStore, catch_up, rebuild
+from lakehouse.online import OnlineStore, catch_up, push_commit, rebuild
 from lakehouse.online_sqlite import SqliteOnlineStore
 from lakehouse.tables import FEEDBACK
 from tests.conftest import NOW
@@ -113,8 +113,38 @@ def test_a_lost_store_is_rebuilt_from_the_lake(tmp_path: Path, store: OnlineStor
     assert len(store.recent("s" * 32)) == 4
 
 
-def test_trimming_forgets_what_the_bundle_knows(store: OnlineStore) -> None:
-    store.push(events({"subject": "anna", "item_id": "a"}, {"subject": "anna", "item_id": "b"}), {0: 2})
+def test_trimming_forgets_commits_that_the_bundle_knows_wholly(store: OnlineStore) -> None:
+    frame = events(*({"subject": "anna", "item_id": item} for item in "abc"))
+    store.push(frame[:2], {0: 2})
+    store.push(frame[2:], {0: 3})
 
-    assert store.trim(before={0: 1}) == 1
-    assert [event.item_id for event in store.recent("anna")] == ["b"]
+    assert store.trim(before={0: 1}) == 0
+    assert store.trim(before={0: 2}) == 2
+    assert [event.item_id for event in store.recent("anna")] == ["c"]
+
+
+def test_what_another_worker_committed_and_did_not_push_is_pushed_before_the_next_commit(
+    tmp_path: Path, store: OnlineStore
+) -> None:
+    from lakehouse.commit import LandingCommitter
+
+    lake = Lake(str(tmp_path / "lake"))
+    committer = LandingCommitter(lake, "feedback", 1)
+    committer.commit(batch(0, 2), at=NOW)
+    taken_over = batch(2, 3)
+    committer.commit(taken_over, at=NOW)
+
+    frame = pl.from_arrow(taken_over.feedback)
+    assert isinstance(frame, pl.DataFrame)
+    push_commit(store, lake, frame, start=taken_over.start, end=taken_over.end)
+
+    assert [event.log_offset for event in store.recent("s" * 32)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("item", ['quo"te', "back\\slash", "line\nbreak", "ü😀", "\x01"])
+def test_any_item_id_comes_back_as_it_went_in(store: OnlineStore, item: str) -> None:
+    store.push(events({"subject": "anna", "item_id": item, "value": None, "label": "like"}), {0: 1})
+
+    (event,) = store.recent("anna")
+
+    assert (event.item_id, event.value, event.label) == (item, None, "like")

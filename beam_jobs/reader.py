@@ -1,0 +1,184 @@
+"""The reader: one worker's share of the log, read ahead and decoded in a thread of its own.
+
+While the chain commits one batch, the next is polled and parsed. Reading starts, and after every surprise starts
+again, from the positions committed in Delta: at the beginning, when the share of partitions changes, and when a
+commit finds that another worker moved on. Each start is a new generation, and batches of an older one are dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from queue import Empty, Full, Queue
+
+from beam_jobs.batch import Batch
+from beam_jobs.decode import Decoder
+from beam_jobs.poll import Cursor
+from feedback.errors import LogGap
+from feedback.log import FeedbackLog, Share, open_log
+from feedback.settings import Settings
+from lakehouse.lake import Lake, open_lake
+
+READ_AHEAD = 1
+LOOK_SECONDS = 0.05
+"""How often a reader that has nothing to read looks whether the others have landed their partitions."""
+
+Until = Callable[[FeedbackLog], Mapping[int, int]]
+
+
+def to_the_end(log: FeedbackLog) -> Mapping[int, int]:
+    """Up to the end that the log has now."""
+    return {partition: end for partition, (_, end) in log.bounds().items()}
+
+
+class Reader:
+    """Batches of one worker's partitions, in order.
+
+    With `until` it ends: as soon as every partition is read up to there, by this worker, or landed by another.
+    """
+
+    def __init__(self, settings: Settings, *, until: Until | None = None) -> None:
+        self._settings = settings
+        self._wanted = until
+        self._batches: Queue[Batch | BaseException | None] = Queue(READ_AHEAD)
+        self._closing = threading.Event()
+        self._rewind = threading.Event()
+        self._guard = threading.Lock()
+        self._generation = 0
+        self._finished = False
+        self.failed = False
+        """Whether it ended with an error; then another must be opened."""
+        self._thread = threading.Thread(target=self._run, name="landing-reader", daemon=True)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything that was wanted has been handed out or landed; never so without `until`."""
+        return self._finished
+
+    def next(self, *, timeout: float) -> Batch | None:
+        """The next batch, waiting for it at most so many seconds.
+
+        Raises:
+            LogGap: The log no longer holds the committed position.
+            LogError: The log cannot be read.
+            LakeError: The positions cannot be read.
+        """
+        try:
+            found = self._batches.get(timeout=timeout)
+        except Empty:
+            return None
+        if found is None:
+            self._finished = True
+            return None
+        if isinstance(found, BaseException):
+            self.failed = True
+            raise found
+        return found if found.generation == self._generation else None
+
+    def rewind(self, generation: int) -> None:
+        """Read again from the committed positions, unless that has been done since this generation."""
+        with self._guard:
+            if generation == self._generation:
+                self._generation += 1
+                self._rewind.set()
+
+    def close(self) -> None:
+        """Stop reading and give the partitions to others."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            log = open_log(self._settings)
+            try:
+                share = log.join(worker_name())
+                try:
+                    self._read(log, share)
+                finally:
+                    share.leave()
+            finally:
+                log.close()
+        except BaseException as error:
+            self._put(error)
+
+    def _read(self, log: FeedbackLog, share: Share) -> None:
+        lake, decoder = open_lake(self._settings), Decoder()
+        until = None if self._wanted is None else dict(self._wanted(log))
+        owned: frozenset[int] | None = None
+        cursor = Cursor(log, {}, max_events=self._settings.landing_batch_events)
+        flushed_at = 0.0
+        while not self._closing.is_set():
+            now = share.partitions()
+            if now != owned or self._rewind.is_set():
+                owned = now
+                cursor = self._restart(log, lake, owned)
+            pause = flushed_at + self._settings.landing_flush_seconds - time.monotonic()
+            if until is None and pause > 0:
+                self._closing.wait(min(pause, LOOK_SECONDS))
+                continue
+            generation, asked_at = self._generation, time.time()
+            poll = cursor.poll(until=until)
+            if poll is not None:
+                batch = replace(decoder.decode(poll), generation=generation, polled_at=asked_at)
+                self._put(batch)
+                flushed_at = 0.0 if cursor.is_behind else time.monotonic()
+            elif until is not None and self._is_landed(log, lake, owned, until):
+                self._put(None)
+                return
+            else:
+                self._closing.wait(self._settings.landing_poll_seconds if until is None else LOOK_SECONDS)
+
+    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int]) -> Cursor:
+        with self._guard:
+            self._generation += 1
+            self._rewind.clear()
+        positions = lake.positions(log.name, log.partitions)
+        mine = {partition: positions[partition] for partition in owned}
+        refuse_gaps(log, mine)
+        return Cursor(log, mine, max_events=self._settings.landing_batch_events)
+
+    def _is_landed(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], until: Mapping[int, int]) -> bool:
+        """Whether what this worker has not read itself was landed by others."""
+        others = until.keys() - owned
+        if not others:
+            return True
+        positions = lake.positions(log.name, log.partitions)
+        return all(positions[partition] >= until[partition] for partition in others)
+
+    def _put(self, found: Batch | BaseException | None) -> None:
+        while not self._closing.is_set():
+            try:
+                self._batches.put(found, timeout=0.2)
+            except Full:
+                continue
+            return
+
+
+def refuse_gaps(log: FeedbackLog, positions: Mapping[int, int]) -> None:
+    """Compare where reading resumes with what the log holds.
+
+    Raises:
+        LogGap: Some of it is gone, or the log is shorter than what was landed from it.
+    """
+    for partition, (first, end) in log.bounds().items():
+        position = positions.get(partition, first)
+        if first <= position <= end:
+            continue
+        if position < first:
+            what = f"{first - position:,} records from offset {position} to {first - 1} are no longer held"
+            remedy = "`heed land --skip-gap` goes on behind them and writes the gap to the accounting"
+        else:
+            what = f"it ends at offset {end - 1}, but offset {position - 1} was landed from it: it was made anew"
+            remedy = "give the new log a name of its own with the setting log_name"
+        raise LogGap(f"log {log.name!r}, partition {partition}: {what}; {remedy}")
+
+
+def worker_name() -> str:
+    """A name for this worker among those that share the log."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
