@@ -17,24 +17,49 @@ import msgspec
 from feedback.errors import SettingsError
 from feedback.settings import Settings
 
+Headers = tuple[tuple[str, bytes], ...]
+"""What travels beside a record's lines, such as its trace context."""
+
 
 class NewRecord(msgspec.Struct, frozen=True):
-    """What to append: `count` event lines of one partition, and the identity keys to remember them by."""
+    """What to append: `count` event lines of one partition, the identity keys to remember them by, and headers."""
 
     partition: int
     value: bytes
     count: int
     keys: tuple[bytes, ...] = ()
+    headers: Headers = ()
 
 
 class LogRecord(msgspec.Struct, frozen=True):
-    """A record as read: its coordinates, when it was appended (ms since 1970, UTC) and its lines."""
+    """A record as read: its coordinates, when it was appended (ms since 1970, UTC), its lines and its headers."""
 
     partition: int
     offset: int
     appended_at_ms: int
     count: int
     value: bytes
+    headers: Headers = ()
+
+
+class Share(Protocol):
+    """One worker's share of a log's partitions. It says who reads what; the fence at the commit says who may land.
+
+    For a moment two workers may both believe that a partition is theirs: one that was paused learns the truth with
+    its next question. So a share saves work, and nothing rests on it but that.
+    """
+
+    def partitions(self) -> frozenset[int]:
+        """The partitions that are this worker's now. Cheap; asking keeps the worker in the group.
+
+        Raises:
+            LogError: Membership cannot be kept, since the log does not answer.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Give the partitions to others at once; afterwards the share is empty for good."""
+        ...
 
 
 class FeedbackLog(Protocol):
@@ -50,8 +75,20 @@ class FeedbackLog(Protocol):
         """How many partitions there are."""
         ...
 
+    @property
+    def incarnation(self) -> int:
+        """A number from 1 to 2**62 that names this very log: one made anew under the same name has another."""
+        ...
+
     def append(self, records: Sequence[NewRecord], *, now: datetime) -> list[int]:
-        """Append records all together or not at all; durable on return. Returns their offsets."""
+        """Append records; durable on return. Returns their offsets.
+
+        After an error nobody may count on a record being in. SQLite then holds none of the call; Kafka may hold
+        some, and landing finds them as duplicates when the sender tries again.
+
+        Raises:
+            LogError: A partition does not exist, or the log refused.
+        """
         ...
 
     def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
@@ -68,6 +105,10 @@ class FeedbackLog(Protocol):
 
     def recall(self, keys: Sequence[bytes]) -> set[bytes]:
         """Which identity keys were appended within the retention; may forget, never invents."""
+        ...
+
+    def join(self, worker: str) -> Share:
+        """Become one of the workers that share the partitions; `worker` names this process among them."""
         ...
 
     def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
@@ -110,5 +151,10 @@ def open_log(settings: Settings) -> FeedbackLog:
     if scheme == "sqlite":
         from feedback.log_sqlite import SqliteLog
 
-        return SqliteLog(rest, name=settings.log_name, partitions=settings.log_partitions)
+        return SqliteLog(
+            rest,
+            name=settings.log_name,
+            partitions=settings.log_partitions,
+            lease_seconds=settings.log_lease_seconds,
+        )
     raise SettingsError(f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db")

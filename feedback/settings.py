@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     home: str
     # addresses
     log_url: str = ""
+    log_options: dict[str, str] = {}
     lake_uri: str = ""
     lake_options: dict[str, str] = {}
     online_url: str = ""
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_name: str = "feedback"
     log_partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
     log_retention_days: Positive = 30
+    log_lease_seconds: PositiveSeconds = 6.0
     landing_batch_events: Positive = 20_000
     landing_flush_seconds: PositiveSeconds = 0.2
     landing_poll_seconds: PositiveSeconds = 0.01
@@ -178,7 +180,7 @@ def _environment_values(environment: os._Environ[str]) -> dict[str, Any]:
         raw = environment.get(f"HEED_{name.upper()}")
         if raw is None or name == "home":
             continue
-        if name in ("beam_options", "lake_options"):
+        if name in ("beam_options", "lake_options", "log_options"):
             try:
                 values[name] = msgspec.json.decode(raw)
             except msgspec.DecodeError as error:
