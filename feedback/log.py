@@ -157,4 +157,17 @@ def open_log(settings: Settings) -> FeedbackLog:
             partitions=settings.log_partitions,
             lease_seconds=settings.log_lease_seconds,
         )
-    raise SettingsError(f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db")
+    if scheme == "kafka":
+        from feedback.log_kafka import KafkaLog
+
+        return KafkaLog(
+            rest,
+            name=settings.log_name,
+            partitions=settings.log_partitions,
+            options=settings.log_options,
+            retention_days=settings.log_retention_days,
+            lease_seconds=settings.log_lease_seconds,
+        )
+    raise SettingsError(
+        f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db or kafka://host:port/topic"
+    )
