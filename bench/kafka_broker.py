@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -31,6 +31,9 @@ FETCH_SECONDS = 300.0
 HEAP = ("-Xmx512m", "-Xms256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """A broker of one machine's tests: quick to start, and small beside what is measured."""
 
+USER, PASSWORD = "heed", "not-a-secret"
+"""What its second listener lets in."""
+
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion><groupId>heed</groupId><artifactId>broker</artifactId><version>1</version>
   <dependencies>
@@ -45,9 +48,13 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 _PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl}
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  user_{user}="{password}";
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -65,6 +72,10 @@ share.coordinator.state.topic.min.isr=1
 """
 
 
+class KafkaMissing(ServiceError):
+    """Raised when the broker's jars are neither in the cache nor to be had."""
+
+
 class Broker:
     """One Kafka node; its address and its data outlive a restart."""
 
@@ -72,12 +83,20 @@ class Broker:
         self._folder = folder
         self._java = find_java()
         self._jars = fetch_jars()
-        self._port, controller = _free_ports()
+        self._port, self._sasl_port, controller = _free_ports(3)
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._configuration = folder / "server.properties"
         self._configuration.write_text(
-            _PROPERTIES.format(port=self._port, controller=controller, data=folder / "data", more=properties),
+            _PROPERTIES.format(
+                port=self._port,
+                sasl=self._sasl_port,
+                controller=controller,
+                user=USER,
+                password=PASSWORD,
+                data=folder / "data",
+                more=properties,
+            ),
             encoding="utf-8",
         )
         self._run("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(self._configuration))
@@ -86,6 +105,11 @@ class Broker:
     def address(self) -> str:
         """Its host and port, on loopback."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def sasl_address(self) -> str:
+        """Where it wants `USER` and `PASSWORD` by SASL PLAIN."""
+        return f"127.0.0.1:{self._sasl_port}"
 
     @property
     def pid(self) -> int:
@@ -154,7 +178,8 @@ def broker(folder: Path, *, properties: str = "") -> Iterator[Broker]:
 
     Raises:
         JavaMissing: There is no Java of version 17 or newer.
-        ServiceError: Its jars cannot be fetched, or it does not come up.
+        KafkaMissing: Its jars cannot be fetched.
+        ServiceError: It does not come up.
     """
     node = Broker(folder, properties=properties)
     try:
@@ -184,7 +209,7 @@ def fetch_jars() -> Path:
     """The folder with the broker's jars; fetched by Maven when it is not there.
 
     Raises:
-        ServiceError: There is no Maven, or it failed.
+        KafkaMissing: There is no Maven, or it failed.
     """
     jars = CACHE / KAFKA_VERSION
     if any(jars.glob("kafka_*.jar")):
@@ -207,7 +232,7 @@ def fetch_jars() -> Path:
             check=False,
         )
         if done.returncode != 0:
-            raise ServiceError(f"Maven could not fetch Kafka {KAFKA_VERSION}: {(done.stdout + done.stderr)[-2000:]}")
+            raise KafkaMissing(f"Maven could not fetch Kafka {KAFKA_VERSION}: {(done.stdout + done.stderr)[-2000:]}")
         try:
             fetched.rename(jars)
         except OSError:  # another process was quicker
@@ -216,11 +241,12 @@ def fetch_jars() -> Path:
     return jars
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        for each in (one, other):
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+        return [each.getsockname()[1] for each in sockets]
 
 
 def _answers(address: str) -> bool:

@@ -74,6 +74,12 @@ TRANSIENT = frozenset(
 )
 """Errors of a cluster that is busy with itself: a broker starts, a leader is elected."""
 
+SAID_SECONDS = 60.0
+"""How long the client library's repeated complaints are kept back; it makes ten a second when a broker is away."""
+
+MOST_SAID = 1_000
+
+_DIGITS = re.compile(r"\d+")
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _SERVER = re.compile(r"(?:[a-zA-Z0-9._-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
@@ -225,12 +231,26 @@ def code_of(error: KafkaException) -> int | None:
     return inner.code() if isinstance(inner, KafkaError) else None
 
 
-class _WithoutConfigurationWarnings(logging.Filter):
-    """Options go to producer and consumers alike; that one of them does not know some is no news."""
+class _Fewer(logging.Filter):
+    """Drops what is no news: an option that one kind of client does not know, and a complaint said lately."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "CONFWARN" not in record.getMessage()
+        """Whether the line is to be written."""
+        text = record.getMessage()
+        if text.startswith("CONFWARN"):
+            return False
+        kind = _DIGITS.sub("0", text)
+        if record.created - self._said.get(kind, float("-inf")) < SAID_SECONDS:
+            return False
+        if len(self._said) >= MOST_SAID:
+            self._said.clear()
+        self._said[kind] = record.created
+        return True
 
 
 _LIBRARY_LOGGER = logging.getLogger("feedback.librdkafka")
-_LIBRARY_LOGGER.addFilter(_WithoutConfigurationWarnings())
+_LIBRARY_LOGGER.addFilter(_Fewer())

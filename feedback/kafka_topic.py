@@ -111,7 +111,7 @@ class Topic:
     def _describe(self) -> TopicDescription | None:
         asked = TopicCollection([self._name])
         try:
-            return self._admin.answer(
+            described: TopicDescription = self._admin.answer(
                 lambda: self._admin.client.describe_topics(asked, request_timeout=REQUEST_SECONDS)[self._name],
                 "the topic cannot be described",
             )
@@ -119,6 +119,7 @@ class Topic:
             if code_of(error) == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
             raise self._admin.refusal("the topic cannot be described", error) from error
+        return described
 
     def _create(self, partitions: int, retention_days: int) -> None:
         topic = NewTopic(

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from bench.kafka_broker import Broker, broker
-from feedback.errors import ServiceError
+from bench.kafka_broker import Broker, KafkaMissing, broker
+from feedback.errors import JavaMissing
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with ExitStack() as stack:
         try:
             node = stack.enter_context(broker(tmp_path_factory.mktemp("kafka")))
-        except ServiceError as error:
+        except (JavaMissing, KafkaMissing) as error:
             if os.environ.get("CI") == "true":
                 raise
             pytest.skip(f"no Kafka broker here: {error}")
