@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -197,7 +197,8 @@ class Admin:
     def _wait(self, future: Future[T], what: str) -> T:
         deadline = time.monotonic() + REQUEST_SECONDS
         while not future.done() and time.monotonic() < deadline and not self._complaints.hopeless:
-            self.client.poll(0.01)
+            self.client.poll(0)  # hear complaints
+            wait([future], timeout=0.02)
         if not future.done():
             raise self._connection.refusal(what, None, self._complaints)
         return future.result()

@@ -86,16 +86,35 @@ class _Partition:
         return record
 
 
+class KnownEnds:
+    """Up to where each partition is known to be there to be read; told by whoever appends or measures."""
+
+    def __init__(self) -> None:
+        self._ends: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def note(self, partition: int, end: int) -> None:
+        """Every offset below `end` is there."""
+        with self._lock:
+            self._ends[partition] = max(end, self._ends.get(partition, 0))
+
+    def of(self, partition: int) -> int:
+        """The highest end noted."""
+        return self._ends.get(partition, 0)
+
+
 class Reader:
     """Reads partitions of one topic; threads take turns."""
 
-    def __init__(self, connection: Connection, topic: Topic, facts: TopicFacts, *, group: str) -> None:
+    def __init__(
+        self, connection: Connection, topic: Topic, facts: TopicFacts, *, known_ends: KnownEnds, group: str
+    ) -> None:
         self._connection = connection
         self._topic = topic
         self._facts = facts
         self._lock = threading.Lock()
         self._states: dict[int, _Partition] = {}
-        self._ends: dict[int, int] = {}
+        self._known_ends = known_ends
         self._complaints = Complaints()
         self._verified_at = time.monotonic()
         try:
@@ -104,10 +123,6 @@ class Reader:
             self._consumer = Consumer(connection.settings(self._complaints, tuned=TUNED, fixed=fixed))
         except KafkaException as error:
             raise SettingsError(f"log_options: {words(error)}") from error
-
-    def expect(self, partition: int, end: int) -> None:
-        """Note that every offset below `end` is there to be read."""
-        self._ends[partition] = max(end, self._ends.get(partition, 0))
 
     def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
         """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
@@ -141,7 +156,7 @@ class Reader:
         self._forget([partition])
         self._consumer.incremental_assign([TopicPartition(self._connection.topic, partition, offset)])
         state = self._states[partition] = _Partition(position=offset, fetched=offset)
-        self.expect(partition, end)
+        self._known_ends.note(partition, end)
         return state
 
     def _check(self, partition: int, offset: int) -> int:
@@ -173,7 +188,7 @@ class Reader:
         while state.events < max_events and not state.paused:
             if self._consume(0.0):
                 continue
-            if max(state.fetched, state.ended_at) >= self._ends.get(partition, 0):
+            if max(state.fetched, state.ended_at) >= self._known_ends.of(partition):
                 return
             if self._states.get(partition) is not state:  # dropped, since the broker no longer holds what comes next
                 if not state.records:

@@ -7,6 +7,7 @@ and joins anew before anybody has told it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
@@ -14,6 +15,8 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from feedback.errors import SettingsError
 from feedback.kafka_client import Complaints, Connection, words
+
+LOGGER = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 LEAVE_SECONDS = 5.0
@@ -67,18 +70,28 @@ class GroupShare:
 
     def _keep(self, consumer: Consumer) -> None:
         while not self._stop.is_set():
-            message = consumer.poll(POLL_SECONDS)
-            now = time.monotonic()
-            if now - self._polled_at > self._silence_seconds:
-                self._mine = frozenset()
-                consumer.close()
-                consumer = self._joined()
-                now = time.monotonic()
-            self._polled_at = now
-            error = message.error() if message is not None else None
-            if error is not None:
-                self._complaints(error)
+            try:
+                message = consumer.poll(POLL_SECONDS)
+            except KafkaException as error:  # an assignment that was out of date before it could be taken
+                LOGGER.warning("%s: the worker joins its group anew: %s", self._connection.log, words(error))
+                consumer = self._rejoined(consumer)
+                continue
+            if time.monotonic() - self._polled_at > self._silence_seconds:
+                LOGGER.warning("%s: the worker was stopped too long and joins its group anew", self._connection.log)
+                consumer = self._rejoined(consumer)
+                continue
+            self._polled_at = time.monotonic()
+            told = message.error() if message is not None else None
+            if told is not None:
+                self._complaints(told)
         consumer.close()
+
+    def _rejoined(self, consumer: Consumer) -> Consumer:
+        self._mine = frozenset()
+        consumer.close()
+        consumer = self._joined()
+        self._polled_at = time.monotonic()
+        return consumer
 
     def _joined(self) -> Consumer:
         try:

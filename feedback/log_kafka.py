@@ -15,7 +15,7 @@ from datetime import datetime
 from feedback.errors import LogError
 from feedback.kafka_client import Connection, parse_address
 from feedback.kafka_producer import Appender
-from feedback.kafka_reader import Reader
+from feedback.kafka_reader import KnownEnds, Reader
 from feedback.kafka_share import GroupShare
 from feedback.kafka_topic import Topic
 from feedback.log import LogRecord, NewRecord, Share
@@ -46,6 +46,7 @@ class KafkaLog:
         self._lock = threading.Lock()
         self._reader: Reader | None = None
         self._appender: Appender | None = None
+        self._known_ends = KnownEnds()
         self._memory = _Memory(REMEMBERED_KEYS)
         self._closed = False
 
@@ -73,7 +74,7 @@ class KafkaLog:
         offsets = self._appending().append(records, now_ms=int(now.timestamp() * 1000))
         self._memory.add(key for record in records for key in record.keys)
         for record, offset in zip(records, offsets, strict=True):
-            self._reading().expect(record.partition, offset + 1)
+            self._known_ends.note(record.partition, offset + 1)
         return offsets
 
     def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
@@ -87,7 +88,7 @@ class KafkaLog:
         self._topic.verify(self._facts)
         bounds = self._topic.bounds(self._facts.partitions)
         for partition, (_, end) in bounds.items():
-            self._reading().expect(partition, end)
+            self._known_ends.note(partition, end)
         return bounds
 
     def recall(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -121,7 +122,9 @@ class KafkaLog:
         with self._lock:
             self._require_open()
             if self._reader is None:
-                self._reader = Reader(self._connection, self._topic, self._facts, group=self._group)
+                self._reader = Reader(
+                    self._connection, self._topic, self._facts, known_ends=self._known_ends, group=self._group
+                )
             return self._reader
 
     def _appending(self) -> Appender:
