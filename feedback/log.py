@@ -17,6 +17,9 @@ import msgspec
 from feedback.errors import SettingsError
 from feedback.settings import Settings
 
+RECORD_BYTES = 1024 * 1024
+"""What a record holds at most, unless one event alone is larger; any Kafka takes it, and landing takes it whole."""
+
 Headers = tuple[tuple[str, bytes], ...]
 """What travels beside a record's lines, such as its trace context."""
 
@@ -125,18 +128,33 @@ def partition_of(owner: str, partitions: int) -> int:
     return zlib.crc32(owner.encode()) % partitions
 
 
-def pack(events: Iterable[tuple[int, bytes, bytes]], *, max_events: int) -> list[NewRecord]:
-    """Group (partition, line, key) into records of at most `max_events` lines, in order within a partition."""
+def pack(
+    events: Iterable[tuple[int, bytes, bytes]], *, max_events: int, max_bytes: int = RECORD_BYTES
+) -> list[NewRecord]:
+    """Group (partition, line, key) into records, in order within a partition.
+
+    A record has at most `max_events` lines, and one line only where the next would take it beyond `max_bytes`.
+    """
     groups: dict[int, list[tuple[bytes, bytes]]] = {}
     for partition, line, key in events:
         groups.setdefault(partition, []).append((line, key))
     records: list[NewRecord] = []
     for partition, lines in groups.items():
-        for start in range(0, len(lines), max_events):
-            chunk = lines[start : start + max_events]
-            value = b"\n".join(line for line, _ in chunk)
-            records.append(NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk)))
+        chunk: list[tuple[bytes, bytes]] = []
+        size = 0
+        for line, key in lines:
+            if chunk and (len(chunk) == max_events or size + len(line) > max_bytes):
+                records.append(_record(partition, chunk))
+                chunk, size = [], 0
+            chunk.append((line, key))
+            size += len(line) + 1
+        records.append(_record(partition, chunk))
     return records
+
+
+def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]]) -> NewRecord:
+    value = b"\n".join(line for line, _ in chunk)
+    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk))
 
 
 def open_log(settings: Settings) -> FeedbackLog:
@@ -157,4 +175,17 @@ def open_log(settings: Settings) -> FeedbackLog:
             partitions=settings.log_partitions,
             lease_seconds=settings.log_lease_seconds,
         )
-    raise SettingsError(f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db")
+    if scheme == "kafka":
+        from feedback.log_kafka import KafkaLog
+
+        return KafkaLog(
+            rest,
+            name=settings.log_name,
+            partitions=settings.log_partitions,
+            options=settings.log_options,
+            retention_days=settings.log_retention_days,
+            lease_seconds=settings.log_lease_seconds,
+        )
+    raise SettingsError(
+        f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db or kafka://host:port/topic"
+    )

@@ -56,6 +56,13 @@ class TestSqliteLog(LogConformance):
         assert [process.wait() for process in processes] == [0, 0, 0]
         assert [r.offset for r in log.read(0, 0, max_events=1000)] == list(range(150))
 
+    def test_identities_are_recalled_after_opening_again(self, tmp_path: Path) -> None:
+        first = self.open(tmp_path)
+        first.append([NewRecord(0, b"kept", 1, (b"k" * 16,))], now=NOW)
+        first.close()
+
+        assert self.open(tmp_path).recall([b"k" * 16, b"z" * 16]) == {b"k" * 16}
+
     def test_the_number_of_partitions_is_fixed_when_the_file_is_made(self, tmp_path: Path) -> None:
         self.open(tmp_path).close()
 
