@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -12,9 +13,12 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from beam_jobs.batch import REFUSED_SCHEMA, Batch, Poll, raw_text
+from beam_jobs.limits import LandingLimits, is_line_by_line, long_lines, part_off_records
+from beam_jobs.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
 from feedback.errors import Code
 from feedback.log import LogRecord
+from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables import FEEDBACK_EVENT
 
 BLOCK_BYTES = 1 << 20
@@ -23,9 +27,17 @@ _LINE_SCHEMA = pa.schema([(c.name, pa.int64() if c.name in _TIMES else c.type) f
 _DECODER = msgspec.json.Decoder(AdmittedEvent)
 
 
-def decode(poll: Poll) -> Batch:
+def decode(poll: Poll, limits: LandingLimits = LandingLimits()) -> Batch:  # noqa: B008 - frozen
     """Records to columns, keeping each event's place in the log; never raises on what a record holds."""
-    lines, places = _lines(poll.records)
+    records, too_large = part_off_records(poll.records, limits)
+    all_lines, places = _lines(records)
+    refused = [] if too_large is None else [too_large]
+    lines = all_lines
+    long = long_lines(lines, limits)
+    if long is not None:
+        refused.append(_refused(lines, long, places, Code.TOO_LARGE))
+        lines = [line for line, reason in zip(lines, long, strict=True) if reason is None]
+        places = places.filter(long.is_null())
     table = _parse(lines) if lines else _LINE_SCHEMA.empty_table()
     reasons: list[str | None] = [None] * len(lines)
     if table is None:
@@ -38,8 +50,9 @@ def decode(poll: Poll) -> Batch:
             table = (_parse(good) if good else None) or _LINE_SCHEMA.empty_table()
     bad = pl.Series(reasons, dtype=pl.String)
     events = _with_places(table, places.filter(bad.is_null()))
-    refused = () if bad.null_count() == len(bad) else (_refused(lines, bad, places),)
-    return Batch(events, poll.start, poll.end, lines, refused)
+    if bad.null_count() < len(bad):
+        refused.append(_refused(lines, bad, places, Code.UNDECODABLE))
+    return Batch(events, poll.start, poll.end, all_lines, tuple(refused))
 
 
 def _lines(records: Sequence[LogRecord]) -> tuple[list[bytes], pl.DataFrame]:
@@ -63,17 +76,30 @@ def _lines(records: Sequence[LogRecord]) -> tuple[list[bytes], pl.DataFrame]:
 def _parse(lines: list[bytes]) -> pa.Table | None:
     """All lines in one go; `None` where any line does not fit."""
     data = b"\n".join(lines)
-    options = pj.ParseOptions(explicit_schema=_LINE_SCHEMA, unexpected_field_behavior="ignore")
-    reading = pj.ReadOptions(block_size=max(BLOCK_BYTES, max(map(len, lines)) + 1))
+    if not is_line_by_line(data, lines):
+        return None
+    block_bytes = max(BLOCK_BYTES, max(map(len, lines)) + 1)
+    table = _read(data, block_bytes, unknown_fields="error")
+    if table is None:
+        table = _read(data, block_bytes, unknown_fields="ignore")
+        if table is not None and table.num_rows == len(lines):
+            table = keep_unknown_fields(table, lines)
+    return table if table is not None and table.num_rows == len(lines) else None
+
+
+def _read(data: bytes, block_bytes: int, *, unknown_fields: Literal["error", "ignore"]) -> pa.Table | None:
+    options = pj.ParseOptions(explicit_schema=_LINE_SCHEMA, unexpected_field_behavior=unknown_fields)
+    reading = pj.ReadOptions(block_size=block_bytes)
     try:
         table = pj.read_json(io.BytesIO(data), read_options=reading, parse_options=options)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
-    return table.select(_LINE_SCHEMA.names) if table.num_rows == len(lines) else None
+    return table.select(_LINE_SCHEMA.names)
 
 
 def _objection(line: bytes) -> str | None:
     try:
+        line.decode()
         _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return str(error) or "nested too deeply"
@@ -81,23 +107,23 @@ def _objection(line: bytes) -> str | None:
 
 
 def _arrow_objection(line: bytes) -> str | None:
-    return None if _parse([line]) is not None else "a value does not fit its column"
+    return None if _parse([line]) is not None else "it is not one JSON object whose values fit their columns"
 
 
 def _with_places(table: pa.Table, places: pl.DataFrame) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     times = [pl.from_epoch(name, time_unit="us").dt.replace_time_zone("UTC") for name in _TIMES]
-    return frame.with_columns(times).hstack(places)
+    return frame.with_columns(*times, *filled_from_attributes(FEEDBACK_EVENT)).hstack(places)
 
 
-def _refused(lines: list[bytes], reasons: pl.Series, places: pl.DataFrame) -> pl.DataFrame:
+def _refused(lines: list[bytes], reasons: pl.Series, places: pl.DataFrame, code: Code) -> pl.DataFrame:
     bad = reasons.is_not_null()
     raws = [raw_text(line) for line, is_bad in zip(lines, bad, strict=True) if is_bad]
     return (
         places.filter(bad)
         .with_columns(
-            pl.lit(str(Code.UNDECODABLE)).alias("code"),
+            pl.lit(str(code)).alias("code"),
             reasons.drop_nulls().alias("detail"),
             pl.Series("raw", raws, dtype=pl.String),
             *(pl.lit(None, pl.String).alias(name) for name in ("id", "kind", "source")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -11,6 +12,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from beam_jobs.admit import admit
 from beam_jobs.batch import Stage
 from beam_jobs.decode import decode
+from beam_jobs.limits import landing_limits
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
 from feedback.settings import Settings
@@ -34,8 +36,8 @@ def build_landing(
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
         | "Poll" >> beam.ParDo(source)
-        | "Decode" >> beam.Map(decode)
-        | "Admit" >> beam.Map(admit)
+        | "Decode" >> beam.Map(decode, landing_limits(settings))
+        | "Admit" >> beam.Map(admit, max_future=timedelta(seconds=settings.max_future_seconds))
         | "Deduplicate" >> beam.ParDo(Deduplicate(settings))
     )
     for name, stage in cleaning:

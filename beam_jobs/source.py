@@ -39,7 +39,11 @@ class _LogReader(beam.DoFn):
     def _open(self) -> tuple[FeedbackLog, Cursor]:
         self._log = self._log or open_log(self._settings)
         positions = open_lake(self._settings).positions(self._log.name, self._log.partitions)
-        return self._log, Cursor(self._log, positions, max_events=self._settings.landing_batch_events)
+        limits = self._settings
+        cursor = Cursor(
+            self._log, positions, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes
+        )
+        return self._log, cursor
 
     def teardown(self) -> None:
         """Close the log."""

@@ -8,7 +8,7 @@ none. An implementation passes the conformance suite in tests/feedback/log_confo
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,10 @@ import msgspec
 
 from feedback.errors import SettingsError
 from feedback.settings import Settings
+
+UNLIMITED_BYTES = 1 << 62
+MAX_PACKED_BYTES = 4 * 1024 * 1024
+"""Far below what landing takes as one record (`max_record_bytes`), so that what was accepted is never too large."""
 
 
 class NewRecord(msgspec.Struct, frozen=True):
@@ -54,8 +58,10 @@ class FeedbackLog(Protocol):
         """Append records all together or not at all; durable on return. Returns their offsets."""
         ...
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached.
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached.
 
         Raises:
             LogGap: `offset` is no longer held, or lies beyond the end.
@@ -84,18 +90,37 @@ def partition_of(owner: str, partitions: int) -> int:
     return zlib.crc32(owner.encode()) % partitions
 
 
-def pack(events: Iterable[tuple[int, bytes, bytes]], *, max_events: int) -> list[NewRecord]:
-    """Group (partition, line, key) into records of at most `max_events` lines, in order within a partition."""
+def pack(
+    events: Iterable[tuple[int, bytes, bytes]], *, max_events: int, max_bytes: int = MAX_PACKED_BYTES
+) -> list[NewRecord]:
+    """Group (partition, line, key) into records, in order within a partition.
+
+    A record holds at most `max_events` lines and `max_bytes`, or one line alone that is longer.
+    """
     groups: dict[int, list[tuple[bytes, bytes]]] = {}
     for partition, line, key in events:
         groups.setdefault(partition, []).append((line, key))
     records: list[NewRecord] = []
     for partition, lines in groups.items():
-        for start in range(0, len(lines), max_events):
-            chunk = lines[start : start + max_events]
+        for chunk in _chunks(lines, max_events, max_bytes):
             value = b"\n".join(line for line, _ in chunk)
             records.append(NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk)))
     return records
+
+
+def _chunks(
+    lines: Iterable[tuple[bytes, bytes]], max_events: int, max_bytes: int
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    chunk: list[tuple[bytes, bytes]] = []
+    size = 0
+    for line, key in lines:
+        if chunk and (len(chunk) == max_events or size + len(line) >= max_bytes):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append((line, key))
+        size += len(line) + 1
+    if chunk:
+        yield chunk
 
 
 def open_log(settings: Settings) -> FeedbackLog:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from feedback.errors import LogError, LogGap
-from feedback.log import LogRecord, NewRecord
+from feedback.log import UNLIMITED_BYTES, LogRecord, NewRecord
 
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
@@ -85,10 +85,12 @@ class SqliteLog:
             raise LogError(f"feedback log {self._path} refused the append: {mine.error}") from mine.error
         return mine.offsets
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         records: list[LogRecord] = []
-        events = 0
+        events = size = 0
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT partition, offset, appended_at_ms, count, value FROM records "
@@ -97,7 +99,8 @@ class SqliteLog:
             )
             for row in rows:
                 record = LogRecord(*row)
-                if records and events + record.count > max_events:
+                size += len(record.value)
+                if records and (events + record.count > max_events or size > max_bytes):
                     break
                 records.append(record)
                 events += record.count
