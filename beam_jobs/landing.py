@@ -92,7 +92,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
         try:
             _run(settings, caller, streaming=True)
         except Exception as error:
-            if not _is_stale(error):
+            if not is_stale(error):
                 raise
             LOGGER.warning("another worker moved on; reading again from the committed positions: %s", error)
             stop.wait(RETRY_SECONDS)
@@ -107,7 +107,7 @@ def _pass_on(stop: threading.Event, inner: threading.Event) -> None:
             inner.set()
 
 
-def _is_stale(error: BaseException) -> bool:
+def is_stale(error: BaseException) -> bool:
     """Whether a stale position is behind an error, which Beam wraps in its own words."""
     return isinstance(error, StalePosition) or StalePosition.__name__ in repr(error)
 

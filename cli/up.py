@@ -72,6 +72,18 @@ def holding_home(settings: Settings) -> Iterator[IO[str]]:
         yield lock
 
 
+def is_up(settings: Settings) -> bool:
+    """Whether a `heed up` runs on this home; its stream then lands by itself."""
+    try:
+        with (settings.run_folder / "up.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def first_key(settings: Settings) -> str | None:
     """The secret of the key that is made on first use; `None` where there are keys already."""
     keys = ApiKeys(settings.api_keys_file)
