@@ -18,11 +18,11 @@ from feedback.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class LandingLimits:
-    """The largest line, and the largest record, that landing takes apart."""
+    """The largest line, and the largest record, that landing takes apart; the settings of the same names."""
 
     max_event_bytes: int = 256 * 1024
-    max_record_bytes: int = 64 * 1024 * 1024
-    max_record_events: int = 200_000
+    max_record_bytes: int = 32 * 1024 * 1024
+    max_record_events: int = 100_000
 
 
 def landing_limits(settings: Settings) -> LandingLimits:

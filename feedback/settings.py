@@ -48,8 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_name: str = "feedback"
     log_partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
     log_retention_days: Positive = 30
-    max_record_events: Positive = 200_000
-    max_record_bytes: Positive = 64 * 1024 * 1024
+    max_record_events: Positive = 100_000
+    max_record_bytes: Positive = 32 * 1024 * 1024
     landing_batch_events: Positive = 20_000
     landing_batch_bytes: Positive = 32 * 1024 * 1024
     landing_flush_seconds: PositiveSeconds = 0.2

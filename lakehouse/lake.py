@@ -143,7 +143,8 @@ class Lake:
         table = self.ensure(spec)
         arrow = rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows
         try:
-            write_deltalake(table, conform(spec, arrow), mode=mode)  # type: ignore[call-overload]
+            # A newer release may have widened the table: with "merge", what this spec does not know is null.
+            write_deltalake(table, conform(spec, arrow), mode=mode, schema_mode="merge")  # type: ignore[call-overload]
         except (DeltaError, OSError) as error:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
         return self.table(spec).version()

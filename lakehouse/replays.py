@@ -104,7 +104,9 @@ class ReplayLedger:
         arrow = conform(REPLAYS, rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
         mode = "append" if predicate is None else "overwrite"
         try:
-            write_deltalake(table, arrow, mode=mode, predicate=predicate, commit_properties=commit)  # type: ignore[call-overload]
+            write_deltalake(  # type: ignore[call-overload]
+                table, arrow, mode=mode, schema_mode="merge", predicate=predicate, commit_properties=commit
+            )
         except CommitFailedError as error:
             raise ReplayInProgress("another replay is under way on this lake; wait until it has ended") from error
 
