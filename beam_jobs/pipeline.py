@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -35,7 +36,7 @@ def build_landing(
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
         | "Read" >> beam.ParDo(source).with_output_types(Batch)
-        | "Admit" >> beam.Map(admit).with_output_types(Batch)
+        | "Admit" >> beam.Map(admit, max_future=timedelta(seconds=settings.max_future_seconds)).with_output_types(Batch)
         | "Deduplicate" >> beam.ParDo(Deduplicate(settings, token)).with_output_types(Batch)
     )
     for name, stage in cleaning:

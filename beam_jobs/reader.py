@@ -18,6 +18,7 @@ from queue import Empty, Full, Queue
 
 from beam_jobs.batch import Batch
 from beam_jobs.decode import Decoder
+from beam_jobs.limits import landing_limits
 from beam_jobs.poll import Cursor
 from feedback.errors import LogGap
 from feedback.log import FeedbackLog, Share, open_log
@@ -108,10 +109,10 @@ class Reader:
             self._put(error)
 
     def _read(self, log: FeedbackLog, share: Share) -> None:
-        lake, decoder = open_lake(self._settings), Decoder()
+        lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
         until = None if self._wanted is None else dict(self._wanted(log))
         owned: frozenset[int] | None = None
-        cursor = Cursor(log, {}, max_events=self._settings.landing_batch_events)
+        cursor = self._cursor(log, {})
         flushed_at = 0.0
         while not self._closing.is_set():
             now = share.partitions()
@@ -141,7 +142,11 @@ class Reader:
         positions = lake.positions(log.name, log.partitions)
         mine = {partition: positions[partition] for partition in owned}
         refuse_gaps(log, mine)
-        return Cursor(log, mine, max_events=self._settings.landing_batch_events)
+        return self._cursor(log, mine)
+
+    def _cursor(self, log: FeedbackLog, positions: Mapping[int, int]) -> Cursor:
+        limits = self._settings
+        return Cursor(log, positions, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
 
     def _is_landed(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], until: Mapping[int, int]) -> bool:
         """Whether what this worker has not read itself was landed by others."""

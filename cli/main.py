@@ -19,6 +19,8 @@ COMMANDS: dict[str, str] = {
     "recommend": "cli.recommend:recommend",
     "evaluate": "cli.evaluate:evaluate",
     "audit": "cli.audit:audit",
+    "quarantine": "cli.quarantine:quarantine",
+    "replay": "cli.replay:replay",
     "rollback": "cli.rollback:rollback",
     "keys": "cli.keys:keys",
     "serve": "cli.serve:serve",

@@ -12,7 +12,8 @@ HeedError
 ├── LakeError                 the Delta tables
 │   ├── ContractViolation     a frame does not match its table's spec
 │   ├── TableMissing
-│   └── StalePosition         another writer moved a partition on
+│   ├── StalePosition         another writer moved a partition on
+│   └── ReplayInProgress      another replay writes to the ledger
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
@@ -90,6 +91,10 @@ class StalePosition(LakeError):
     """Raised when a batch starts where another writer has already been."""
 
 
+class ReplayInProgress(LakeError):
+    """Raised when two replays want to write down their plans at once."""
+
+
 class LearningError(HeedError):
     """Raised when a model cannot be fitted, evaluated or registered."""
 
@@ -163,8 +168,14 @@ REMEDIES: dict[Code, Remedy] = {
     Code.MISSING_FIELD: Remedy("a field that this kind needs is absent", "add the field"),
     Code.INVALID_FIELD: Remedy("a field has the wrong type or form", "send the type the contract names"),
     Code.OUT_OF_RANGE: Remedy("a number lies outside its range or scale", "send a value inside the scale"),
-    Code.BAD_TIME: Remedy("`occurred_at` is not an RFC 3339 time with a zone", "send e.g. 2026-01-31T09:30:00Z"),
-    Code.IN_THE_FUTURE: Remedy("`occurred_at` is more than 5 minutes ahead", "mend the sender's clock"),
+    Code.BAD_TIME: Remedy(
+        "`occurred_at` is not an RFC 3339 time with a zone, or outside the years 1 to 9999",
+        "send e.g. 2026-01-31T09:30:00Z",
+    ),
+    Code.IN_THE_FUTURE: Remedy(
+        "a time is further ahead than `max_future_seconds` (5 minutes)",
+        "mend the clock; what landing refused can then be replayed as it is",
+    ),
     Code.NO_SUBJECT: Remedy("neither `user_id` nor `anonymous_id` is given", "send one of the two"),
     Code.BAD_ENVELOPE: Remedy("the CloudEvents envelope is incomplete", "send specversion, id, source, type and data"),
     Code.CONSENT_MISSING: Remedy(

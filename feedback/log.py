@@ -23,6 +23,8 @@ RECORD_BYTES = 1024 * 1024
 Headers = tuple[tuple[str, bytes], ...]
 """What travels beside a record's lines, such as its trace context."""
 
+UNLIMITED_BYTES = 1 << 62
+
 
 class NewRecord(msgspec.Struct, frozen=True):
     """What to append: `count` event lines of one partition, the identity keys to remember them by, and headers."""
@@ -94,8 +96,10 @@ class FeedbackLog(Protocol):
         """
         ...
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached.
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached.
 
         Raises:
             LogGap: `offset` is no longer held, or lies beyond the end.

@@ -18,7 +18,7 @@ from feedback.kafka_producer import Appender
 from feedback.kafka_reader import KnownEnds, Reader
 from feedback.kafka_share import GroupShare
 from feedback.kafka_topic import Topic
-from feedback.log import LogRecord, NewRecord, Share
+from feedback.log import UNLIMITED_BYTES, LogRecord, NewRecord, Share
 
 REMEMBERED_KEYS = 1_000_000
 """Identity keys that one process remembers; about 100 MB when they are full."""
@@ -77,10 +77,12 @@ class KafkaLog:
             self._known_ends.note(record.partition, offset + 1)
         return offsets
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         self._require(partition)
-        return self._reading().read(partition, offset, max_events=max_events)
+        return self._reading().read(partition, offset, max_events=max_events, max_bytes=max_bytes)
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """For every partition: the first offset still held and the next one to be written."""

@@ -50,7 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
     log_retention_days: Positive = 30
     log_lease_seconds: PositiveSeconds = 6.0
+    max_record_events: Positive = 100_000
+    max_record_bytes: Positive = 32 * 1024 * 1024
     landing_batch_events: Positive = 50_000
+    landing_batch_bytes: Positive = 32 * 1024 * 1024
     landing_flush_seconds: PositiveSeconds = 0.2
     landing_poll_seconds: PositiveSeconds = 0.01
     landing_bundle_seconds: PositiveSeconds = 1.0

@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from feedback.settings import Settings
+from lakehouse.evolution import absent_columns, filled_from_attributes
 from lakehouse.tables import FEEDBACK, TableSpec
 
 CHECKPOINT_EVERY_COMMITS = 100
@@ -78,7 +79,10 @@ class Lake:
         return table
 
     def scan(self, spec: TableSpec, *, version: int | None = None) -> pl.LazyFrame:
-        """The table's rows, lazily; columns that an old version lacks are null.
+        """The table's rows, lazily, with exactly the spec's columns.
+
+        Columns that an old version lacks are null, or filled from where their values stood before; those that a
+        newer release has added are left out.
 
         Raises:
             TableMissing: Nothing was written to it yet.
@@ -87,9 +91,9 @@ class Lake:
         if version is not None:
             table.load_as_version(version)
         frame = pl.scan_delta(table)
-        present = set(frame.collect_schema().names())
-        absent = [pl.lit(None).alias(name) for name in spec.names if name not in present]
-        return frame.with_columns(absent) if absent else frame
+        absent = absent_columns(spec.columns, frame.collect_schema().names())
+        filled = filled_from_attributes(spec.columns)
+        return frame.with_columns(absent).with_columns(filled).select(spec.names)
 
     def version(self, spec: TableSpec) -> int | None:
         """The table's current version; `None` before the first write."""
@@ -139,7 +143,8 @@ class Lake:
         table = self.ensure(spec)
         arrow = rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows
         try:
-            write_deltalake(table, conform(spec, arrow), mode=mode)  # type: ignore[call-overload]
+            # A newer release may have widened the table: with "merge", what this spec does not know is null.
+            write_deltalake(table, conform(spec, arrow), mode=mode, schema_mode="merge")  # type: ignore[call-overload]
         except (DeltaError, OSError) as error:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
         return self.table(spec).version()

@@ -1,7 +1,8 @@
 """Every Delta table, declared once: schema, key, partitioning and what each column means.
 
-Readers, checks, docs and commits derive from these specs. A table evolves by adding nullable columns at the end
-and raising its version; a column is never renamed or given another type.
+Readers, checks, docs and commits derive from these specs. A table evolves by a declared migration: its `version` goes
+up by one and it gains nullable columns that name that version (`added_in`); a column is never renamed, removed or
+given another type. `lakehouse.evolution` carries it out.
 """
 
 from __future__ import annotations
@@ -10,18 +11,39 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from feedback.errors import ContractViolation
+
 TIME = pa.timestamp("us", tz="UTC")
+ATTRIBUTE_TYPES = (pa.string(), pa.float64(), pa.int64(), pa.int32())
+"""What a column can be filled with out of the JSON of `attributes`."""
+
 POSITION_COLUMNS = ("log_partition", "log_offset", "log_index", "log_count")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: name, Arrow type, meaning, and whether it may be null."""
+    """One column: name, Arrow type, meaning, whether it may be null, and since which version of its table it is there.
+
+    Attributes:
+        attribute: The key of `attributes` under which its values were kept before there was a column. Older rows are
+            then read, and lines of older producers landed, as if the column had always been there.
+    """
 
     name: str
     type: pa.DataType
     meaning: str
     nullable: bool = True
+    added_in: int = 1
+    attribute: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.added_in > 1 and not self.nullable:
+            raise ContractViolation(f"column {self.name}: new columns must be nullable, older rows have no value")
+        if self.attribute is not None and not (self.attribute.isidentifier() and self.type in ATTRIBUTE_TYPES):
+            raise ContractViolation(
+                f"column {self.name}: an attribute must be named like a variable and hold text or a number, "
+                f"got {self.attribute!r} as {self.type}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +58,11 @@ class TableSpec:
     version: int = 1
     stats_columns: tuple[str, ...] = field(default=())
     """Columns whose minimum and maximum may stand in the Delta log; never text or ids of persons."""
+
+    def __post_init__(self) -> None:
+        ahead = [column.name for column in self.columns if column.added_in > self.version]
+        if ahead:
+            raise ContractViolation(f"table {self.name} is at version {self.version}; {ahead} come later, raise it")
 
     @property
     def schema(self) -> pa.Schema:
@@ -122,6 +149,25 @@ QUARANTINE = TableSpec(
     stats_columns=("code", "log_partition", "log_offset"),
 )
 
+REPLAYS = TableSpec(
+    name="replays",
+    grain="one row per quarantined row that was replayed; first as a plan, then with where it went",
+    key=("log_partition", "log_offset", "log_index"),
+    columns=(
+        _required("replay_id", pa.string(), "the run of `heed replay`, and its part, that took the row"),
+        _required("log_partition", pa.int32(), "place of the quarantined row"),
+        _required("log_offset", pa.int64(), "place of the quarantined row"),
+        _required("log_index", pa.int32(), "place of the quarantined row"),
+        _required("code", pa.string(), "why it was refused"),
+        _required("planned_at", TIME, "when it was decided what to append"),
+        Column("line", pa.string(), "what to append; null once it is in the log"),
+        Column("replayed_at", TIME, "when it was appended again; null while that is not known to have happened"),
+        Column("to_partition", pa.int32(), "where it went: partition of the log"),
+        Column("to_offset", pa.int64(), "where it went: offset of the record"),
+        Column("to_index", pa.int32(), "where it went: place in that record"),
+    ),
+)
+
 ITEMS = TableSpec(
     name="items",
     grain="one row per item, its latest catalogue entry",
@@ -177,4 +223,6 @@ EVALUATIONS = TableSpec(
     ),
 )
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (FEEDBACK, QUARANTINE, ITEMS, INTERACTIONS, EVALUATIONS)}
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec for spec in (FEEDBACK, QUARANTINE, REPLAYS, ITEMS, INTERACTIONS, EVALUATIONS)
+}
