@@ -11,6 +11,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from beam_jobs.admit import admit
 from beam_jobs.batch import Stage
 from beam_jobs.decode import decode
+from beam_jobs.signals.transform import LiveWindows
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
 from feedback.settings import Settings
@@ -29,7 +30,7 @@ def build_landing(
     *,
     cleaning: Sequence[tuple[str, Stage]] = CLEANING,
 ) -> beam.PCollection:
-    """Wire one worker's chain: poll, decode, admit, deduplicate, clean, commit."""
+    """Wire one worker's chain: poll, decode, admit, deduplicate, clean, commit, live windows."""
     batches = (
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
@@ -40,7 +41,10 @@ def build_landing(
     )
     for name, stage in cleaning:
         batches = batches | name >> beam.Map(stage)
-    return batches | "Commit" >> beam.ParDo(Commit(settings, token))
+    committed = batches | "Commit" >> beam.ParDo(Commit(settings, token))
+    if settings.signals:
+        _ = committed | "LiveWindows" >> LiveWindows(settings)
+    return committed
 
 
 def drain_source(settings: Settings, token: str) -> beam.DoFn:

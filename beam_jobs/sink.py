@@ -44,7 +44,7 @@ class Deduplicate(beam.DoFn):
 
 
 class Commit(beam.DoFn):
-    """Batch -> number of events committed; tables first, online store after."""
+    """Batch -> the same batch, committed; tables first, online store after."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
@@ -64,8 +64,8 @@ class Commit(beam.DoFn):
         log.close()
         self._elapsed.update(_milliseconds())
 
-    def process(self, batch: Batch) -> Iterator[int]:
-        """Commit one batch."""
+    def process(self, batch: Batch) -> Iterator[Batch]:
+        """Commit one batch, and hand on what is committed now."""
         ready = batch.to_commit()
         if self._committer.commit(ready, at=datetime.now(UTC)):
             Metrics.counter(NAMESPACE, "landed").inc(ready.feedback.num_rows)
@@ -78,7 +78,7 @@ class Commit(beam.DoFn):
         count = ready.feedback.num_rows + ready.quarantine.num_rows
         self._done += count
         caller_of(self._token).on_progress(self._done)
-        yield count
+        yield batch
 
     def teardown(self) -> None:
         """Close the online store."""
