@@ -19,7 +19,7 @@ from lakehouse.commit import MAX_ATTEMPTS, write_files
 from lakehouse.lake import Lake, conform
 from lakehouse.sketches import distinct
 from lakehouse.tables import FEEDBACK, SIGNALS
-from lakehouse.windows import ROW_SCHEMA, SIZES, TALLIES, WINDOW, Mark, Scope
+from lakehouse.windows import ROW_SCHEMA, SIZES, TALLIES, WINDOW, Mark, Scope, WindowStore
 
 _TABLE_WINDOW = ("size_seconds", "window_start", "scope", "key")
 _COUNTED = (
@@ -146,6 +146,32 @@ def read_signals(
     if since is not None:
         panes = panes.filter(pl.col("window_on") >= since.astimezone(UTC).date(), pl.col("window_start") >= since)
     return figures(rows_of(latest_panes(panes).collect()))
+
+
+def newest_windows(
+    store: WindowStore,
+    size_seconds: int,
+    scope: Scope,
+    *,
+    key: str | None = None,
+    windows: int = 10,
+    keys: int | None = None,
+) -> pl.DataFrame:
+    """The newest windows as they stand online, one row each with its figures (see `figures`), newest first.
+
+    Args:
+        store: Where they stand.
+        size_seconds: Length of the windows.
+        scope: item, section or all.
+        key: The item or the section; every one by default.
+        windows: How many windows at most.
+        keys: How many of a window's keys at most, the busiest ones.
+    """
+    rows = store.newest(size_seconds, scope, key=key, windows=windows)
+    found = figures(rows)
+    return (
+        found if keys is None else found.group_by("window_start", maintain_order=True).head(keys).select(found.columns)
+    )
 
 
 def figures(rows: pl.DataFrame) -> pl.DataFrame:

@@ -241,7 +241,7 @@ class WindowSink:
         """Drop closed windows beyond those that are kept, whenever another one has closed."""
         for partition, closed in self._closed.items():
             for size in SIZES.values():
-                self._store.forget(partition, size, before=(closed // (size * 1000) - self._kept - 1) * size)
+                self._store.forget(partition, size, before=(closed // (size * 1000) - self._kept) * size)
 
 
 def _beyond(events: pl.DataFrame, counted: Mapping[int, int], start: Mapping[int, int]) -> pl.DataFrame:

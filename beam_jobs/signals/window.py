@@ -95,6 +95,7 @@ def facts_of(events: pl.DataFrame, *, lateness: timedelta) -> pl.DataFrame:
 
 def aggregate(facts: Sequence[pl.DataFrame]) -> Partials:
     """Group facts into what they add to each window; the order of rows and frames makes no difference."""
+    facts = [frame for frame in facts if frame.height]
     if not facts:
         return Partials(pl.DataFrame(schema=COUNTS_SCHEMA), pl.DataFrame(schema=PEOPLE_SCHEMA))
     whole = pl.concat(facts)

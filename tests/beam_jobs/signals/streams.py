@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from beam_jobs.batch import Batch
-from beam_jobs.signals.sink import WindowSink
+from beam_jobs.signals.sink import LogEnds, WindowSink
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.signals import figures
@@ -68,11 +68,11 @@ class World:
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
         self.now = START
 
-    def sink(self, store: WindowStore | None = None, *, every: float = 0.0, kept: int = KEEP_ALL) -> WindowSink:
+    def sink(self, *, every: float = 0.0, kept: int = KEEP_ALL, log_ends: LogEnds | None = None) -> WindowSink:
         """A new worker's sink, caught up."""
         sink = WindowSink(
-            self.lake, store or self.store, log_name="feedback", partitions=PARTITIONS, lateness=LATENESS,
-            every=timedelta(seconds=every), kept_windows=kept, log_ends=lambda: self.positions,
+            self.lake, self.store, log_name="feedback", partitions=PARTITIONS, lateness=LATENESS,
+            every=timedelta(seconds=every), kept_windows=kept, log_ends=log_ends or (lambda: self.positions),
         )  # fmt: skip
         sink.load(self.now)
         return sink
