@@ -46,7 +46,7 @@ class Deduplicate(beam.DoFn):
 
 
 class Commit(beam.DoFn):
-    """Batch -> number of events committed; tables first, online store after, beside the next batch."""
+    """Batch -> the same batch, committed; tables first, the online store after, beside the next batch."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
@@ -67,12 +67,12 @@ class Commit(beam.DoFn):
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="online-store")
         log.close()
 
-    def process(self, batch: Batch) -> Iterator[int]:
-        """Commit one batch; an error of ours reaches the caller in its own words."""
+    def process(self, batch: Batch) -> Iterator[Batch]:
+        """Commit one batch and hand on what is committed now; an error of ours reaches the caller in its own words."""
         with failing(self._token):
             yield from self._commit(batch)
 
-    def _commit(self, batch: Batch) -> Iterator[int]:
+    def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
         ready = batch.to_commit()
         rewind = reader_of(self._token)
@@ -92,7 +92,7 @@ class Commit(beam.DoFn):
         self._push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(datetime.now(UTC).timestamp() * 1000))
-        yield count
+        yield batch
 
     def finish_bundle(self) -> None:
         """Wait until the online store knows all that was committed."""

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "audit": "cli.audit:audit",
     "quarantine": "cli.quarantine:quarantine",
     "replay": "cli.replay:replay",
+    "signals": "cli.signals:signals",
     "rollback": "cli.rollback:rollback",
     "keys": "cli.keys:keys",
     "serve": "cli.serve:serve",

@@ -59,6 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     landing_bundle_seconds: PositiveSeconds = 1.0
     landing_roll_minutes: PositiveSeconds = 10.0
     dedup_window_days: Positive = 30
+    # live windows
+    signals: bool = True
+    signals_every_seconds: PositiveSeconds = 5.0
+    signals_lateness_seconds: PositiveSeconds = 600.0
+    signals_kept_windows: Positive = 60
     # learning and serving
     learn_after_events: Positive = 1000
     nightly_cron: str = "0 3 * * *"
