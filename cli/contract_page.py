@@ -26,22 +26,22 @@ or a time).
 This page is generated from `feedback/contract.py` and `feedback/errors.py`.
 """
 
-_RULES = """## Versions
+_RULES = f"""## Versions
 
-`v` names the version that an event follows; without it, it is {version}. A version only adds optional fields or kinds: it
-never renames a field, changes what one means or makes an optional one needed. So versions run side by side.
+`v` names the version that an event follows; without it, it is {CONTRACT_VERSION}. A version only adds optional fields or
+kinds: it never renames a field, changes what one means or makes an optional one needed. So versions run side by side.
 
 | a sender that | outcome |
 |---|---|
-| adds a field, or follows a later `v` | accepted and landed; what this release does not know is kept in `attributes`, and `v` as it was stated |
-| leaves an optional field out | accepted; the column is null |
-| sends a kind that this release does not know | `unknown_kind`; past the gateway `contract_broken`, and `heed replay` lands it once the release knows it |
+| adds a field, or follows a later `v` | landed; what is unknown is kept in `attributes`, and `v` as stated |
+| leaves an optional field out | landed; the column is null |
+| sends a kind that this release does not know | `unknown_kind`; past the gateway `contract_broken` |
 | writes a raw `user_id` to the log itself | landed without it: only that there was one is kept |
 
-A field becomes a column by a migration that is declared in `lakehouse/tables.py`: the table's `version` goes up by one and
-gains a nullable `Column` with `added_in`, which names the `attribute` that held its values so far. The table widens with
-the next write and nothing is rewritten. Rows from before read as what their `attributes` hold; readers and writers of the
-release before go on with the columns they know.
+What a later release has come to know, `heed replay` lands. A field becomes a column by a migration that is declared in
+`lakehouse/tables.py`: the table's `version` goes up by one and gains a nullable `Column` with `added_in`, which names the
+`attribute` that held its values so far. The table widens with the next write and nothing is rewritten. Rows from before
+read as what their `attributes` hold; readers and writers of the release before go on with the columns they know.
 
 ## Time
 
@@ -50,10 +50,11 @@ it, and landing judges by the log's clock alone, so that a repeat years later de
 
 | an event that is | at the gateway | in landing |
 |---|---|---|
-| out of order | accepted | lands, in the order of the log; where the latest state counts, `occurred_at` decides |
+| out of order | accepted | lands in the log's order; what is latest is told by `occurred_at` |
 | late, by whatever span | accepted | lands, in the day on which the log took it |
 | ahead by at most `max_future_seconds` (a skewed clock) | accepted | lands |
-| further ahead | `in_the_future` | `in_the_future`; so too if the gateway's own clock (`received_at`) is ahead of the log's |
+| further ahead | `in_the_future` | `in_the_future` |
+| received ahead of the log's clock (a gateway's skewed clock) | accepted | `in_the_future` |
 | outside the years 1 to 9999 | `bad_time` | `bad_time` |
 
 An id is recognised for `dedup_window_days` after it landed; the same event sent again later than that lands again.
@@ -64,11 +65,12 @@ An id is recognised for `dedup_window_days` after it landed; the same event sent
 |---|---|---|
 | an event of more than `max_event_bytes` (256 KiB) | `too_large` | `too_large`, its first 256 KiB kept |
 | nesting beyond what can be read (about 1,000 levels) | `not_json` | `undecodable` |
-| a request of more than `max_body_bytes` (16 MiB) or 50,000 records | 413 | |
-| a record of the log of more than `max_record_events` (100,000 lines) or `max_record_bytes` (32 MiB) | | `too_large`: quarantined as a whole, as one row |
+| a request beyond `max_body_bytes` (16 MiB) or 50,000 records | 413 | |
+| a record of the log beyond `max_record_events` (100,000 lines) | | `too_large`: one row for the whole record |
+| a record of the log beyond `max_record_bytes` (32 MiB) | | `too_large`: one row for the whole record |
 
 Landing reads at most about `landing_batch_events` and `landing_batch_bytes` at a time, whatever waits in the log.
-""".format(version=CONTRACT_VERSION)
+"""
 
 
 def contract_page() -> str:
