@@ -12,6 +12,8 @@ HeedError
 ├── LakeError                 the Delta tables
 │   ├── ContractViolation     a frame does not match its table's spec
 │   ├── TableMissing
+│   ├── UpkeepBusy            another process does upkeep on this lake
+│   ├── UpkeepFailed
 │   └── StalePosition         another writer moved a partition on
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
@@ -84,6 +86,14 @@ class TableMissing(LakeError):
     """Raised when a table is read before anything was written to it."""
 
     status = 503
+
+
+class UpkeepBusy(LakeError):
+    """Raised when another process does upkeep on this lake, or writes a checkpoint."""
+
+
+class UpkeepFailed(LakeError):
+    """Raised when upkeep could not go on: its child process does not start, or its answer makes no sense."""
 
 
 class StalePosition(LakeError):

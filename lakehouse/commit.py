@@ -21,11 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
+from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
@@ -58,7 +59,8 @@ class LandingCommitter:
         self._lake = lake
         self._log_name = log_name
         self._partitions = partitions
-        self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
+        self._checkpoints = checkpoints
+        self._checkpointed: dict[str, int] = {}
         self._fault = fault
         self._tables: dict[str, DeltaTable] = {}
 
@@ -86,7 +88,7 @@ class LandingCommitter:
         table = self._tables.get(spec.name) or self._fresh(spec)
         adds: list[AddAction] | None = None
         for _ in range(MAX_ATTEMPTS):
-            committed = self._committed(table, batch.end)
+            table, committed = self._standing(table, spec, batch.end)
             if all(committed[p] >= end for p, end in batch.end.items()):
                 return False
             if spec is FEEDBACK:
@@ -106,6 +108,7 @@ class LandingCommitter:
             self._tables[spec.name] = table
             table.update_incremental()
             self._fault("after commit")
+            self._follow_checkpoints(spec, table)
             return True
         raise LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")
 
@@ -117,7 +120,7 @@ class LandingCommitter:
             schema=table.schema(),
             partition_by=list(spec.partition_by),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=MAX_ATTEMPTS),
-            post_commithook_properties=self._hooks,
+            post_commithook_properties=NO_CHECKPOINT,
         )
 
     def _refuse_overlap(self, batch: LandingBatch, committed: Positions) -> None:
@@ -130,6 +133,24 @@ class LandingCommitter:
 
     def _committed(self, table: DeltaTable, partitions: Iterable[int]) -> dict[int, int]:
         return {p: table.transaction_version(application_id(self._log_name, p)) or 0 for p in partitions}
+
+    def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
+        """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""
+        known = self._checkpointed.get(spec.name, 0)
+        newest = newer_checkpoint(self._lake, spec, table, known, write=self._checkpoints)
+        if newest > known:
+            self._checkpointed[spec.name] = newest
+            self._tables.pop(spec.name, None)
+
+    def _standing(
+        self, table: DeltaTable, spec: TableSpec, partitions: Iterable[int]
+    ) -> tuple[DeltaTable, dict[int, int]]:
+        """A handle with its positions; a new one where upkeep has cleaned the log below one that stood idle."""
+        try:
+            return table, self._committed(table, partitions)
+        except DeltaError:
+            table = self._fresh(spec)
+            return table, self._committed(table, partitions)
 
     def _fresh(self, spec: TableSpec) -> DeltaTable:
         table = self._lake.ensure(spec)

@@ -36,6 +36,8 @@ class TableSpec:
     version: int = 1
     stats_columns: tuple[str, ...] = field(default=())
     """Columns whose minimum and maximum may stand in the Delta log; never text or ids of persons."""
+    cluster_by: tuple[str, ...] = ()
+    """What rows of a closed day are put next to each other by; names that the table does not have yet are left out."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -103,6 +105,7 @@ FEEDBACK = TableSpec(
     columns=(*FEEDBACK_EVENT, *_POSITION),
     partition_by=("landed_on",),
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
+    cluster_by=("country", "segment", "subject"),
 )
 
 QUARANTINE = TableSpec(
