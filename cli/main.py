@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "recommend": "cli.recommend:recommend",
     "evaluate": "cli.evaluate:evaluate",
     "audit": "cli.audit:audit",
+    "maintain": "cli.maintain:maintain",
     "rollback": "cli.rollback:rollback",
     "keys": "cli.keys:keys",
     "serve": "cli.serve:serve",

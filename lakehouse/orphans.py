@@ -8,7 +8,7 @@ it names as replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
@@ -70,8 +70,8 @@ def remove_orphans(
     lost = [path for path in active if path not in listed and unquote(path) not in listed]
     if lost:
         raise LakeError(
-            f"table {spec.name} at {lake.uri(spec)}: {len(lost)} of its files are not in its folder, such as {lost[0]}; "
-            "orphans are left alone until that is mended"
+            f"table {spec.name} at {lake.uri(spec)}: {len(lost)} of its files are not in its folder, such as "
+            f"{lost[0]}; orphans are left alone until that is mended"
         )
     orphans = find_orphans(listed.values(), [*active, *replaced], now=now, older_than=older_than)
     for orphan in orphans:
@@ -82,10 +82,13 @@ def remove_orphans(
 def list_files(store: pafs.FileSystem) -> list[StoredFile]:
     """Every file of a table's folder, its log among them."""
     found = store.get_file_info(pafs.FileSelector("", recursive=True))
-    return [StoredFile(f.path, f.size, f.mtime) for f in found if f.type == pafs.FileType.File]
+    return [
+        StoredFile(entry.path, entry.size, entry.mtime)
+        for entry in found
+        if entry.type == pafs.FileType.File and entry.mtime is not None
+    ]
 
 
-def active_files(table: DeltaTable) -> Mapping[str, int]:
-    """The data files of the handle's version and their sizes, as the log names them."""
-    adds = pa.table(table.get_add_actions(flatten=True))
-    return dict(zip(adds.column("path").to_pylist(), adds.column("size_bytes").to_pylist(), strict=True))
+def active_files(table: DeltaTable) -> list[str]:
+    """The data files of the handle's version, as the log names them."""
+    return [str(path) for path in pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()]

@@ -34,6 +34,12 @@ CLOSES_AFTER = timedelta(hours=1)
 """A day is closed this long after midnight (UTC): landing that is behind still adds to it."""
 
 
+VACUUM_EVERY = timedelta(minutes=15)
+"""How often to list whole folders for what can go: a small part of any retention."""
+TRIM_EVERY = timedelta(days=1)
+"""How often to trim the feedback log and the online store, whose retention counts in days."""
+
+
 class Work(StrEnum):
     """What can be done to a table, in this order."""
 
@@ -142,6 +148,11 @@ def plan(
     return actions
 
 
+def due(last: datetime | None, every: timedelta, now: datetime) -> bool:
+    """Whether something that was last done then is to be done again."""
+    return last is None or now - last >= every
+
+
 def plainly(action: Action) -> Action:
     """The same without clustering, for a day that is too large to be sorted in the memory that upkeep may take."""
     return msgspec.structs.replace(action, work=Work.COMPACT, reason="too large to be clustered within the memory cap")
@@ -186,9 +197,7 @@ def _closed(spec: TableSpec, part: PartitionFiles, clustered_to: date | None) ->
     target = closed_target(part.bytes)
     if cluster_columns(spec) and (clustered_to is None or part.day > clustered_to):
         reason = f"the day is closed, {len(part.sizes)} files"
-        return Action(
-            table=spec.name, work=Work.CLUSTER, day=part.day, target_bytes=target, marks=True, reason=reason
-        )
+        return Action(table=spec.name, work=Work.CLUSTER, day=part.day, target_bytes=target, marks=True, reason=reason)
     small = small_files(part.sizes, target)
     if small > CLOSED_SMALL_FILES or len(part.sizes) > MAX_CLOSED_FILES:
         reason = f"closed with {len(part.sizes)} files, {small} of them small"

@@ -23,7 +23,6 @@ from lakehouse.tables import TABLES
 from lakehouse.upkeep import Action, PartitionFiles, Retention, plainly, plan
 from lakehouse.upkeep_table import Outcome, perform, read_statistics
 
-
 RESERVE = 2
 """How far reserved memory may exceed the cap: allocators hold more than they touch, seen up to 1.9 times as much."""
 NICENESS = 10

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from feedback.errors import UpkeepFailed
 from feedback.settings import Settings
@@ -58,8 +58,6 @@ class UpkeepReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     peak_bytes: int
     cap_bytes: int
-    log_records_removed: int = 0
-    online_events_removed: int = 0
 
     @property
     def orphans_removed(self) -> int:
@@ -238,7 +236,7 @@ def _lines(child: subprocess.Popen[bytes]) -> Iterator[Line]:
     with child.stdout as stdout:
         for raw in stdout:
             try:
-                yield msgspec.json.decode(raw, type=Line)  # type: ignore[arg-type]
+                yield msgspec.json.decode(raw, type=Line)
             except msgspec.DecodeError as error:
                 raise UpkeepFailed(f"upkeep's child said {raw[:200]!r}, which is no report: {error}") from error
 

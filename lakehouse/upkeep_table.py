@@ -51,7 +51,7 @@ def read_statistics(lake: Lake, spec: TableSpec) -> TableStatistics:
     days = adds.column(column).to_pylist() if column and adds.num_rows else [None] * adds.num_rows
     sizes: dict[date | None, list[int]] = {}
     for day, size in zip(days, adds.column("size_bytes").to_pylist(), strict=True):
-        sizes.setdefault(day, []).append(size)
+        sizes.setdefault(day, []).append(int(size or 0))
     clustered = table.transaction_version(CLUSTERED)
     return TableStatistics(
         version=table.version(),
