@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "quarantine": "cli.quarantine:quarantine",
     "replay": "cli.replay:replay",
     "signals": "cli.signals:signals",
+    "maintain": "cli.maintain:maintain",
     "rollback": "cli.rollback:rollback",
     "keys": "cli.keys:keys",
     "serve": "cli.serve:serve",

@@ -19,11 +19,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
+from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
@@ -66,7 +67,8 @@ class LandingCommitter:
         self._lake = lake
         self._log_name = log_name
         self._partitions = partitions
-        self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
+        self._checkpoints = checkpoints
+        self._checkpointed: dict[str, int] = {}
         self._fault = fault
         self._tables: dict[str, DeltaTable] = {}
         self._positions: dict[str, _Known] = {}
@@ -95,7 +97,7 @@ class LandingCommitter:
         table = self._tables.get(spec.name) or self._fresh(spec)
         adds: list[AddAction] | None = None
         for _ in range(MAX_ATTEMPTS):
-            committed = self._committed(table, batch.end, spec)
+            table, committed = self._standing(table, spec, batch.end)
             if all(committed[p] >= end for p, end in batch.end.items()):
                 return False
             if spec is FEEDBACK:
@@ -115,6 +117,7 @@ class LandingCommitter:
                 continue
             self._advance(table, spec, ends)
             self._fault("after commit")
+            self._follow_checkpoints(spec, table)
             return True
         raise LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")
 
@@ -126,7 +129,7 @@ class LandingCommitter:
             schema=table.schema(),
             partition_by=list(spec.partition_by),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=MAX_ATTEMPTS),
-            post_commithook_properties=self._hooks,
+            post_commithook_properties=NO_CHECKPOINT,
         )
 
     def _refuse_overlap(self, batch: LandingBatch, committed: Positions) -> None:
@@ -155,6 +158,24 @@ class LandingCommitter:
         if known is not None and known.version == before and table.version() == before + 1:
             self._positions[spec.name] = _Known(before + 1, {**known.positions, **ends})
         self._tables[spec.name] = table
+
+    def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
+        """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""
+        known = self._checkpointed.get(spec.name, 0)
+        newest = newer_checkpoint(self._lake, spec, table, known, write=self._checkpoints)
+        if newest > known:
+            self._checkpointed[spec.name] = newest
+            self._tables.pop(spec.name, None)
+
+    def _standing(
+        self, table: DeltaTable, spec: TableSpec, partitions: Iterable[int]
+    ) -> tuple[DeltaTable, dict[int, int]]:
+        """A handle with its positions; a new one where upkeep has cleaned the log below one that stood idle."""
+        try:
+            return table, self._committed(table, partitions, spec)
+        except DeltaError:
+            table = self._fresh(spec)
+            return table, self._committed(table, partitions, spec)
 
     def _fresh(self, spec: TableSpec) -> DeltaTable:
         table = self._lake.ensure(spec)

@@ -59,6 +59,8 @@ class TableSpec:
     version: int = 1
     stats_columns: tuple[str, ...] = field(default=())
     """Columns whose minimum and maximum may stand in the Delta log; never text or ids of persons."""
+    cluster_by: tuple[str, ...] = ()
+    """What rows of a closed day are put next to each other by; names that the table does not have yet are left out."""
 
     def __post_init__(self) -> None:
         ahead = [column.name for column in self.columns if column.added_in > self.version]
@@ -136,6 +138,7 @@ FEEDBACK = TableSpec(
     partition_by=("landed_on",),
     version=2,
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
+    cluster_by=("country", "segment", "subject"),
 )
 
 QUARANTINE = TableSpec(
