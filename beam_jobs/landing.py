@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import msgspec
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
-from feedback.errors import LakeError, LogError, LogGap
+from feedback.errors import LakeError, LogError, LogGap, ServiceError
 from feedback.log import open_log
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
@@ -85,7 +85,8 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """Land events as they come until `stop` is set.
 
     The embedded runner keeps some memory of every bundle, so a fresh pipeline takes over every
-    `landing_roll_minutes`; reader and known ids outlive it. A log or lake that does not answer is tried again.
+    `landing_roll_minutes`; reader and known ids outlive it. A log, a lake or an online store that does not answer is
+    tried again.
 
     Raises:
         LogGap: The log no longer holds the committed position.
@@ -99,7 +100,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
             with _stopping(caller.stop, stop, after_seconds=settings.landing_roll_minutes * 60):
                 try:
                     _run(settings, token, streaming=True)
-                except (LogError, LakeError) as error:
+                except (LogError, LakeError, ServiceError) as error:
                     if isinstance(error, LogGap):
                         raise
                     pause = RETRY_SECONDS if time.monotonic() - began > LONGEST_RETRY_SECONDS else pause

@@ -15,6 +15,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.deduplicate import deduplicate
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
+from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
 from feedback.log import open_log
 from feedback.settings import Settings
@@ -41,7 +42,11 @@ class Deduplicate(beam.DoFn):
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Part off repeats."""
-        self._landed.prepare(self._lake, batch.start, batch.day)
+        if is_takeover(batch):
+            yield batch
+            return
+        with failing(self._token):
+            self._landed.prepare(self._lake, batch.start, batch.day)
         yield deduplicate(batch, self._landed)
 
 
@@ -57,6 +62,10 @@ class Commit(beam.DoFn):
 
     def setup(self) -> None:
         """Open the tables and the online store; push what a crash kept from it."""
+        with failing(self._token):
+            self._open()
+
+    def _open(self) -> None:
         log = open_log(self._settings)
         lake = self._lake = open_lake(self._settings)
         fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
@@ -74,6 +83,9 @@ class Commit(beam.DoFn):
 
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
+        if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
+            self._push(batch)
+            return
         ready = batch.to_commit()
         rewind = reader_of(self._token)
         try:
@@ -96,9 +108,10 @@ class Commit(beam.DoFn):
 
     def finish_bundle(self) -> None:
         """Wait until the online store knows all that was committed."""
-        if self._pushing is not None:
-            self._pushing.result()
-            self._pushing = None
+        pushing, self._pushing = self._pushing, None
+        if pushing is not None:
+            with failing(self._token):
+                pushing.result()
 
     def teardown(self) -> None:
         """Close the online store."""

@@ -5,7 +5,8 @@ Readers get Polars frames; Spark gets file addresses. Landing's exactly-once com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -82,6 +83,16 @@ class Lake:
         if not self.exists(spec):
             if "://" not in self._root:
                 Path(self._root).mkdir(parents=True, exist_ok=True)
+            self._create(spec)
+        table = self.table(spec)
+        missing = [name for name in spec.names if name not in {f.name for f in table.schema().fields}]
+        if missing:
+            _add_columns(table, spec, missing)
+            table = self.table(spec)
+        return table
+
+    def _create(self, spec: TableSpec) -> None:
+        try:
             DeltaTable.create(
                 self.uri(spec),
                 schema=Schema.from_arrow(spec.schema),
@@ -91,12 +102,21 @@ class Lake:
                 configuration=_properties(spec),
                 storage_options=self._options or None,
             )
-        table = self.table(spec)
-        missing = [name for name in spec.names if name not in {f.name for f in table.schema().fields}]
-        if missing:
-            _add_columns(table, spec, missing)
-            table = self.table(spec)
-        return table
+        except (DeltaError, OSError) as error:
+            if not self.exists(spec):  # else another worker that started with this one was quicker
+                raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be made: {error}") from error
+
+    @contextmanager
+    def reading(self, spec: TableSpec) -> Iterator[None]:
+        """Where a scan of the table is collected: what the store says in its own errors becomes one of ours.
+
+        Raises:
+            LakeError: The table's files cannot be read.
+        """
+        try:
+            yield
+        except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be read: {error}") from error
 
     def scan(self, spec: TableSpec, *, version: int | None = None) -> pl.LazyFrame:
         """The table's rows, lazily, with exactly the spec's columns.
@@ -145,11 +165,15 @@ class Lake:
         """The data files of the current version, for engines that read Parquet themselves."""
         return self.table(spec).file_uris()
 
-    def positions(self, log_name: str, partitions: int, spec: TableSpec = FEEDBACK) -> dict[int, int]:
+    def positions(
+        self, log_name: str, partitions: int, spec: TableSpec = FEEDBACK, *, version: int | None = None
+    ) -> dict[int, int]:
         """Per log partition, the next offset to land, as committed with the table's rows."""
         if not self.exists(spec):
             return dict.fromkeys(range(partitions), 0)
         table = self.table(spec)
+        if version is not None:
+            table.load_as_version(version)
         return {p: table.transaction_version(application_id(log_name, p)) or 0 for p in range(partitions)}
 
     def versions(self) -> dict[str, int]:
