@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -32,10 +33,28 @@ CREATE TABLE IF NOT EXISTS links (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (log_partition INTEGER PRIMARY KEY, position INTEGER NOT NULL);
 """
-_COLUMNS = "log_partition, log_offset, log_index, kind, item_id, value, scale_min, scale_max, label, occurred_at"
-_OWN = f"SELECT {_COLUMNS} FROM recent WHERE subject = ?"
-_OWN_AFTER = f"SELECT {_COLUMNS} FROM recent WHERE subject = ? AND log_partition = ? AND log_offset >= ?"
-_LINKED = f"SELECT {_COLUMNS} FROM recent WHERE subject IN (SELECT anonymous FROM links WHERE subject = ?)"
+_COLUMNS = ", ".join(f"recent.{name}" for name in RecentEvent.__struct_fields__)
+_OWN = f"SELECT {_COLUMNS} FROM recent WHERE subject = ?1"
+_LINKED = f"SELECT {_COLUMNS} FROM links JOIN recent ON recent.subject = links.anonymous WHERE links.subject = ?1"
+_LATEST = f"ORDER BY occurred_at DESC, 1 DESC, 2 DESC, 3 DESC LIMIT {MAX_RECENT}"
+
+
+@lru_cache
+def _recent_query(partitions: int) -> str:
+    """One question for a person's own events beyond so many known positions and for those of linked visits.
+
+    A partition that has no known position is new: all of its events count.
+    """
+    if not partitions:
+        return f"{_OWN} UNION ALL {_LINKED} {_LATEST}"
+    known = ", ".join(f"(?{2 * n + 2}, ?{2 * n + 3})" for n in range(partitions))
+    return f"""
+        WITH known (partition, position) AS (VALUES {known})
+        SELECT {_COLUMNS}
+        FROM positions LEFT JOIN known ON known.partition = positions.log_partition
+        CROSS JOIN recent ON recent.subject = ?1 AND recent.log_partition = positions.log_partition
+            AND recent.log_offset >= coalesce(known.position, 0)
+        UNION ALL {_LINKED} {_LATEST}"""
 
 
 class SqliteOnlineStore:
@@ -81,16 +100,10 @@ class SqliteOnlineStore:
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
+        places = [number for pair in sorted((after or {}).items()) for number in pair]
         with self._lock:
-            if after:
-                held = [p for (p,) in self._connection.execute("SELECT log_partition FROM positions")]
-                asked = [(subject, partition, after.get(partition, 0)) for partition in held]
-                rows = [row for key in asked for row in self._connection.execute(_OWN_AFTER, key)]
-            else:
-                rows = self._connection.execute(_OWN, (subject,)).fetchall()
-            rows += self._connection.execute(_LINKED, (subject,)).fetchall()
-        events = sorted((RecentEvent(*row) for row in rows), key=_in_time)
-        return events[-MAX_RECENT:]
+            rows = self._connection.execute(_recent_query(len(places) // 2), (subject, *places)).fetchall()
+        return [RecentEvent(*row) for row in reversed(rows)]
 
     def personal(self, subject: str) -> bool:
         """Whether lists may be personal: no consent event withdrew `personalization`."""
@@ -125,10 +138,6 @@ class SqliteOnlineStore:
         """Release the connection."""
         with self._lock:
             self._connection.close()
-
-
-def _in_time(event: RecentEvent) -> tuple[int, int, int, int]:
-    return event.occurred_at, event.log_partition, event.log_offset, event.log_index
 
 
 def _consents(events: pl.DataFrame) -> list[tuple[str, int, int]]:

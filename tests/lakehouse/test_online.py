@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.online import OnlineStore, catch_up, rebuild
-from lakehouse.online_sqlite import SqliteOnlineStore
+from lakehouse.online_sqlite import MAX_RECENT, SqliteOnlineStore
 from lakehouse.tables import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch, rows
@@ -77,6 +78,29 @@ def test_events_that_the_bundle_knows_are_left_out_but_never_those_of_a_linked_v
 
     assert [event.item_id for event in store.recent("anna", after={0: 2})] == ["c", "seen"]
     assert len(store.recent("anna", after={1: 7})) == 4
+
+
+def test_events_of_every_partition_come_in_time_and_the_newest_are_kept(store: OnlineStore) -> None:
+    count = MAX_RECENT + 40
+    many = [
+        {
+            "subject": "anna",
+            "item_id": str(number),
+            "log_partition": number % 3,
+            "log_offset": number // 3,
+            "occurred_at": NOW + timedelta(seconds=number * 7919 % count),  # a prime scatters them
+        }
+        for number in range(count)
+    ]
+    store.push(events(*many), {0: count, 1: count, 2: count})
+
+    found = store.recent("anna", after={0: 0, 1: 10})
+
+    expected = sorted(
+        (row for row in many if not (row["log_partition"] == 1 and row["log_offset"] < 10)),
+        key=lambda row: row["occurred_at"],
+    )
+    assert [event.item_id for event in found] == [row["item_id"] for row in expected][-MAX_RECENT:]
 
 
 def test_another_process_notices_a_push_by_the_stamp(tmp_path: Path, store: OnlineStore) -> None:
