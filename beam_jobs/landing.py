@@ -133,10 +133,10 @@ def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: 
 
 
 def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int]]:
+    quiet()  # before Beam is imported, which has things to say
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.sink import NAMESPACE
 
-    quiet()
     pipeline = open_pipeline(settings, streaming=streaming)
     source = stream_source(settings, token) if streaming else drain_source(settings, token)
     build_landing(pipeline, source, settings, token)
@@ -155,7 +155,13 @@ def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, 
     return counters, span
 
 
+def _needs_no_google_cloud(record: logging.LogRecord) -> bool:
+    """Beam warns on import that it could not talk to Google's cloud, which nobody asked it to."""
+    return not str(record.msg).startswith("apitools not found")
+
+
 def quiet() -> None:
     """Keep Beam's notices about its own optimizations off the screen; warnings and errors stay."""
+    logging.getLogger().addFilter(_needs_no_google_cloud)
     for name in ("apache_beam.runners", "apache_beam.options", "apache_beam.internal"):
         logging.getLogger(name).setLevel(logging.ERROR)
