@@ -12,8 +12,8 @@ import msgspec
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
-from feedback.log import open_log
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 
 LOGGER = logging.getLogger("heed.landing")
@@ -47,7 +47,7 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def waiting_events(settings: Settings) -> int:
     """About how many records the log holds beyond the committed positions."""
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         positions = open_lake(settings).positions(log.name, log.partitions)
         return sum(end - positions.get(partition, 0) for partition, (_, end) in log.bounds().items())
@@ -66,7 +66,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     with calling(Caller(on_progress=on_progress)) as token:
         counters, (first_ms, last_ms) = _run(settings, token, streaming=False)
     codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
-    log = open_log(settings)
+    log = open_landed_log(settings)
     positions = open_lake(settings).positions(log.name, log.partitions)
     log.close()
     return LandingReport(

@@ -23,9 +23,10 @@ from beam_jobs.mending import Left, Mend, mended_line
 from feedback.admitted import identity_key, owner_of
 from feedback.errors import Code, UsageError
 from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
-from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, open_log, pack, partition_of
+from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, pack, partition_of
 from feedback.settings import Settings
 from lakehouse.commit import FaultPoint, no_faults
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
 from lakehouse.quarantine import read_parts, select_rows
 from lakehouse.replays import PLACE, Place, Plan, PlannedLine, ReplayLedger
@@ -176,7 +177,7 @@ class Replayer:
 
 def open_replayer(settings: Settings) -> Replayer:
     """A replayer over the log and the lake of a home; close its log after use."""
-    return Replayer(open_lake(settings), open_log(settings), settings)
+    return Replayer(open_lake(settings), open_landed_log(settings), settings)
 
 
 def refuse_code(code: str) -> None:

@@ -17,9 +17,9 @@ from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
 from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
-from feedback.log import open_log
 from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter, no_faults
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 from lakehouse.online import catch_up, open_online_store, push_commit
 
@@ -66,7 +66,7 @@ class Commit(beam.DoFn):
             self._open()
 
     def _open(self) -> None:
-        log = open_log(self._settings)
+        log = open_landed_log(self._settings)
         lake = self._lake = open_lake(self._settings)
         fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault)

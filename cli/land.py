@@ -16,13 +16,16 @@ from feedback.settings import Settings
 @click.command()
 @click.option("--drain", is_flag=True, help="Land what the log holds now, and return.")
 @click.option("--stream", is_flag=True, help="Land events as they come, until Ctrl-C or SIGTERM.")
+@click.option("--skip-gap", is_flag=True, help="Go on behind what the log no longer holds; it is written down.")
 @home_command
-def land(settings: Settings, output: Output, drain: bool, stream: bool) -> None:
+def land(settings: Settings, output: Output, drain: bool, stream: bool, skip_gap: bool) -> None:
     """Land the feedback log in Delta, exactly once."""
     if drain == stream:
         raise UsageError("heed land: choose one of --drain and --stream")
     from beam_jobs import landing
 
+    if skip_gap:
+        _skip_gaps(settings, output)
     if drain:
         with output.progress("landing") as bar:
             report = landing.drain(settings, on_progress=bar.to)
@@ -38,3 +41,13 @@ def land(settings: Settings, output: Output, drain: bool, stream: bool) -> None:
     output.say(f"landing {settings.log_address} in {settings.lake_root}; Ctrl-C stops")
     landing.stream(settings, stop)
     output.say("stopped")
+
+
+def _skip_gaps(settings: Settings, output: Output) -> None:
+    from feedback.intake import utc_now
+    from lakehouse.continuity import skip_gaps
+
+    for gap in skip_gaps(settings, at=utc_now()):
+        place = "" if gap.partition is None else f"partition {gap.partition}: "
+        output.emit({"skipped": place + gap.words})
+        output.say(f"[yellow]skipped[/yellow] {place}{gap.words}")

@@ -18,8 +18,8 @@ from beam_jobs.signals.accumulate import accumulate
 from beam_jobs.signals.pending import Pending
 from beam_jobs.signals.window import tallies_of
 from feedback.errors import LakeError, StalePosition
-from feedback.log import open_log
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
 from lakehouse.signals import SignalsPublisher, landed_between, newest_panes
 from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of, open_window_store
@@ -83,7 +83,7 @@ class WindowSink:
     @classmethod
     def open(cls, settings: Settings, *, now: datetime) -> WindowSink:
         """The sink that the settings describe, caught up with what was committed."""
-        log = open_log(settings)
+        log = open_landed_log(settings)
         name, partitions = log.name, log.partitions
         log.close()
         sink = cls(
@@ -254,7 +254,7 @@ def _beyond(events: pl.DataFrame, counted: Mapping[int, int], start: Mapping[int
 
 
 def _ends(settings: Settings) -> dict[int, int]:
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         return {partition: end for partition, (_, end) in log.bounds().items()}
     finally:
