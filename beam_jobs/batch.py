@@ -70,6 +70,8 @@ class Batch:
     refused: tuple[pl.DataFrame, ...] = field(default=())
     day: date = date.min
     """UTC day of the newest record, by the log's own time."""
+    traces: tuple[str, ...] = ()
+    """Trace contexts that its records brought."""
     generation: int = 0
     """Which start of its reader it comes from."""
     polled_at: float = 0.0

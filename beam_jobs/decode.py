@@ -18,6 +18,7 @@ from beam_jobs.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
 from feedback.errors import Code
 from feedback.log import LogRecord
+from feedback.tracing import traces_of
 from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables import FEEDBACK_EVENT
 
@@ -56,7 +57,8 @@ class Decoder:
             refused.append(_refused(lines, reasons, places, Code.UNDECODABLE))
             places = places.filter(reasons.is_null())
         events = _with_places(table, places)
-        return Batch(events, poll.start, poll.end, all_lines, tuple(refused), day=day)
+        traces = traces_of(record.headers for record in poll.records if record.headers)
+        return Batch(events, poll.start, poll.end, all_lines, tuple(refused), day=day, traces=traces)
 
     def _parse_apart(self, lines: Sequence[bytes]) -> tuple[pa.Table, pl.Series]:
         """Lines of which some do not fit: those that do, and what is wrong with each (null: nothing)."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import msgspec
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
+from beam_jobs.monitor import RESTARTS
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
@@ -104,6 +105,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
                     if isinstance(error, LogGap):
                         raise
                     pause = RETRY_SECONDS if time.monotonic() - began > LONGEST_RETRY_SECONDS else pause
+                    RESTARTS.inc()
                     LOGGER.warning("landing starts again in %.0f s from the committed positions: %s", pause, error)
                     caller.close()
                     stop.wait(pause)

@@ -20,8 +20,18 @@ class Cursor:
         self._events_each = max(1, max_events // max(1, len(positions)))
         self._bytes_each = max(1, max_bytes // max(1, len(positions)))
         self._turn = 0
+        self._newest_ms: dict[int, int] = {}
         self.is_behind = False
         """Whether the last poll gave a partition's whole share, so that more is waiting."""
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Per partition, the next offset to read."""
+        return self._positions
+
+    def ages(self, now: float) -> dict[int, float]:
+        """Per partition, how many seconds before a time (since 1970) the last record that was read was appended."""
+        return {partition: max(0.0, now - ms / 1000) for partition, ms in self._newest_ms.items()}
 
     def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
         """The next records, at most about `max_events` events and `max_bytes`, shared fairly; `None` if there are none.
@@ -46,6 +56,7 @@ class Cursor:
             found, lines = self._read(partition, position, limit)
             if found:
                 start[partition], end[partition] = position, found[-1].offset + 1
+                self._newest_ms[partition] = found[-1].appended_at_ms
                 records += found
                 counts += lines
                 mine, bytes_of_mine = sum(lines), sum(len(record.value) for record in found)

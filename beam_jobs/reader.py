@@ -20,6 +20,7 @@ from queue import Empty, Full, Queue
 from beam_jobs.batch import Batch, Poll
 from beam_jobs.decode import Decoder
 from beam_jobs.limits import landing_limits
+from beam_jobs.monitor import tell_lag
 from beam_jobs.poll import Cursor
 from feedback.log import FeedbackLog, Share
 from feedback.settings import Settings
@@ -27,6 +28,9 @@ from lakehouse.continuity import meet, open_landed_log, refuse_gaps
 from lakehouse.lake import Lake, open_lake
 
 READ_AHEAD = 1
+LAG_SECONDS = 1.0
+"""How often a stream measures how far it is behind."""
+
 LOOK_SECONDS = 0.05
 """How often a reader that has nothing to read looks whether everything it was to read has landed."""
 
@@ -129,7 +133,7 @@ class Reader:
         meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
         owned: frozenset[int] | None = None
-        flushed_at = 0.0
+        flushed_at = told_at = 0.0
         while not self._closing.is_set():
             now = share.partitions()
             if now != owned or self._rewind.is_set():
@@ -138,6 +142,9 @@ class Reader:
                 if owned:
                     taken = decoder.decode(Poll((), start.positions, start.positions))
                     self._put(replace(taken, generation=start.generation))
+            if until is None and time.monotonic() >= told_at + LAG_SECONDS:
+                told_at = time.monotonic()
+                tell_lag(log.bounds(), start.cursor.positions, start.cursor.ages(time.time()))
             pause = flushed_at + self._settings.landing_flush_seconds - time.monotonic()
             if until is None and pause > 0:
                 self._closing.wait(min(pause, LOOK_SECONDS))

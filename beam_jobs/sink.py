@@ -15,6 +15,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.deduplicate import deduplicate
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
+from beam_jobs.monitor import Monitor
 from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
 from feedback.settings import Settings
@@ -66,6 +67,7 @@ class Commit(beam.DoFn):
             self._open()
 
     def _open(self) -> None:
+        self._monitor = Monitor()
         log = open_landed_log(self._settings)
         lake = self._lake = open_lake(self._settings)
         fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
@@ -89,8 +91,10 @@ class Commit(beam.DoFn):
         ready = batch.to_commit()
         rewind = reader_of(self._token)
         try:
-            is_ours = self._committer.commit(ready, at=datetime.now(UTC))
-        except StalePosition:
+            with self._monitor.committing(batch):
+                is_ours = self._committer.commit(ready, at=datetime.now(UTC))
+        except StalePosition as error:
+            self._monitor.stale(batch, error)
             if rewind is None:  # the reader is elsewhere: the runner repeats the bundle, which reads again
                 raise
             Metrics.counter(NAMESPACE, "stale").inc()
@@ -99,6 +103,7 @@ class Commit(beam.DoFn):
         count = ready.feedback.num_rows + ready.quarantine.num_rows
         if is_ours:
             self._count(batch, ready.feedback.num_rows)
+            self._monitor.landed(batch)
             self._done += count
             caller_of(self._token).on_progress(self._done)
         self._push(batch)

@@ -133,9 +133,13 @@ def partition_of(owner: str, partitions: int) -> int:
 
 
 def pack(
-    events: Iterable[tuple[int, bytes, bytes]], *, max_events: int, max_bytes: int = RECORD_BYTES
+    events: Iterable[tuple[int, bytes, bytes]],
+    *,
+    max_events: int,
+    max_bytes: int = RECORD_BYTES,
+    headers: Headers = (),
 ) -> list[NewRecord]:
-    """Group (partition, line, key) into records, in order within a partition.
+    """Group (partition, line, key) into records with the same headers, in order within a partition.
 
     A record has at most `max_events` lines, and one line only where the next would take it beyond `max_bytes`.
     """
@@ -148,17 +152,17 @@ def pack(
         size = 0
         for line, key in lines:
             if chunk and (len(chunk) == max_events or size + len(line) > max_bytes):
-                records.append(_record(partition, chunk))
+                records.append(_record(partition, chunk, headers))
                 chunk, size = [], 0
             chunk.append((line, key))
             size += len(line) + 1
-        records.append(_record(partition, chunk))
+        records.append(_record(partition, chunk, headers))
     return records
 
 
-def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]]) -> NewRecord:
+def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]], headers: Headers) -> NewRecord:
     value = b"\n".join(line for line, _ in chunk)
-    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk))
+    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk), headers)
 
 
 def open_log(settings: Settings) -> FeedbackLog:

@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     landing_poll_seconds: PositiveSeconds = 0.01
     landing_bundle_seconds: PositiveSeconds = 1.0
     landing_roll_minutes: PositiveSeconds = 10.0
+    landing_metrics_port: Port = 9464
     dedup_window_days: Positive = 30
     # live windows
     signals: bool = True
