@@ -9,6 +9,7 @@ Tables other than `feedback` are committed first; `feedback` comes last and its 
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
+FRESH_SECONDS = 600.0
+"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
+`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
 Positions = Mapping[int, int]
@@ -87,6 +91,7 @@ class LandingCommitter:
     def _commit_table(self, spec: TableSpec, rows: pa.Table, batch: LandingBatch, *, at: datetime) -> bool:
         table = self._tables.get(spec.name) or self._fresh(spec)
         adds: list[AddAction] | None = None
+        written = 0.0
         for _ in range(MAX_ATTEMPTS):
             table, committed = self._standing(table, spec, batch.end)
             if all(committed[p] >= end for p, end in batch.end.items()):
@@ -96,8 +101,11 @@ class LandingCommitter:
             else:
                 rows = _after(rows, committed)
             if adds is None:
-                adds = write_files(self._lake, spec, rows, at=at)
+                adds, written = write_files(self._lake, spec, rows, at=at), time.time()
                 self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                adds = None
+                continue
             try:
                 self._transact(table, spec, adds, {p: max(end, committed[p]) for p, end in batch.end.items()})
             except CommitFailedError:
