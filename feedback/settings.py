@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # upkeep of the tables
     upkeep_every_seconds: PositiveSeconds = 30.0
     upkeep_memory_mb: Annotated[int, msgspec.Meta(ge=512)] = 1024
-    upkeep_orphan_hours: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    upkeep_orphan_hours: Annotated[float, msgspec.Meta(ge=0.5)] = 1.0
     landing_history_hours: Positive = 4
     lake_history_days: Positive = 7
     # learning and serving

@@ -11,6 +11,7 @@ by place, so that nothing hangs on the repeat judging each event as the first at
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 """How Delta writes a time in its statistics."""
 
 PLACE = ("log_partition", "log_offset", "log_index")
+FRESH_SECONDS = 600.0
+"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
+`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
 """Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
@@ -109,12 +113,16 @@ class LandingCommitter:
         """Commit to `feedback`, through the snapshot whose positions were compared."""
         table = self._known(FEEDBACK)
         adds: list[AddAction] | None = None
+        written = 0.0
         for _ in range(MAX_ATTEMPTS):
             if self._is_landed(batch, table):
                 return False
             if adds is None:
-                adds = write_files(self._lake, FEEDBACK, batch.feedback, at=at)
+                adds, written = write_files(self._lake, FEEDBACK, batch.feedback, at=at), time.time()
                 self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                adds = None
+                continue
             try:
                 self._transact(table, FEEDBACK, adds, batch.end)
             except CommitFailedError:
@@ -138,8 +146,10 @@ class LandingCommitter:
             settled = self._settled(batch, committed)
             if not settled.quarantine.num_rows:
                 return settled
-            adds = write_files(self._lake, QUARANTINE, settled.quarantine, at=at)
+            adds, written = write_files(self._lake, QUARANTINE, settled.quarantine, at=at), time.time()
             self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                continue
             ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
             try:
                 self._transact(table, QUARANTINE, adds, ends)

@@ -219,7 +219,10 @@ def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Coll
     """The job for the next child: without what is done, and without what ended the last one."""
     last_words = (end.stderr or b"").decode(errors="replace").strip().splitlines()[:3]
     if collected.running is None:
-        raise UpkeepFailed(f"upkeep's child ended with {_how(end.returncode)}: {' '.join(last_words)}")
+        raise UpkeepFailed(
+            f"upkeep's child ended by {_how(end.returncode)} before it had begun anything; the memory cap is "
+            f"{job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb): {' '.join(last_words)}"
+        )
     action = collected.running.action
     done = [outcome.action.name for outcome in collected.outcomes]
     cap = f"the memory cap is {job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb)"
