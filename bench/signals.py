@@ -38,6 +38,8 @@ def run(label: Callable[[str], None]) -> Iterator[Figure]:
         )  # fmt: skip
         sink.load(START)
         label("counting")
+        sink.process(batch(rng, -1), now=START - timedelta(seconds=1))  # imports and first files are start-up
+        sink.flush(START)
         wall, cpu = time.perf_counter(), time.process_time()
         for number, one in enumerate(batches):
             sink.process(one, now=START + timedelta(seconds=number * BATCH_SECONDS))
@@ -71,4 +73,4 @@ def batch(rng: np.random.Generator, number: int) -> Batch:
             "log_offset": pl.Series(np.full(BATCH_EVENTS, number), dtype=pl.Int64),
         }
     )
-    return Batch(frame, dict.fromkeys(range(PARTITIONS), number), dict.fromkeys(range(PARTITIONS), number + 1))
+    return Batch(frame, dict.fromkeys(range(PARTITIONS), number + 1), dict.fromkeys(range(PARTITIONS), number + 2))
