@@ -276,8 +276,14 @@ def test_a_child_that_outgrows_its_cap_at_once_is_an_error_that_names_the_settin
 @pytest.mark.parametrize("work", [Work.CLUSTER, Work.COMPACT])
 def test_after_a_childs_death_the_next_goes_on_without_what_killed_it(work: Work) -> None:
     job = Job(
-        root="/lake", options={}, lock_folder="/run", retention=RETENTION, cap_bytes=CAP, vacuum=True, tables=("feedback",)
-    )  # fmt: skip
+        root="/lake",
+        options={},
+        lock_folder="/run",
+        retention=RETENTION,
+        cap_bytes=CAP,
+        vacuum=True,
+        tables=("feedback",),
+    )
     collected = _Collected()
     first = Action(table="feedback", work=Work.CHECKPOINT)
     fatal = Action(table="feedback", work=work, day=NOW.date(), marks=work is Work.CLUSTER)
