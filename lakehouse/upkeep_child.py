@@ -23,8 +23,9 @@ from lakehouse.tables import TABLES
 from lakehouse.upkeep import Action, PartitionFiles, Retention, plainly, plan
 from lakehouse.upkeep_table import Outcome, perform, read_statistics
 
-RESERVE = 2
-"""How far reserved memory may exceed the cap: allocators hold more than they touch, seen up to 1.9 times as much."""
+RESERVED_BYTES = 4 * 1024**3
+"""What may be reserved above the cap without being touched: the stacks and heaps of up to 512 threads that read a log,
+seen to be 3.6 GiB at 230 MB resident where 1,900 commits had no checkpoint."""
 NICENESS = 10
 """Landing and serving come first."""
 NO_MEMORY = 75
@@ -77,7 +78,7 @@ def main() -> None:
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     os.nice(NICENESS)
     # The parent holds what is resident to the cap, ten times a second; this stops what grows faster than it looks.
-    resource.setrlimit(resource.RLIMIT_DATA, (RESERVE * job.cap_bytes, RESERVE * job.cap_bytes))
+    resource.setrlimit(resource.RLIMIT_DATA, (job.cap_bytes + RESERVED_BYTES, job.cap_bytes + RESERVED_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     lake = Lake(job.root, job.options, lock_folder=Path(job.lock_folder))
     for name in job.tables:

@@ -220,7 +220,7 @@ def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Coll
     last_words = (end.stderr or b"").decode(errors="replace").strip().splitlines()[:3]
     if collected.running is None:
         raise UpkeepFailed(
-            f"upkeep's child ended by {_how(end.returncode)} before it had begun anything; the memory cap is "
+            f"upkeep's child ended by {_how(end.returncode)} between two actions; the memory cap is "
             f"{job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb): {' '.join(last_words)}"
         )
     action = collected.running.action
