@@ -28,7 +28,8 @@ from lakehouse.upkeep_table import Outcome
 MEBIBYTE = 1024 * 1024
 MAX_CHILDREN = 20
 """A pass goes on after a child's death, but not for ever."""
-WATCH_SECONDS = 0.1
+WATCH_SECONDS = 0.05
+"""How often to look at the child's memory. Sorting without a limit was seen to take 1.5 GB in 14 s: 5 MB in this time."""
 ROOT = Path(__file__).resolve().parent.parent
 
 Stopped = Callable[[], bool]
@@ -220,7 +221,7 @@ def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Coll
     last_words = (end.stderr or b"").decode(errors="replace").strip().splitlines()[:3]
     if collected.running is None:
         raise UpkeepFailed(
-            f"upkeep's child ended by {_how(end.returncode)} before it had begun anything; the memory cap is "
+            f"upkeep's child ended by {_how(end.returncode)} between two actions; the memory cap is "
             f"{job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb): {' '.join(last_words)}"
         )
     action = collected.running.action

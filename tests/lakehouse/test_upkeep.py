@@ -276,14 +276,9 @@ def test_a_child_that_outgrows_its_cap_at_once_is_an_error_that_names_the_settin
 @pytest.mark.parametrize("work", [Work.CLUSTER, Work.COMPACT])
 def test_after_a_childs_death_the_next_goes_on_without_what_killed_it(work: Work) -> None:
     job = Job(
-        root="/lake",
-        options={},
-        lock_folder="/run",
-        retention=RETENTION,
-        cap_bytes=CAP,
-        vacuum=True,
+        root="/lake", options={}, lock_folder="/run", retention=RETENTION, cap_bytes=CAP, vacuum=True,
         tables=("feedback",),
-    )
+    )  # fmt: skip
     collected = _Collected()
     first = Action(table="feedback", work=Work.CHECKPOINT)
     fatal = Action(table="feedback", work=work, day=NOW.date(), marks=work is Work.CLUSTER)
@@ -328,3 +323,18 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="upkeep_orphan_hours"):
         load_settings(tmp_path, upkeep_orphan_hours=0.1)
+
+
+def test_a_log_far_behind_its_last_checkpoint_fits_under_the_cap(settings: Settings, lake: Lake) -> None:
+    """Its files are read by hundreds of threads, whose stacks are reserved, not used."""
+    land(lake, 1)
+    log = Path(lake.uri(FEEDBACK), "_delta_log")
+    filler = '{"commitInfo":{"timestamp":1,"operation":"WRITE","operationParameters":{}}}'
+    for version in range(lake.table(FEEDBACK).version() + 1, 2_000):
+        (log / f"{version:020}.json").write_text(filler, encoding="utf-8")
+
+    report = run_upkeep(settings)
+
+    assert report.problems == []
+    assert report.tables[0].checkpoints == 1
+    assert report.peak_bytes < report.cap_bytes
