@@ -21,7 +21,8 @@ from bench.figures import Figure, at_least, exactly, reported
 from bench.kafka_broker import Broker, broker
 from bench.killing.arena import Arena, arena, home_settings
 from bench.killing.comparison import Comparison, compare
-from bench.killing.mishaps import MISHAPS
+from bench.killing.fleet import USUAL, Breed
+from bench.killing.mishaps import MISHAPS, newest_version
 from bench.killing.watcher import Watcher
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
@@ -30,7 +31,8 @@ from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 SQLITE_LEASE_SECONDS = 1.0
 KAFKA_LEASE_SECONDS = 2.0
 BROKER_PROPERTIES = "group.min.session.timeout.ms=1000"
-LONGEST_REST_SECONDS = 0.5
+LONGEST_REST_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 0.2
 
 LOGS = ("sqlite", "kafka")
 OPTIONS = (
@@ -47,6 +49,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     kills: dict[str, int]
     mishaps: dict[str, int]
+    slept: dict[str, int]
     gave_up: list[str]
     looks: int
     violations: list[str]
@@ -61,13 +64,25 @@ def run(
     """Every figure, for each log."""
     seed = secrets.randbelow(1 << 30) if seed is None else seed
     for kind in log or LOGS:
+        yield reported(f"{kind}: seed", seed)
         with tempfile.TemporaryDirectory(prefix="heed-faults-") as folder:
             outcome = kill(kind, Path(folder), kills=kills, seed=seed, report=report)
         yield from figures(kind, outcome, kills=kills)
 
 
+def no_report(done: str) -> None:
+    """The callback of callers that show no progress."""
+
+
 def kill(
-    kind: str, folder: Path, *, kills: int, seed: int, report: Callable[[str], None], node: Broker | None = None
+    kind: str,
+    folder: Path,
+    *,
+    kills: int,
+    seed: int,
+    report: Callable[[str], None] = no_report,
+    node: Broker | None = None,
+    breed: Breed = USUAL,
 ) -> Outcome:
     """One run on one log.
 
@@ -78,12 +93,13 @@ def kill(
         seed: Draws the mishaps.
         report: Hears how far it is.
         node: A broker to use; one of its own by default.
+        breed: Which workers to kill.
     """
     with ExitStack() as stack:
         if kind == "kafka" and node is None:
             node = stack.enter_context(broker(folder / "kafka", properties=BROKER_PROPERTIES))
         settings = settings_for(kind, folder, node)
-        found = stack.enter_context(arena(settings, folder, broker=node, seed=seed))
+        found = stack.enter_context(arena(settings, folder, broker=node, seed=seed, breed=breed))
         watcher = stack.enter_context(Watcher(settings, partitions=settings.log_partitions))
         started = time.monotonic()
         while found.fleet.killed < kills:
@@ -96,6 +112,7 @@ def kill(
             seconds=time.monotonic() - started,
             kills=dict(found.fleet.kills),
             mishaps=dict(found.happened),
+            slept=dict(found.fleet.slept),
             gave_up=found.fleet.gave_up,
             looks=watcher.looks,
             violations=watcher.violations,
@@ -108,12 +125,18 @@ def kill(
 
 
 def step(found: Arena, watcher: Watcher) -> None:
-    """One mishap, a rest, and what is down comes back."""
+    """One mishap; what is down comes back; the next one when landing has got on, or does not."""
     weights = [mishap.weight for mishap in MISHAPS]
     (mishap,) = found.rng.choices(MISHAPS, weights)
+    lake = open_lake(found.settings)
+    before = newest_version(lake)
     if mishap.happen(found):
         found.happened[mishap.name] += 1
-    time.sleep(found.rng.random() * LONGEST_REST_SECONDS)
+    rested_at = time.monotonic() + LONGEST_REST_SECONDS
+    while newest_version(lake) == before and time.monotonic() < rested_at:
+        time.sleep(0.01)
+        found.tick(watcher)
+    time.sleep(found.rng.random() * LONGEST_PAUSE_SECONDS)
     found.tick(watcher)
 
 
@@ -150,7 +173,6 @@ def figures(kind: str, outcome: Outcome, *, kills: int) -> Iterator[Figure]:
     yield Figure(
         figure=f"{kind}: extra commits per flush for quarantine", value=share, unit="", bar="<= 1", holds=share <= 1
     )
-    yield reported(f"{kind}: seed", outcome.seed)
     yield reported(f"{kind}: length of the run", outcome.seconds, unit="s")
     counts = {
         "accepted": found.accepted, "landed": found.landed, "duplicates": found.duplicates, "poison": found.poison,
@@ -160,5 +182,7 @@ def figures(kind: str, outcome: Outcome, *, kills: int) -> Iterator[Figure]:
         yield reported(f"{kind}: {name}", count)
     for name, count in sorted(outcome.kills.items()):
         yield reported(f"{kind}: killed at {name}", count)
+    for name, count in sorted(outcome.slept.items()):
+        yield reported(f"{kind}: stopped at {name} and woken", count)
     for name, count in sorted(outcome.mishaps.items()):
         yield reported(f"{kind}: {name}", count)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.kafka_broker import Broker
 from bench.killing.disk import Disk, small_disk
-from bench.killing.fleet import Fleet
+from bench.killing.fleet import USUAL, Breed, Fleet
 from bench.killing.processes import Child, shared_number
 from bench.killing.sender import Ledger, read_ledger, send
 from bench.killing.watcher import Watcher
@@ -32,7 +32,9 @@ CLOCK_DAYS = (-20.0, 0.0)
 class Arena:
     """What mishaps act on."""
 
-    def __init__(self, settings: Settings, folder: Path, *, disk: Disk, broker: Broker | None, seed: int) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, *, disk: Disk, broker: Broker | None, seed: int, breed: Breed = USUAL
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self.disk = disk
@@ -40,7 +42,8 @@ class Arena:
         self.rng = random.Random(seed)
         self.shift = shared_number(self._some_day())
         self.happened: Counter[str] = Counter()
-        self.fleet = Fleet(settings, size=WORKERS, rng=self.rng, shift=self.shift, output=folder / "workers.out")
+        output = folder / "workers.out"
+        self.fleet = Fleet(settings, size=WORKERS, rng=self.rng, shift=self.shift, output=output, breed=breed)
         self.upkeep: Child | None = None
         self.ledger_path = folder / "ledger"
         self._free_at = float("inf")
@@ -148,10 +151,12 @@ def home_settings(folder: Path, *, log_url: str, lease_seconds: float) -> Settin
 
 
 @contextmanager
-def arena(settings: Settings, folder: Path, *, broker: Broker | None, seed: int) -> Iterator[Arena]:
-    """An arena whose processes are gone afterwards."""
+def arena(
+    settings: Settings, folder: Path, *, broker: Broker | None, seed: int, breed: Breed = USUAL
+) -> Iterator[Arena]:
+    """An arena whose processes are gone afterwards; `breed` says which workers it has."""
     with small_disk(Path(settings.lake_root)) as disk:
-        found = Arena(settings, folder, disk=disk, broker=broker, seed=seed)
+        found = Arena(settings, folder, disk=disk, broker=broker, seed=seed, breed=breed)
         try:
             yield found
         finally:

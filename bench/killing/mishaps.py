@@ -44,8 +44,8 @@ def kill_at_random(arena: Arena) -> bool:
 
 
 def pause_a_worker(arena: Arena) -> bool:
-    """A worker sleeps until its partitions have moved, then goes on in the middle of its batch."""
-    arena.fleet.pause_one(arena.settings.log_lease_seconds * arena.rng.uniform(1.2, 2.0))
+    """A worker sleeps until its partitions have moved, then goes on wherever it was."""
+    arena.fleet.pause_one()
     return True
 
 
@@ -161,7 +161,7 @@ MISHAPS = (
     Mishap("broker restarted", 2, restart_broker),
     Mishap("broker killed", 2, kill_broker),
 )
-"""Beside them, workers die at the named points of a commit (`bench.killing.fleet.POINTS`)."""
+"""Beside them, workers die and stop at the named points of a commit (`bench.killing.fleet.DOOMS`)."""
 
 
 def newest_version(lake: Lake) -> int:
