@@ -13,8 +13,8 @@ DETAIL = "an event with this id from this sender landed before"
 
 def deduplicate(batch: Batch, landed: LandedIds) -> Batch:
     """Part off repeats, within the batch and of what landed before."""
-    if batch.events.is_empty():
+    fresh = pl.Series(landed.first_seen(batch.events, batch.end))
+    if fresh.all():
         return batch
-    fresh = pl.Series(landed.first_seen(batch.events))
     reasons = pl.select(pl.when(~fresh).then(pl.lit(DETAIL)).otherwise(pl.lit(None, pl.String)).alias("r"))["r"]
     return batch.refuse(reasons, Code.DUPLICATE, keep_raw=False)

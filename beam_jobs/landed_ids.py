@@ -1,12 +1,14 @@
-"""The ids of the retention window: a compact hash set that tells new events from repeated ones.
+"""The ids of the retention window: a compact hash set per partition that tells new events from repeated ones.
 
 16 bytes a slot in two numpy arrays, open addressing with linear probing, a whole batch at a time. 128 bits of hash
-make a false duplicate (a lost event) less likely than a broken disk. Memory goes by the window, not by the
-table's age: the set is built anew when the day changes.
+make a false duplicate (a lost event) less likely than a broken disk. An id is unique within its owner and the owner
+chooses the partition, so a worker holds the ids of its own partitions only. Memory goes by the window, not by the
+table's age: a set is built anew when the day changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 import numpy as np
@@ -19,14 +21,20 @@ from lakehouse.tables import FEEDBACK
 Hashes = npt.NDArray[np.uint64]
 
 MAX_LOAD = 0.6
-FIRST_SLOTS = 1 << 16
+FIRST_SLOTS = 1 << 14
+ADD_AT_ONCE = 1 << 20
+"""Hashes added in one go while loading: bounds the working memory."""
 _SEEDS = (0x5EED, 0xFEED)
+_HASH_COLUMNS = ("first", "second")
 
 
 class HashSet:
     """A set of 128-bit hashes."""
 
-    def __init__(self, slots: int = FIRST_SLOTS) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        slots = FIRST_SLOTS
+        while expected > MAX_LOAD * slots:
+            slots *= 2
         self._first = np.zeros(slots, dtype=np.uint64)
         self._second = np.zeros(slots, dtype=np.uint64)
         self._count = 0
@@ -44,10 +52,10 @@ class HashSet:
         return new
 
     def _insert(self, first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
-        mask = np.uint64(len(self._first) - 1)
+        mask = len(self._first) - 1
         new = np.zeros(len(first), dtype=np.bool_)
         pending = np.arange(len(first))
-        slot = (first & mask).astype(np.int64)
+        slot = (first & np.uint64(mask)).astype(np.int64)
         while len(pending):
             at = slot[pending]
             empty = self._first[at] == 0
@@ -57,7 +65,7 @@ class HashSet:
             held = (self._first[at] == first[pending]) & (self._second[at] == second[pending])
             new[pending[held & empty]] = True
             pending = pending[~held]
-            slot[pending] = (slot[pending] + 1) & int(mask)
+            slot[pending] = (slot[pending] + 1) & mask
         return new
 
     def _grow(self) -> None:
@@ -69,54 +77,111 @@ class HashSet:
 
 
 class LandedIds:
-    """Which (owner, id) landed within the window, across restarts."""
+    """Which (owner, id) landed within the window, across restarts, takeovers and repeated batches."""
 
     def __init__(self, window_days: int) -> None:
         self._window = timedelta(days=window_days)
-        self._set = HashSet()
-        self._day: date | None = None
+        self._sets: dict[int, HashSet] = {}
+        self._until: dict[int, int] = {}
+        self._day = date.min
 
-    def load(self, lake: Lake, today: date) -> None:
-        """Read the window's ids from the lake."""
-        self._set, self._day = HashSet(), today
-        if not lake.exists(FEEDBACK):
+    def prepare(self, lake: Lake, start: Mapping[int, int], today: date) -> None:
+        """Make the sets hold what landed below a batch's start, in each of its partitions.
+
+        What this worker did not see itself is read from the lake: everything on the first batch, on a new day and
+        where the batch goes back behind what is held (it is being repeated); else what others landed in between.
+        """
+        if today > self._day:
+            self._sets.clear()
+            self._until.clear()
+            self._day = today
+        behind = {p: at for p, at in start.items() if at != self._until.get(p)}
+        if not behind:
             return
-        frame = (
-            lake.scan(FEEDBACK)
-            .filter(pl.col("landed_on") >= today - self._window)
-            .select("subject", "item_id", "id")
-            .collect()
-        )
-        self._set.add(*_distinct(*hashes_of(frame)))
+        anew = [p for p, at in behind.items() if at < self._until.get(p, at + 1)]
+        for partition in anew:
+            self._sets.pop(partition, None)
+        since = {p: 0 if p in anew else self._until[p] for p in behind}
+        for partition, first, second in landed_hashes(lake, since, behind, day=self._first_day()):
+            known = self._sets.get(partition)
+            if known is None:
+                known = self._sets[partition] = HashSet(len(first))
+            for at in range(0, len(first), ADD_AT_ONCE):
+                known.add(*_distinct(first[at : at + ADD_AT_ONCE], second[at : at + ADD_AT_ONCE]))
+        self._until.update(behind)
 
-    def needs_reload(self, today: date) -> bool:
-        """Whether the window has moved on."""
-        return self._day is None or today > self._day
+    def _first_day(self) -> date:
+        return date.fromordinal(max(1, self._day.toordinal() - self._window.days))
 
-    def first_seen(self, events: pl.DataFrame) -> npt.NDArray[np.bool_]:
-        """Which events of a batch are seen for the first time, in order; they are remembered."""
+    def close(self) -> None:
+        """Forget everything."""
+        self._sets.clear()
+        self._until.clear()
+
+    def first_seen(self, events: pl.DataFrame, end: Mapping[int, int]) -> npt.NDArray[np.bool_]:
+        """Which events of a batch are seen for the first time, in order; they are remembered.
+
+        Args:
+            events: Columns of `feedback`.
+            end: The batch's end per partition, up to which the sets reach after it.
+        """
         first, second = hashes_of(events)
-        order = np.lexsort((np.arange(len(first)), second, first))
-        repeated = np.zeros(len(first), dtype=np.bool_)
-        same = (first[order][1:] == first[order][:-1]) & (second[order][1:] == second[order][:-1])
-        repeated[order[1:][same]] = True
-        fresh = ~repeated
-        fresh[fresh] = self._set.add(first[fresh], second[fresh])
+        fresh = _first_of_each(first, second)
+        partitions = events["log_partition"].to_numpy()
+        for partition in end:
+            mine = np.flatnonzero(fresh & (partitions == partition)) if len(end) > 1 else np.flatnonzero(fresh)
+            known = self._sets.setdefault(partition, HashSet())
+            fresh[mine] = known.add(first[mine], second[mine])
+        self._until.update(end)
         return fresh
+
+
+def landed_hashes(
+    lake: Lake, since: Mapping[int, int], until: Mapping[int, int], *, day: date
+) -> Iterable[tuple[int, Hashes, Hashes]]:
+    """Hashes of the rows of `feedback` that landed from a day on, per partition between two positions."""
+    if not lake.exists(FEEDBACK):
+        return
+    within = pl.any_horizontal(
+        (pl.col("log_partition") == p) & pl.col("log_offset").is_between(since[p], until[p], closed="left")
+        for p in since
+    )
+    with lake.reading(FEEDBACK):
+        rows = (
+            lake.scan(FEEDBACK)
+            .filter((pl.col("landed_on") >= day) & within)
+            .select("log_partition", *_hash_expressions())
+            .collect(engine="streaming")
+        )
+    for (partition,), mine in rows.partition_by("log_partition", as_dict=True, include_key=False).items():
+        first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)
+        yield int(partition), first, second
 
 
 def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:
     """Two 64-bit hashes of each event's (owner, id); stable within one version of Polars, so never stored."""
-    owner = pl.when(pl.col("subject").is_null()).then(pl.lit("item:") + pl.col("item_id")).otherwise(pl.col("subject"))
-    key = pl.concat_str(owner, "id", separator="\0")
-    hashed = events.select(key.hash(seed).alias(str(seed)) for seed in _SEEDS)
-    first, second = (hashed[str(seed)].to_numpy() for seed in _SEEDS)
+    hashed = events.select(_hash_expressions())
+    first, second = (hashed[name].to_numpy() for name in _HASH_COLUMNS)
     return first, second
 
 
+def _hash_expressions() -> list[pl.Expr]:
+    owner = pl.when(pl.col("subject").is_null()).then(pl.lit("item:") + pl.col("item_id")).otherwise(pl.col("subject"))
+    key = pl.concat_str(owner, "id", separator="\0")
+    return [key.hash(seed).alias(name) for seed, name in zip(_SEEDS, _HASH_COLUMNS, strict=True)]
+
+
+def _first_of_each(first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
+    """Which hashes have no equal before them."""
+    if len(np.unique(first)) == len(first):  # 64 bits that differ are two events; the rest is looked at closely
+        return np.ones(len(first), dtype=np.bool_)
+    order = np.lexsort((np.arange(len(first)), second, first))
+    same = (first[order][1:] == first[order][:-1]) & (second[order][1:] == second[order][:-1])
+    fresh = np.ones(len(first), dtype=np.bool_)
+    fresh[order[1:][same]] = False
+    return fresh
+
+
 def _distinct(first: Hashes, second: Hashes) -> tuple[Hashes, Hashes]:
-    order = np.lexsort((second, first))
-    first, second = first[order], second[order]
-    keep = np.ones(len(first), dtype=np.bool_)
-    keep[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-    return first[keep], second[keep]
+    fresh = _first_of_each(first, second)
+    return first[fresh], second[fresh]

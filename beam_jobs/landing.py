@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
-from beam_jobs.in_process import Caller, OnProgress, calling, ignore_progress
-from feedback.errors import StalePosition
-from feedback.log import open_log
+from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
+from beam_jobs.monitor import RESTARTS
+from feedback.errors import LakeError, LogError, LogGap, ServiceError
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 
 LOGGER = logging.getLogger("heed.landing")
 RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 10.0
+PASS_ON_SECONDS = 0.05
 
 
 class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +48,7 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def waiting_events(settings: Settings) -> int:
     """About how many records the log holds beyond the committed positions."""
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         positions = open_lake(settings).positions(log.name, log.partitions)
         return sum(end - positions.get(partition, 0) for partition, (_, end) in log.bounds().items())
@@ -59,9 +64,10 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         LakeError: The tables cannot be written.
     """
     started = time.time()
-    counters, (first_ms, last_ms) = _run(settings, Caller(on_progress=on_progress), streaming=False)
+    with calling(Caller(on_progress=on_progress)) as token:
+        counters, (first_ms, last_ms) = _run(settings, token, streaming=False)
     codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
-    log = open_log(settings)
+    log = open_landed_log(settings)
     positions = open_lake(settings).positions(log.name, log.partitions)
     log.close()
     return LandingReport(
@@ -80,49 +86,70 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """Land events as they come until `stop` is set.
 
     The embedded runner keeps some memory of every bundle, so a fresh pipeline takes over every
-    `landing_roll_minutes`; the Delta log resumes it where the old one ended.
+    `landing_roll_minutes`; reader and known ids outlive it. A log, a lake or an online store that does not answer is
+    tried again.
+
+    Raises:
+        LogGap: The log no longer holds the committed position.
     """
-    while not stop.is_set():
-        caller = Caller(on_progress=on_progress)
-        rolled = threading.Timer(settings.landing_roll_minutes * 60, caller.stop.set)
-        watcher = threading.Thread(target=_pass_on, args=(stop, caller.stop), daemon=True)
-        rolled.daemon = True
-        rolled.start()
-        watcher.start()
-        try:
-            _run(settings, caller, streaming=True)
-        except Exception as error:
-            if not _is_stale(error):
-                raise
-            LOGGER.warning("another worker moved on; reading again from the committed positions: %s", error)
-            stop.wait(RETRY_SECONDS)
-        finally:
-            rolled.cancel()
-            caller.stop.set()
+    caller = Caller(on_progress=on_progress)
+    pause = RETRY_SECONDS
+    with calling(caller) as token:
+        while not stop.is_set():
+            caller.stop, caller.failure = threading.Event(), None
+            began = time.monotonic()
+            with _stopping(caller.stop, stop, after_seconds=settings.landing_roll_minutes * 60):
+                try:
+                    _run(settings, token, streaming=True)
+                except (LogError, LakeError, ServiceError) as error:
+                    if isinstance(error, LogGap):
+                        raise
+                    pause = RETRY_SECONDS if time.monotonic() - began > LONGEST_RETRY_SECONDS else pause
+                    RESTARTS.inc()
+                    LOGGER.warning("landing starts again in %.0f s from the committed positions: %s", pause, error)
+                    caller.close()
+                    stop.wait(pause)
+                    pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
 
-def _pass_on(stop: threading.Event, inner: threading.Event) -> None:
-    while not inner.is_set():
-        if stop.wait(0.05):
-            inner.set()
+@contextmanager
+def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: float) -> Iterator[None]:
+    """Set the inner event with the outer one, or after a time."""
+
+    def pass_on() -> None:
+        while not inner.wait(PASS_ON_SECONDS):
+            if outer.is_set():
+                inner.set()
+
+    timer = threading.Timer(after_seconds, inner.set)
+    watcher = threading.Thread(target=pass_on, daemon=True)
+    timer.daemon = True
+    timer.start()
+    watcher.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        inner.set()
+        watcher.join()
 
 
-def _is_stale(error: BaseException) -> bool:
-    """Whether a stale position is behind an error, which Beam wraps in its own words."""
-    return isinstance(error, StalePosition) or StalePosition.__name__ in repr(error)
-
-
-def _run(settings: Settings, caller: Caller, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int]]:
+def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int]]:
     quiet()  # before Beam is imported, which has things to say
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.sink import NAMESPACE
 
-    with calling(caller) as token:
-        pipeline = open_pipeline(settings, streaming=streaming)
-        source = stream_source(settings, token) if streaming else drain_source(settings, token)
-        build_landing(pipeline, source, settings, token)
+    pipeline = open_pipeline(settings, streaming=streaming)
+    source = stream_source(settings, token) if streaming else drain_source(settings, token)
+    build_landing(pipeline, source, settings, token)
+    try:
         result = pipeline.run()
         result.wait_until_finish()
+    except Exception as error:
+        failure = caller_of(token).failure
+        if failure is None:
+            raise
+        raise failure from error
     measured = result.metrics().query()
     counters = {m.key.metric.name: int(m.result) for m in measured["counters"] if m.key.metric.namespace == NAMESPACE}
     spans = [m.result for m in measured["distributions"] if m.key.metric.namespace == NAMESPACE]

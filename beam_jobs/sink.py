@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import apache_beam as beam
@@ -13,13 +13,16 @@ from apache_beam.metrics import Metrics
 
 from beam_jobs.batch import Batch
 from beam_jobs.deduplicate import deduplicate
-from beam_jobs.in_process import caller_of
+from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
-from feedback.log import open_log
+from beam_jobs.monitor import Monitor
+from beam_jobs.reader import is_takeover
+from feedback.errors import StalePosition
 from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter, no_faults
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
-from lakehouse.online import catch_up, open_online_store
+from lakehouse.online import catch_up, open_online_store, push_commit
 
 NAMESPACE = "landing"
 FAULT_VARIABLE = "HEED_FAULT_POINT"
@@ -29,61 +32,112 @@ FAULT_VARIABLE = "HEED_FAULT_POINT"
 class Deduplicate(beam.DoFn):
     """Batch -> Batch without events that landed before."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
-        self._landed: LandedIds | None = None
+        self._token = token
+
+    def setup(self) -> None:
+        """Begin with what the pipeline before knew, else with nothing: ids are read with a partition's first batch."""
+        self._lake = open_lake(self._settings)
+        self._landed = keep(self._token, "landed ids", lambda: LandedIds(self._settings.dedup_window_days))
 
     def process(self, batch: Batch) -> Iterator[Batch]:
-        """Part off repeats; the ids of the window are read on the first batch and when the day changes."""
-        today = batch.events["landed_on"].max() if batch.events.height else None
-        if self._landed is None:
-            self._landed = LandedIds(self._settings.dedup_window_days)
-        if today is not None and self._landed.needs_reload(today):  # type: ignore[arg-type]
-            self._landed.load(open_lake(self._settings), today)  # type: ignore[arg-type]
+        """Part off repeats."""
+        if is_takeover(batch):
+            yield batch
+            return
+        with failing(self._token):
+            self._landed.prepare(self._lake, batch.start, batch.day)
         yield deduplicate(batch, self._landed)
 
 
 class Commit(beam.DoFn):
-    """Batch -> number of events committed; tables first, online store after."""
+    """Batch -> the same batch, committed; tables first, the online store after, beside the next batch."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
         self._token = token
         self._done = 0
-        self._elapsed = Metrics.distribution(NAMESPACE, "committed_at_ms")
+        self._span_ms = Metrics.distribution(NAMESPACE, "span_ms")
+        self._pushing: Future[None] | None = None
 
     def setup(self) -> None:
         """Open the tables and the online store; push what a crash kept from it."""
-        log = open_log(self._settings)
-        lake = open_lake(self._settings)
+        with failing(self._token):
+            self._open()
+
+    def _open(self) -> None:
+        self._monitor = Monitor()
+        log = open_landed_log(self._settings)
+        lake = self._lake = open_lake(self._settings)
         fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault)
         self._committer.positions()
         self._store = open_online_store(self._settings)
         catch_up(self._store, lake, log.name, log.partitions)
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="online-store")
         log.close()
-        self._elapsed.update(_milliseconds())
 
-    def process(self, batch: Batch) -> Iterator[int]:
-        """Commit one batch."""
+    def process(self, batch: Batch) -> Iterator[Batch]:
+        """Commit one batch and hand on what is committed now; an error of ours reaches the caller in its own words."""
+        with failing(self._token):
+            yield from self._commit(batch)
+
+    def _commit(self, batch: Batch) -> Iterator[Batch]:
+        """Commit one batch, or drop it where another worker was first; then reading starts again."""
+        if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
+            self._push(batch)
+            return
         ready = batch.to_commit()
-        if self._committer.commit(ready, at=datetime.now(UTC)):
-            Metrics.counter(NAMESPACE, "landed").inc(ready.feedback.num_rows)
-            Metrics.counter(NAMESPACE, "batches").inc()
-            for refused in batch.refused:
-                for code, count in refused.group_by("code").len().iter_rows():
-                    Metrics.counter(NAMESPACE, f"code:{code}").inc(count)
-        self._store.push(batch.events.select(pl.exclude("line", "appended_at")), dict(batch.end))
-        self._elapsed.update(_milliseconds())
+        rewind = reader_of(self._token)
+        try:
+            with self._monitor.committing(batch):
+                is_ours = self._committer.commit(ready, at=datetime.now(UTC))
+        except StalePosition as error:
+            self._monitor.stale(batch, error)
+            if rewind is None:  # the reader is elsewhere: the runner repeats the bundle, which reads again
+                raise
+            Metrics.counter(NAMESPACE, "stale").inc()
+            rewind(batch.generation)
+            return
         count = ready.feedback.num_rows + ready.quarantine.num_rows
-        self._done += count
-        caller_of(self._token).on_progress(self._done)
-        yield count
+        if is_ours:
+            self._count(batch, ready.feedback.num_rows)
+            self._monitor.landed(batch)
+            self._done += count
+            caller_of(self._token).on_progress(self._done)
+        self._push(batch)
+        self._span_ms.update(int(batch.polled_at * 1000))
+        self._span_ms.update(int(datetime.now(UTC).timestamp() * 1000))
+        yield batch
+
+    def finish_bundle(self) -> None:
+        """Wait until the online store knows all that was committed."""
+        pushing, self._pushing = self._pushing, None
+        if pushing is not None:
+            with failing(self._token):
+                pushing.result()
 
     def teardown(self) -> None:
         """Close the online store."""
         if hasattr(self, "_store"):
+            self._beside.shutdown()
             self._store.close()
+
+    def _count(self, batch: Batch, landed: int) -> None:
+        Metrics.counter(NAMESPACE, "landed").inc(landed)
+        Metrics.counter(NAMESPACE, "batches").inc()
+        for refused in batch.refused:
+            for code, count in refused.group_by("code").len().iter_rows():
+                Metrics.counter(NAMESPACE, f"code:{code}").inc(count)
+
+    def _push(self, batch: Batch) -> None:
+        """Give a commit to the online store in another thread; at most one is under way."""
+        self.finish_bundle()
+        rows = batch.events.select(pl.exclude("line", "appended_at"))
+        self._pushing = self._beside.submit(
+            push_commit, self._store, self._lake, rows, start=batch.start, end=batch.end
+        )
 
 
 class crash_at:  # noqa: N801 - reads as a verb where it is used
@@ -100,7 +154,3 @@ class crash_at:  # noqa: N801 - reads as a verb where it is used
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), 9)
-
-
-def _milliseconds() -> int:
-    return int(time.time() * 1000)

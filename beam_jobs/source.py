@@ -1,6 +1,6 @@
-"""The two ways to read the log in Beam: to its end, or for ever. Both give polls to the same chain.
+"""The two ways to read the log in Beam: to its end, or for ever. Both give batches to the same chain.
 
-The Delta log is the checkpoint, not the runner: a restriction only counts polls, and a new worker starts from the
+The Delta log is the checkpoint, not the runner: a restriction only counts batches, and a new worker starts from the
 committed positions whatever the runner remembers.
 """
 
@@ -15,59 +15,62 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration
 
-from beam_jobs.batch import Poll
-from beam_jobs.in_process import caller_of
-from beam_jobs.poll import Cursor
-from feedback.log import FeedbackLog, open_log
+from beam_jobs.batch import Batch
+from beam_jobs.in_process import caller_of, failing, keep, reading, release
+from beam_jobs.reader import Reader, Until, to_the_end
 from feedback.settings import Settings
-from lakehouse.lake import open_lake
-
-POLL_BUDGET_SECONDS = 1.0
-"""How long one call polls before it hands itself back to the runner; Prism wants it short, Flink longer."""
 
 ENDLESS = 1 << 62
+WAIT_SECONDS = 0.05
+"""How long the chain waits for a batch before it looks whether it should stop."""
 
 
 class _LogReader(beam.DoFn):
-    """Opens the log at the committed positions."""
+    """Keeps a reader of the log, and lets the end of the chain send it back to the committed positions."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
         self._token = token
-        self._log: FeedbackLog | None = None
+        self._reader: Reader | None = None
 
-    def _open(self) -> tuple[FeedbackLog, Cursor]:
-        self._log = self._log or open_log(self._settings)
-        positions = open_lake(self._settings).positions(self._log.name, self._log.partitions)
-        return self._log, Cursor(self._log, positions, max_events=self._settings.landing_batch_events)
+    def _open(self, until: Until | None = None) -> Reader:
+        if self._reader is None or self._reader.failed:
+            self._reader = keep(self._token, "reader", lambda: Reader(self._settings, until=until))
+            reading(self._token, self._reader.rewind)
+        return self._reader
+
+    def _next(self, reader: Reader) -> Batch | None:
+        with failing(self._token):
+            return reader.next(timeout=WAIT_SECONDS)
 
     def teardown(self) -> None:
-        """Close the log."""
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        """Stop reading, unless the next pipeline reads on."""
+        if self._reader is not None:
+            release(self._token, self._reader)
+            self._reader = None
 
 
 class ReadToEnd(_LogReader):
-    """worker -> polls, up to the end that the log had at the start."""
+    """worker -> batches, up to the end that the log had at the start."""
 
-    def process(self, worker: int) -> Iterator[Poll]:
+    def process(self, worker: int) -> Iterator[Batch]:
         """Read on until the end is reached."""
-        log, cursor = self._open()
-        until = {partition: end for partition, (_, end) in log.bounds().items()}
-        while not caller_of(self._token).stop.is_set() and (poll := cursor.poll(until=until)) is not None:
-            yield poll
+        reader = self._open(to_the_end)
+        while not reader.finished and not caller_of(self._token).stop.is_set():
+            batch = self._next(reader)
+            if batch is not None:
+                yield batch
 
 
-class PollNumbers(RestrictionProvider):
-    """The restriction of an endless read: the numbers of its polls."""
+class BatchNumbers(RestrictionProvider):
+    """The restriction of an endless read: the numbers of its batches."""
 
     def initial_restriction(self, element: int) -> OffsetRange:
         """All of them."""
         return OffsetRange(0, ENDLESS)
 
     def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
-        """Count polls."""
+        """Count batches."""
         return OffsetRestrictionTracker(restriction)
 
     def restriction_size(self, element: int, restriction: OffsetRange) -> int:
@@ -76,37 +79,24 @@ class PollNumbers(RestrictionProvider):
 
 
 class ReadForever(_LogReader):
-    """worker -> polls, as long as the stream runs; an unbounded, self-checkpointing splittable DoFn."""
-
-    def __init__(self, settings: Settings, token: str) -> None:
-        super().__init__(settings, token)
-        self._cursor: Cursor | None = None
-        self._last_flush = 0.0
+    """worker -> batches, as long as the stream runs; an unbounded, self-checkpointing splittable DoFn."""
 
     @beam.DoFn.unbounded_per_element()
     def process(
         self,
         worker: int,
-        tracker: Any = beam.DoFn.RestrictionParam(PollNumbers()),  # noqa: ANN401, B008 - Beam's own protocol
-    ) -> Iterator[Poll]:
-        """Poll for a short while, then defer the rest to the runner."""
-        if self._cursor is None:
-            _, self._cursor = self._open()
+        tracker: Any = beam.DoFn.RestrictionParam(BatchNumbers()),  # noqa: ANN401, B008 - Beam's own protocol
+    ) -> Iterator[Batch]:
+        """Hand on batches for a short while, then defer the rest to the runner."""
+        reader = self._open()
         stop = caller_of(self._token).stop
         number = tracker.current_restriction().start
-        hand_back_at = time.monotonic() + POLL_BUDGET_SECONDS
+        hand_back_at = time.monotonic() + self._settings.landing_bundle_seconds
         while tracker.try_claim(ENDLESS if stop.is_set() else number):
             number += 1
-            poll = self._cursor.poll() if self._flush_is_due() else None
-            if poll is not None:
-                self._last_flush = time.monotonic()
-                yield poll
-            else:
-                stop.wait(self._settings.landing_poll_seconds)
+            batch = self._next(reader)
+            if batch is not None:
+                yield batch
             if time.monotonic() >= hand_back_at:
                 tracker.defer_remainder(Duration(0))
                 return
-
-    def _flush_is_due(self) -> bool:
-        """Quiet times flush at once, busy times at most every `landing_flush_seconds`, in larger batches."""
-        return time.monotonic() - self._last_flush >= self._settings.landing_flush_seconds

@@ -30,13 +30,15 @@ class Process:
 def processes(settings: Settings) -> tuple[Process, ...]:
     """What `heed up` runs, in the order in which it starts."""
     heed = (sys.executable, "-m", "cli")
+    home, metrics_port = ("--home", settings.home), str(settings.landing_metrics_port)
     tools = Path(sys.executable).parent
     workspace = str(ROOT / "workspace.yaml")
     web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.port, settings.dagster_port))
     mlflow = f"http://{_host(settings)}:{settings.mlflow_port}"
     return (
         Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
-        Process("landing", "landing stream", (*heed, "land", "--stream", "--home", settings.home)),
+        Process("landing", "landing stream", (*heed, "land", "--stream", *home, "--metrics-port", metrics_port)),
+        Process("upkeep", "upkeep of the tables", _upkeep(heed, settings)),
         Process(
             "dagster-webserver",
             "Dagster",
@@ -72,6 +74,10 @@ def supervisor_config(settings: Settings, environment: Mapping[str, str]) -> str
         for process in processes(settings)
     ]
     return "\n".join(sections).replace("%", "%%")
+
+
+def _upkeep(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    return (*heed, "maintain", "--every", str(settings.upkeep_every_seconds), "--home", settings.home)
 
 
 def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:

@@ -17,24 +17,54 @@ import msgspec
 from feedback.errors import SettingsError
 from feedback.settings import Settings
 
+RECORD_BYTES = 1024 * 1024
+"""What a record holds at most, unless one event alone is larger; any Kafka takes it, and landing takes it whole."""
+
+Headers = tuple[tuple[str, bytes], ...]
+"""What travels beside a record's lines, such as its trace context."""
+
+UNLIMITED_BYTES = 1 << 62
+
 
 class NewRecord(msgspec.Struct, frozen=True):
-    """What to append: `count` event lines of one partition, and the identity keys to remember them by."""
+    """What to append: `count` event lines of one partition, the identity keys to remember them by, and headers."""
 
     partition: int
     value: bytes
     count: int
     keys: tuple[bytes, ...] = ()
+    headers: Headers = ()
 
 
 class LogRecord(msgspec.Struct, frozen=True):
-    """A record as read: its coordinates, when it was appended (ms since 1970, UTC) and its lines."""
+    """A record as read: its coordinates, when it was appended (ms since 1970, UTC), its lines and its headers."""
 
     partition: int
     offset: int
     appended_at_ms: int
     count: int
     value: bytes
+    headers: Headers = ()
+
+
+class Share(Protocol):
+    """One worker's share of a log's partitions. It says who reads what; the fence at the commit says who may land.
+
+    For a moment two workers may both believe that a partition is theirs: one that was paused learns the truth with
+    its next question. So a share saves work, and nothing rests on it but that.
+    """
+
+    def partitions(self) -> frozenset[int]:
+        """The partitions that are this worker's now. Cheap; asking keeps the worker in the group.
+
+        Raises:
+            LogError: Membership cannot be kept, since the log does not answer.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Give the partitions to others at once; afterwards the share is empty for good."""
+        ...
 
 
 class FeedbackLog(Protocol):
@@ -50,12 +80,26 @@ class FeedbackLog(Protocol):
         """How many partitions there are."""
         ...
 
-    def append(self, records: Sequence[NewRecord], *, now: datetime) -> list[int]:
-        """Append records all together or not at all; durable on return. Returns their offsets."""
+    @property
+    def incarnation(self) -> int:
+        """A number from 1 to 2**62 that names this very log: one made anew under the same name has another."""
         ...
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached.
+    def append(self, records: Sequence[NewRecord], *, now: datetime) -> list[int]:
+        """Append records; durable on return. Returns their offsets.
+
+        After an error nobody may count on a record being in. SQLite then holds none of the call; Kafka may hold
+        some, and landing finds them as duplicates when the sender tries again.
+
+        Raises:
+            LogError: A partition does not exist, or the log refused.
+        """
+        ...
+
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached.
 
         Raises:
             LogGap: `offset` is no longer held, or lies beyond the end.
@@ -68,6 +112,10 @@ class FeedbackLog(Protocol):
 
     def recall(self, keys: Sequence[bytes]) -> set[bytes]:
         """Which identity keys were appended within the retention; may forget, never invents."""
+        ...
+
+    def join(self, worker: str) -> Share:
+        """Become one of the workers that share the partitions; `worker` names this process among them."""
         ...
 
     def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
@@ -84,18 +132,37 @@ def partition_of(owner: str, partitions: int) -> int:
     return zlib.crc32(owner.encode()) % partitions
 
 
-def pack(events: Iterable[tuple[int, bytes, bytes]], *, max_events: int) -> list[NewRecord]:
-    """Group (partition, line, key) into records of at most `max_events` lines, in order within a partition."""
+def pack(
+    events: Iterable[tuple[int, bytes, bytes]],
+    *,
+    max_events: int,
+    max_bytes: int = RECORD_BYTES,
+    headers: Headers = (),
+) -> list[NewRecord]:
+    """Group (partition, line, key) into records with the same headers, in order within a partition.
+
+    A record has at most `max_events` lines, and one line only where the next would take it beyond `max_bytes`.
+    """
     groups: dict[int, list[tuple[bytes, bytes]]] = {}
     for partition, line, key in events:
         groups.setdefault(partition, []).append((line, key))
     records: list[NewRecord] = []
     for partition, lines in groups.items():
-        for start in range(0, len(lines), max_events):
-            chunk = lines[start : start + max_events]
-            value = b"\n".join(line for line, _ in chunk)
-            records.append(NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk)))
+        chunk: list[tuple[bytes, bytes]] = []
+        size = 0
+        for line, key in lines:
+            if chunk and (len(chunk) == max_events or size + len(line) > max_bytes):
+                records.append(_record(partition, chunk, headers))
+                chunk, size = [], 0
+            chunk.append((line, key))
+            size += len(line) + 1
+        records.append(_record(partition, chunk, headers))
     return records
+
+
+def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]], headers: Headers) -> NewRecord:
+    value = b"\n".join(line for line, _ in chunk)
+    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk), headers)
 
 
 def open_log(settings: Settings) -> FeedbackLog:
@@ -110,5 +177,23 @@ def open_log(settings: Settings) -> FeedbackLog:
     if scheme == "sqlite":
         from feedback.log_sqlite import SqliteLog
 
-        return SqliteLog(rest, name=settings.log_name, partitions=settings.log_partitions)
-    raise SettingsError(f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db")
+        return SqliteLog(
+            rest,
+            name=settings.log_name,
+            partitions=settings.log_partitions,
+            lease_seconds=settings.log_lease_seconds,
+        )
+    if scheme == "kafka":
+        from feedback.log_kafka import KafkaLog
+
+        return KafkaLog(
+            rest,
+            name=settings.log_name,
+            partitions=settings.log_partitions,
+            options=settings.log_options,
+            retention_days=settings.log_retention_days,
+            lease_seconds=settings.log_lease_seconds,
+        )
+    raise SettingsError(
+        f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db or kafka://host:port/topic"
+    )

@@ -1,32 +1,48 @@
 """The embedded feedback log: one SQLite file in WAL mode, durable on every commit.
 
 Appends from many threads share one transaction and one fsync (group commit): whoever gets the commit lock first
-writes for all who wait. Several processes may append and read at once.
+writes for all who wait. Several processes may append and read at once, and share the partitions by leases.
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 
+import msgspec
+
 from feedback.errors import LogError, LogGap
-from feedback.log import LogRecord, NewRecord
+from feedback.leases import SCHEMA as LEASES_SCHEMA
+from feedback.leases import LeasedShare, Monotonic
+from feedback.log import UNLIMITED_BYTES, Headers, LogRecord, NewRecord, Share
 
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
+READ_ROWS = 256
+READ_BYTES = 1 << 20
+"""What is fetched at once: so many rows, or about so many bytes."""
+MMAP_BYTES = 1 << 30
+"""Readers look at pages in place; a log that is larger is read as usual beyond it."""
+
+_READ = """
+SELECT partition, offset, appended_at_ms, count, value, headers FROM records
+WHERE partition = ? AND offset >= ? ORDER BY offset"""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS heads (partition INTEGER PRIMARY KEY, first INTEGER NOT NULL, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS records (
     partition INTEGER NOT NULL, offset INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
-    count INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (partition, offset)
-);
+    count INTEGER NOT NULL, value BLOB NOT NULL, headers TEXT, PRIMARY KEY (partition, offset)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -43,9 +59,19 @@ class _Append:
 class SqliteLog:
     """A `FeedbackLog` in one SQLite file."""
 
-    def __init__(self, path: str | Path, *, name: str = "feedback", partitions: int = 4) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        name: str = "feedback",
+        partitions: int = 4,
+        lease_seconds: float = 6.0,
+        clock: Monotonic = time.monotonic,
+    ) -> None:
         self._path = str(path)
         self._name = name
+        self._lease_seconds = lease_seconds
+        self._clock = clock
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._queue: list[_Append] = []
@@ -54,7 +80,7 @@ class SqliteLog:
         self._closed = False
         try:
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-            self._partitions = self._prepare(partitions)
+            self._partitions, self._incarnation = self._prepare(partitions)
         except (OSError, sqlite3.Error) as error:
             raise LogError(f"feedback log {self._path} cannot be opened: {error}") from error
 
@@ -67,6 +93,11 @@ class SqliteLog:
     def partitions(self) -> int:
         """How many partitions there are; fixed when the file is made."""
         return self._partitions
+
+    @property
+    def incarnation(self) -> int:
+        """Drawn when the file is made."""
+        return self._incarnation
 
     def append(self, records: Sequence[NewRecord], *, now: datetime) -> list[int]:
         """Append records all together or not at all; durable on return. Returns their offsets."""
@@ -85,23 +116,24 @@ class SqliteLog:
             raise LogError(f"feedback log {self._path} refused the append: {mine.error}") from mine.error
         return mine.offsets
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         records: list[LogRecord] = []
-        events = 0
+        events = size = 0
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT partition, offset, appended_at_ms, count, value FROM records "
-                "WHERE partition = ? AND offset >= ? ORDER BY offset",
-                (partition, offset),
-            )
-            for row in rows:
-                record = LogRecord(*row)
-                if records and events + record.count > max_events:
-                    break
-                records.append(record)
-                events += record.count
+            rows = connection.execute(_READ, (partition, offset))
+            chunk_rows = 1
+            while events < max_events and size < max_bytes and (chunk := rows.fetchmany(chunk_rows)):
+                records.extend(starmap(_record, chunk))
+                events += sum(row[3] for row in chunk)
+                size += sum(len(row[4]) for row in chunk)
+                chunk_rows = max(1, min(READ_ROWS, len(records) * READ_BYTES // max(1, size)))
             rows.close()
+        while len(records) > 1 and (events > max_events or size > max_bytes):
+            last = records.pop()
+            events, size = events - last.count, size - len(last.value)
         if not records or records[0].offset != offset:
             self._refuse_gap(partition, offset)
         return records
@@ -116,6 +148,19 @@ class SqliteLog:
         with self._reading() as connection:
             found = (connection.execute("SELECT key FROM identities WHERE key = ?", (key,)).fetchone() for key in keys)
             return {row[0] for row in found if row is not None}
+
+    def join(self, worker: str) -> Share:
+        """Become one of the workers that share the partitions."""
+        try:
+            return LeasedShare(
+                self._path,
+                worker,
+                partitions=self._partitions,
+                lease_seconds=self._lease_seconds,
+                clock=self._clock,
+            )
+        except sqlite3.Error as error:
+            raise LogError(f"feedback log {self._path}: worker {worker} cannot join: {error}") from error
 
     def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
         """Drop whole records appended before a time, but none at or after `keep_from`; returns how many."""
@@ -178,14 +223,22 @@ class SqliteLog:
                 f"but the log holds {first} to {end - 1}"
             )
 
-    def _prepare(self, partitions: int) -> int:
+    def _prepare(self, partitions: int) -> tuple[int, int]:
         connection = self._connection()
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + LEASES_SCHEMA)
+        drawn = secrets.randbelow(1 << 62) + 1
         with self._transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO meta VALUES ('partitions', ?)", (str(partitions),))
-            held = int(connection.execute("SELECT value FROM meta WHERE name = 'partitions'").fetchone()[0])
-            connection.executemany("INSERT OR IGNORE INTO heads VALUES (?, 0, 0)", [(p,) for p in range(held)])
-        return held
+            if "headers" not in {column[1] for column in connection.execute("PRAGMA table_info(records)")}:
+                connection.execute("ALTER TABLE records ADD COLUMN headers TEXT")  # a file of version 0.1
+            connection.executemany(
+                "INSERT OR IGNORE INTO meta VALUES (?, ?)",
+                [("partitions", str(partitions)), ("incarnation", str(drawn))],
+            )
+            meta = {name: int(value) for name, value in connection.execute("SELECT name, value FROM meta")}
+            connection.executemany(
+                "INSERT OR IGNORE INTO heads VALUES (?, 0, 0)", [(p,) for p in range(meta["partitions"])]
+            )
+        return meta["partitions"], meta["incarnation"]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -217,9 +270,16 @@ class SqliteLog:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -65536")
+            connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
             self._local.connection = connection
             self._connections.append(connection)
         return connection
+
+
+def _record(
+    partition: int, offset: int, appended_at_ms: int, count: int, value: bytes, headers: str | None
+) -> LogRecord:
+    return LogRecord(partition, offset, appended_at_ms, count, value, _decode_headers(headers) if headers else ())
 
 
 def _insert(connection: sqlite3.Connection, heads: dict[int, int], append: _Append) -> list[int]:
@@ -229,9 +289,17 @@ def _insert(connection: sqlite3.Connection, heads: dict[int, int], append: _Appe
         heads[record.partition] = offset + 1
         offsets.append(offset)
         connection.execute(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
-            (record.partition, offset, append.now_ms, record.count, record.value),
+            "INSERT INTO records (partition, offset, appended_at_ms, count, value, headers) VALUES (?, ?, ?, ?, ?, ?)",
+            (record.partition, offset, append.now_ms, record.count, record.value, _encode_headers(record.headers)),
         )
         day = append.now_ms // DAY_MS
         connection.executemany("INSERT OR IGNORE INTO identities VALUES (?, ?)", [(key, day) for key in record.keys])
     return offsets
+
+
+def _encode_headers(headers: Headers) -> str | None:
+    return msgspec.json.encode(headers).decode() if headers else None
+
+
+def _decode_headers(text: str) -> Headers:
+    return msgspec.json.decode(text, type=Headers)

@@ -174,5 +174,5 @@ def _number(raw: str) -> float | int | str:
 def _fields_of(kind: str | None) -> frozenset[str] | None:
     if kind is None:
         return None
-    own = set(KINDS[kind].__struct_fields__) - {"context", "attributes", "scale"}
+    own = set(KINDS[kind].__struct_fields__) - {"v", "context", "attributes", "scale"}
     return frozenset(own | _CONTEXT)

@@ -4,34 +4,47 @@ The Delta log is the only checkpoint. delta-rs does not refuse a repeated transa
 (delta-rs#3821), so the fence is ours: read the position from the loaded snapshot, compare it with where the batch
 starts, and commit through that same snapshot, which delta-rs then refuses if anything concerning it has moved.
 Tables other than `feedback` are committed first; `feedback` comes last and its positions are where reading resumes.
+Where another table is ahead of them, a commit was cut short: what it wrote stays, and the repeat leaves it out, place
+by place, so that nothing hangs on the repeat judging each event as the first attempt did.
 """
 
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
+from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
+DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+"""How Delta writes a time in its statistics."""
+
+PLACE = ("log_partition", "log_offset", "log_index")
+FRESH_SECONDS = 600.0
+"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
+`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
+"""Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
+"after commit" (of any table) and "between tables"."""
+
 Positions = Mapping[int, int]
 
 
@@ -49,6 +62,14 @@ class LandingBatch:
     quarantine: pa.Table
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The positions that one version of a table holds; asking the library costs a millisecond each."""
+
+    version: int
+    positions: Mapping[int, int]
+
+
 class LandingCommitter:
     """Commits batches of one log, each exactly once; one per worker."""
 
@@ -58,13 +79,17 @@ class LandingCommitter:
         self._lake = lake
         self._log_name = log_name
         self._partitions = partitions
-        self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
+        self._checkpoints = checkpoints
+        self._checkpointed: dict[str, int] = {}
         self._fault = fault
         self._tables: dict[str, DeltaTable] = {}
+        self._positions: dict[str, _Known] = {}
+        self._followed: dict[int, int] = {}
+        """Where the last batch of each partition ended, if this committer committed it."""
 
     def positions(self) -> dict[int, int]:
         """Where reading resumes, from the newest `feedback` snapshot."""
-        return self._committed(self._fresh(FEEDBACK), range(self._partitions))
+        return self._committed(self._fresh(FEEDBACK), range(self._partitions), FEEDBACK)
 
     def commit(self, batch: LandingBatch, *, at: datetime) -> bool:
         """Commit a batch; returns whether it was this call that did so, `False` if it was already there.
@@ -77,37 +102,104 @@ class LandingCommitter:
             StalePosition: The batch overlaps only partly with what is committed, or leaves a gap.
             LakeError: The store kept refusing.
         """
-        if batch.quarantine.num_rows:
-            self._commit_table(QUARANTINE, batch.quarantine, batch, at=at)
-            self._fault("between tables")
-        return self._commit_table(FEEDBACK, batch.feedback, batch, at=at)
-
-    def _commit_table(self, spec: TableSpec, rows: pa.Table, batch: LandingBatch, *, at: datetime) -> bool:
-        table = self._tables.get(spec.name) or self._fresh(spec)
-        adds: list[AddAction] | None = None
-        for _ in range(MAX_ATTEMPTS):
-            committed = self._committed(table, batch.end)
-            if all(committed[p] >= end for p, end in batch.end.items()):
+        self._fault("before commit")
+        with self._answering():
+            if self._is_landed(batch, self._known(FEEDBACK)):
                 return False
-            if spec is FEEDBACK:
-                self._refuse_overlap(batch, committed)
-            else:
-                rows = _after(rows, committed)
+            settled = self._quarantine(batch, at=at)
+            return settled is not None and self._land(settled, at=at)
+
+    def _land(self, batch: LandingBatch, *, at: datetime) -> bool:
+        """Commit to `feedback`, through the snapshot whose positions were compared."""
+        table = self._known(FEEDBACK)
+        adds: list[AddAction] | None = None
+        written = 0.0
+        for _ in range(MAX_ATTEMPTS):
+            if self._is_landed(batch, table):
+                return False
             if adds is None:
-                adds = write_files(self._lake, spec, rows, at=at)
+                adds, written = write_files(self._lake, FEEDBACK, batch.feedback, at=at), time.time()
                 self._fault("after data file")
-            try:
-                self._transact(table, spec, adds, {p: max(end, committed[p]) for p, end in batch.end.items()})
-            except CommitFailedError:
-                before, table = committed, self._fresh(spec)
-                if spec is not FEEDBACK and self._committed(table, batch.end) != before:
-                    adds = None
+            if time.time() - written > FRESH_SECONDS:
+                adds = None
                 continue
-            self._tables[spec.name] = table
-            table.update_incremental()
+            try:
+                self._transact(table, FEEDBACK, adds, batch.end)
+            except CommitFailedError:
+                table = self._fresh(FEEDBACK)
+                continue
+            self._advance(table, FEEDBACK, batch.end)
+            self._followed.update(batch.end)
             self._fault("after commit")
+            self._follow_checkpoints(FEEDBACK, table)
             return True
-        raise LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")
+        raise _too_many_writers(FEEDBACK)
+
+    def _quarantine(self, batch: LandingBatch, *, at: datetime) -> LandingBatch | None:
+        """Commit to `quarantine`; returns the batch without what stood there before, `None` if all of it has landed."""
+        follows = all(self._followed.get(p) == start for p, start in batch.start.items())
+        if not batch.quarantine.num_rows and (follows or not self._lake.exists(QUARANTINE)):
+            return batch
+        table = self._known(QUARANTINE) if follows else self._fresh(QUARANTINE)
+        for _ in range(MAX_ATTEMPTS):
+            committed = self._committed(table, batch.end, QUARANTINE)
+            settled = self._settled(batch, committed)
+            if not settled.quarantine.num_rows:
+                return settled
+            adds, written = write_files(self._lake, QUARANTINE, settled.quarantine, at=at), time.time()
+            self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                continue
+            ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
+            try:
+                self._transact(table, QUARANTINE, adds, ends)
+            except CommitFailedError:
+                if self._is_landed(batch, self._fresh(FEEDBACK)):  # somebody else may work on these partitions
+                    return None
+                table = self._fresh(QUARANTINE)
+                continue
+            self._advance(table, QUARANTINE, ends)
+            self._follow_checkpoints(QUARANTINE, table)
+            self._fault("after commit")
+            self._fault("between tables")
+            return settled
+        raise _too_many_writers(QUARANTINE)
+
+    def _settled(self, batch: LandingBatch, committed: Positions) -> LandingBatch:
+        """A batch without what a commit that was cut short has put into `quarantine`."""
+        ahead = {p: (start, committed[p]) for p, start in batch.start.items() if committed[p] > start}
+        if not ahead:
+            return batch
+        within = pl.any_horizontal(
+            (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
+            for p, (start, end) in ahead.items()
+        )
+        with self._lake.reading(QUARANTINE):
+            there = self._lake.scan(QUARANTINE).filter(within).select(PLACE).collect()
+        if there.is_empty():
+            return batch
+        return replace(batch, feedback=_without(batch.feedback, there), quarantine=_without(batch.quarantine, there))
+
+    def _is_landed(self, batch: LandingBatch, table: DeltaTable) -> bool:
+        """Whether the whole batch is in a snapshot of `feedback`.
+
+        Raises:
+            StalePosition: It neither is nor starts where its partitions stand.
+        """
+        committed = self._committed(table, batch.end, FEEDBACK)
+        if all(committed[p] >= end for p, end in batch.end.items()):
+            return True
+        self._refuse_overlap(batch, committed)
+        return False
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn errors of the store into ours; handles that met one are opened anew."""
+        try:
+            yield
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            self._tables.clear()
+            raise LakeError(f"lake {self._lake.uri(FEEDBACK)}: a batch cannot be committed: {error}") from error
 
     def _transact(self, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Positions) -> None:
         transactions = [Transaction(application_id(self._log_name, p), offset) for p, offset in sorted(end.items())]
@@ -117,7 +209,7 @@ class LandingCommitter:
             schema=table.schema(),
             partition_by=list(spec.partition_by),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=MAX_ATTEMPTS),
-            post_commithook_properties=self._hooks,
+            post_commithook_properties=NO_CHECKPOINT,
         )
 
     def _refuse_overlap(self, batch: LandingBatch, committed: Positions) -> None:
@@ -128,8 +220,43 @@ class LandingCommitter:
             words = ", ".join(f"partition {p}: batch starts at {s}, committed is {c}" for p, (s, c) in off.items())
             raise StalePosition(f"log {self._log_name!r}: {words}; read again from the committed positions")
 
-    def _committed(self, table: DeltaTable, partitions: Iterable[int]) -> dict[int, int]:
-        return {p: table.transaction_version(application_id(self._log_name, p)) or 0 for p in partitions}
+    def _committed(self, table: DeltaTable, partitions: Iterable[int], spec: TableSpec) -> dict[int, int]:
+        """Positions in the loaded snapshot of a table."""
+        known = self._positions.get(spec.name)
+        held = dict(known.positions) if known is not None and known.version == table.version() else {}
+        asked = {p for p in partitions if p not in held}
+        if asked:
+            held |= {p: table.transaction_version(application_id(self._log_name, p)) or 0 for p in asked}
+            self._positions[spec.name] = _Known(table.version(), held)
+        return {p: held[p] for p in partitions}
+
+    def _advance(self, table: DeltaTable, spec: TableSpec, ends: Positions) -> None:
+        """Move on to the snapshot with our commit in it; positions are kept if nobody else's came in between."""
+        before = table.version()
+        table.update_incremental()
+        known = self._positions.get(spec.name)
+        if known is not None and known.version == before and table.version() == before + 1:
+            self._positions[spec.name] = _Known(before + 1, {**known.positions, **ends})
+        self._tables[spec.name] = table
+
+    def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
+        """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""
+        known = self._checkpointed.get(spec.name, 0)
+        newest = newer_checkpoint(self._lake, spec, table, known, write=self._checkpoints)
+        if newest > known:
+            self._checkpointed[spec.name] = newest
+            self._tables.pop(spec.name, None)
+
+    def _known(self, spec: TableSpec) -> DeltaTable:
+        """The handle at hand; a new one where upkeep has cleaned the log below one that stood idle."""
+        table = self._tables.get(spec.name)
+        if table is None:
+            return self._fresh(spec)
+        try:
+            self._committed(table, range(self._partitions), spec)
+        except DeltaError:
+            return self._fresh(spec)
+        return table
 
     def _fresh(self, spec: TableSpec) -> DeltaTable:
         table = self._lake.ensure(spec)
@@ -186,33 +313,42 @@ def _parts(spec: TableSpec, rows: pa.Table) -> list[tuple[dict[str, str | None],
 
 def _statistics(spec: TableSpec, rows: pa.Table) -> dict[str, object]:
     """Delta's file statistics, for the columns that may stand in the log in clear."""
-    low: dict[str, object] = {}
-    high: dict[str, object] = {}
-    nulls: dict[str, int] = {}
-    for name in spec.stats_columns:
-        if name not in rows.column_names:
-            continue
-        nulls[name] = rows.column(name).null_count
-        if nulls[name] == rows.num_rows:
-            continue
-        bounds: Any = pc.min_max(rows.column(name)).as_py()
-        low[name], high[name] = _json_value(bounds["min"]), _json_value(bounds["max"])
-    return {"numRecords": rows.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls}
+    names = [name for name in spec.stats_columns if name in rows.column_names]
+    frame = pl.from_arrow(rows.select(names))
+    assert isinstance(frame, pl.DataFrame)
+    times = [name for name, type_ in frame.schema.items() if isinstance(type_, pl.Datetime)]
+    bounds = frame.select(
+        expression
+        for name in names
+        for expression in (
+            pl.col(name).null_count().alias(f"{name} nulls"),
+            *(
+                value.dt.strftime(DELTA_TIME) if name in times else value
+                for value in (pl.col(name).min().alias(f"{name} min"), pl.col(name).max().alias(f"{name} max"))
+            ),
+        )
+    ).row(0, named=True)
+    known = [name for name in names if bounds[f"{name} nulls"] < rows.num_rows]
+    return {
+        "numRecords": rows.num_rows,
+        "minValues": {name: _json_value(bounds[f"{name} min"]) for name in known},
+        "maxValues": {name: _json_value(bounds[f"{name} max"]) for name in known},
+        "nullCount": {name: bounds[f"{name} nulls"] for name in names},
+    }
 
 
 def _json_value(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return str(value) if isinstance(value, date) else value
 
 
-def _after(rows: pa.Table, committed: Positions) -> pa.Table:
-    """Rows at or after the committed positions; those below were committed before a crash."""
+def _without(rows: pa.Table, places: pl.DataFrame) -> pa.Table:
+    """Rows that do not stand at one of these places of the log."""
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
-    known = pl.DataFrame(
-        {"log_partition": list(committed), "_position": list(committed.values())},
-        schema={"log_partition": pl.Int32, "_position": pl.Int64},
+    return frame.join(places, on=PLACE, how="anti", maintain_order="left").to_arrow(
+        compat_level=pl.CompatLevel.oldest()
     )
-    kept = frame.join(known, on="log_partition", how="left").filter(pl.col("log_offset") >= pl.col("_position"))
-    return kept.drop("_position").to_arrow()
+
+
+def _too_many_writers(spec: TableSpec) -> LakeError:
+    return LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")

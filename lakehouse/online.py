@@ -24,14 +24,9 @@ PERSONAL_KINDS = (
 )  # fmt: skip
 """Kinds that can say something about an item; the others are not kept online."""
 
-ONLINE_COLUMNS = (
-    "subject", "log_partition", "log_offset", "log_index",
-    "kind", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at",
-)  # fmt: skip
 
-
-class RecentEvent(msgspec.Struct, frozen=True):
-    """One recent event of a person; `occurred_at` in microseconds since 1970 (UTC)."""
+class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
+    """One recent event of a person; `occurred_at` in microseconds since 1970 (UTC). As JSON an array."""
 
     log_partition: int
     log_offset: int
@@ -45,11 +40,19 @@ class RecentEvent(msgspec.Struct, frozen=True):
     occurred_at: int
 
 
+ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)
+"""What is kept of an event: whose it is, and the event."""
+
+
 class OnlineStore(Protocol):
     """Recent events and consent by subject; written by landing, read by serving, in several processes."""
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
-        """Take over the rows of one commit (columns of `feedback`) and its positions; repeating it is harmless."""
+        """Take over rows of one commit (columns of `feedback`) and its positions, together or not at all.
+
+        Rows below the positions that the store has already are left out, so that repeating a push is harmless; rows
+        between them and the commit's start must have been pushed before (`push_commit` sees to it).
+        """
         ...
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
@@ -74,7 +77,7 @@ class OnlineStore(Protocol):
         ...
 
     def trim(self, *, before: dict[int, int]) -> int:
-        """Forget events below these positions; returns how many."""
+        """Forget commits that lie wholly below these positions; returns how many events that were."""
         ...
 
     def close(self) -> None:
@@ -107,6 +110,33 @@ def online_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def beyond(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
+    """Rows at or after the positions of their partitions."""
+    if not positions or rows.is_empty():
+        return rows
+    below = [(pl.col("log_partition") == p) & (pl.col("log_offset") < position) for p, position in positions.items()]
+    return rows.filter(~pl.any_horizontal(below))
+
+
+def push_commit(
+    store: OnlineStore, lake: Lake, rows: pl.DataFrame, *, start: Mapping[int, int], end: Mapping[int, int]
+) -> None:
+    """Push one commit; first what another worker committed before it and did not live to push.
+
+    Args:
+        store: The online store.
+        lake: Where the missing rows are.
+        rows: The commit's rows of `feedback`.
+        start: Where the commit starts, per partition.
+        end: Its positions.
+    """
+    pushed = store.positions()
+    missing = {p: (pushed.get(p, 0), at) for p, at in start.items() if pushed.get(p, 0) < at}
+    if missing:
+        _push_landed(store, lake, missing)
+    store.push(rows, dict(end))
+
+
 def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
     """Push every landed row again, as after losing the store; returns how many rows were read."""
     frame = lake.scan(FEEDBACK).collect()
@@ -118,12 +148,25 @@ def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> 
     """Push the rows that were committed but not pushed before a crash; returns how many."""
     committed = lake.positions(log_name, partitions)
     pushed = store.positions()
-    behind = {p: pushed.get(p, 0) for p, position in committed.items() if position > pushed.get(p, 0)}
-    if not behind:
-        return 0
-    waiting = pl.any_horizontal(
-        (pl.col("log_partition") == p) & (pl.col("log_offset") >= position) for p, position in behind.items()
+    behind = {p: (pushed.get(p, 0), position) for p, position in committed.items() if position > pushed.get(p, 0)}
+    return _push_landed(store, lake, behind) if behind else 0
+
+
+def _push_landed(store: OnlineStore, lake: Lake, spans: Mapping[int, tuple[int, int]]) -> int:
+    """Push what landed between two positions of each partition."""
+    within = pl.any_horizontal(
+        (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
+        for p, (start, end) in spans.items()
     )
-    frame = lake.scan(FEEDBACK).filter(waiting).collect()
-    store.push(frame, committed)
+    frame = pl.DataFrame(schema=_schema())
+    if lake.exists(FEEDBACK):
+        with lake.reading(FEEDBACK):
+            frame = lake.scan(FEEDBACK).filter(within).collect()
+    store.push(frame, {p: end for p, (_, end) in spans.items()})
     return frame.height
+
+
+def _schema() -> pl.Schema:
+    frame = pl.from_arrow(FEEDBACK.schema.empty_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame.schema

@@ -5,26 +5,33 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from feedback.errors import ServiceError
-from lakehouse.online import RecentEvent, online_rows
+from lakehouse.online import ONLINE_COLUMNS, RecentEvent, beyond, online_rows
 
 BUSY_TIMEOUT_SECONDS = 30.0
 MAX_RECENT = 1_000
 """Events of one person that a list looks at; older ones are in the bundle by then."""
 
+SLOT_CHARACTERS = 3
+"""People who share the first characters of their pseudonym share a slot; 3 hexadecimal ones make 4,096."""
+
+CACHE_KIB = 32_768
+CHECKPOINT_PAGES = 16_000
+"""64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
+
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS recent (
-    subject TEXT NOT NULL, log_partition INTEGER NOT NULL, log_offset INTEGER NOT NULL, log_index INTEGER NOT NULL,
-    kind TEXT NOT NULL, item_id TEXT NOT NULL, value REAL, scale_min REAL, scale_max REAL, label TEXT,
-    occurred_at INTEGER NOT NULL,
-    PRIMARY KEY (subject, log_partition, log_offset, log_index)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS slots (slot TEXT NOT NULL, events TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS slots_by_slot ON slots (slot);
+CREATE TABLE IF NOT EXISTS commits (
+    first_row INTEGER PRIMARY KEY, last_row INTEGER NOT NULL, events INTEGER NOT NULL, ends TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS consent (
     subject TEXT PRIMARY KEY, personalization INTEGER NOT NULL, occurred_at INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -33,28 +40,10 @@ CREATE TABLE IF NOT EXISTS links (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (log_partition INTEGER PRIMARY KEY, position INTEGER NOT NULL);
 """
-_COLUMNS = ", ".join(f"recent.{name}" for name in RecentEvent.__struct_fields__)
-_OWN = f"SELECT {_COLUMNS} FROM recent WHERE subject = ?1"
-_LINKED = f"SELECT {_COLUMNS} FROM links JOIN recent ON recent.subject = links.anonymous WHERE links.subject = ?1"
-_LATEST = f"ORDER BY occurred_at DESC, 1 DESC, 2 DESC, 3 DESC LIMIT {MAX_RECENT}"
 
 
-@lru_cache
-def _recent_query(partitions: int) -> str:
-    """One question for a person's own events beyond so many known positions and for those of linked visits.
-
-    A partition that has no known position is new: all of its events count.
-    """
-    if not partitions:
-        return f"{_OWN} UNION ALL {_LINKED} {_LATEST}"
-    known = ", ".join(f"(?{2 * n + 2}, ?{2 * n + 3})" for n in range(partitions))
-    return f"""
-        WITH known (partition, position) AS (VALUES {known})
-        SELECT {_COLUMNS}
-        FROM positions LEFT JOIN known ON known.partition = positions.log_partition
-        CROSS JOIN recent ON recent.subject = ?1 AND recent.log_partition = positions.log_partition
-            AND recent.log_offset >= coalesce(known.position, 0)
-        UNION ALL {_LINKED} {_LATEST}"""
+_DECODER = msgspec.json.Decoder(list[tuple[str, RecentEvent]])
+"""A slot: whose event each is, and the event."""
 
 
 class SqliteOnlineStore:
@@ -70,40 +59,58 @@ class SqliteOnlineStore:
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self._connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise ServiceError(f"online store {self._path} cannot be opened: {error}") from error
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
-        """Take over the rows of one commit and its positions; repeating it is harmless."""
-        rows = online_rows(events).sort("subject").rows()
-        consents = _consents(events)
-        links = _links(events)
-        with self._lock:
+        """Take over the rows of one commit and its positions; repeating it is harmless.
+
+        Raises:
+            ServiceError: The file cannot be written; nothing of the commit is in.
+        """
+        with self._lock, self._transaction():
+            known = self._positions()
+            fresh = beyond(events, known)
+            self._keep(online_rows(fresh), positions)
+            self._connection.executemany(
+                "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
+                "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
+                _consents(fresh),
+            )
+            self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
+            moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
+            self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany("INSERT OR IGNORE INTO recent VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
-                self._connection.executemany(
-                    "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
-                    "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
-                    consents,
-                )
-                self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", links)
-                self._connection.executemany(
-                    "INSERT INTO positions VALUES (?1, ?2) ON CONFLICT DO UPDATE SET position = max(position, ?2)",
-                    list(positions.items()),
-                )
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+            yield
             self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ServiceError(f"online store {self._path} cannot be written: {error}") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
-        places = [number for pair in sorted((after or {}).items()) for number in pair]
+        known = after or {}
         with self._lock:
-            rows = self._connection.execute(_recent_query(len(places) // 2), (subject, *places)).fetchall()
-        return [RecentEvent(*row) for row in reversed(rows)]
+            linked = {row[0] for row in self._connection.execute(_LINKED, (subject,))}
+            texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in (subject, *linked)}
+        events = [
+            event
+            for who, rows in texts.items()
+            for (text,) in rows
+            for owner, event in _DECODER.decode(f"[{text}]")
+            if owner == who and (who != subject or event.log_offset >= known.get(event.log_partition, 0))
+        ]
+        events.sort(key=_in_time)
+        return events[-MAX_RECENT:]
 
     def personal(self, subject: str) -> bool:
         """Whether lists may be personal: no consent event withdrew `personalization`."""
@@ -121,23 +128,79 @@ class SqliteOnlineStore:
     def positions(self) -> dict[int, int]:
         """Up to where each partition of the log was pushed."""
         with self._lock:
-            return dict(self._connection.execute("SELECT log_partition, position FROM positions"))
+            return self._positions()
 
     def trim(self, *, before: dict[int, int]) -> int:
-        """Forget events below these positions; returns how many."""
+        """Forget commits that lie wholly below these positions; returns how many events that were."""
         with self._lock:
-            counts = [
-                self._connection.execute(
-                    "DELETE FROM recent WHERE log_partition = ? AND log_offset < ?", (partition, position)
-                ).rowcount
-                for partition, position in before.items()
+            commits = self._connection.execute("SELECT first_row, last_row, events, ends FROM commits").fetchall()
+            old = [
+                (first, last, events)
+                for first, last, events, ends in commits
+                if all(end <= before.get(p, 0) for p, end in json.loads(ends))
             ]
-        return sum(counts)
+            for first, last, _ in old:
+                self._connection.execute("DELETE FROM slots WHERE rowid BETWEEN ? AND ?", (first, last))
+                self._connection.execute("DELETE FROM commits WHERE first_row = ?", (first,))
+        return sum(events for _, _, events in old)
 
     def close(self) -> None:
         """Release the connection."""
         with self._lock:
             self._connection.close()
+
+    def _positions(self) -> dict[int, int]:
+        return dict(self._connection.execute("SELECT log_partition, position FROM positions"))
+
+    def _keep(self, rows: pl.DataFrame, positions: Mapping[int, int]) -> None:
+        """Append one row per slot: a few pages at the end, where a row per event would touch every page."""
+        if rows.is_empty():
+            return
+        last = self._connection.execute("SELECT coalesce(max(last_row), 0) FROM commits").fetchone()[0]
+        slots = _slots(rows)
+        numbered = [(row, slot, text) for row, (slot, text) in enumerate(slots.rows(), last + 1)]
+        self._connection.executemany("INSERT INTO slots (rowid, slot, events) VALUES (?, ?, ?)", numbered)
+        self._connection.execute(
+            "INSERT INTO commits VALUES (?, ?, ?, ?)",
+            (last + 1, last + len(numbered), rows.height, json.dumps(sorted(positions.items()))),
+        )
+
+
+_SLOT = "SELECT events FROM slots WHERE slot = ? ORDER BY rowid"
+_LINKED = "SELECT anonymous FROM links WHERE subject = ?"
+
+
+def _slot(subject: str) -> str:
+    return subject[:SLOT_CHARACTERS]
+
+
+def _slots(rows: pl.DataFrame) -> pl.DataFrame:
+    """(slot, its events as members of a JSON array), in columns from `ONLINE_COLUMNS`."""
+    owner, *members = (_json_of(name, rows.schema[name]) for name in ONLINE_COLUMNS)
+    event = pl.concat_str(pl.lit("["), owner, pl.lit(",["), pl.concat_str(members, separator=","), pl.lit("]]"))
+    return (
+        rows.select(pl.col("subject").str.slice(0, SLOT_CHARACTERS).alias("slot"), event.alias("events"))
+        .group_by("slot", maintain_order=True)
+        .agg(pl.col("events").str.join(","))
+    )
+
+
+def _json_of(name: str, type_: pl.DataType) -> pl.Expr:
+    """One column as JSON text."""
+    column = pl.col(name)
+    if type_ != pl.String:
+        return column.cast(pl.String).fill_null("null")
+    plain = pl.concat_str([pl.lit('"'), column, pl.lit('"')])
+    escaped = pl.struct(column.alias("x")).struct.json_encode().str.strip_prefix('{"x":').str.strip_suffix("}")
+    needs = column.str.contains(_NEEDS_ESCAPE)
+    return pl.when(column.is_null()).then(pl.lit("null")).when(needs).then(escaped).otherwise(plain)
+
+
+_NEEDS_ESCAPE = r'[\x00-\x1f"\\]'
+
+
+def _in_time(event: RecentEvent) -> tuple[int, int, int, int]:
+    return event.occurred_at, event.log_partition, event.log_offset, event.log_index
 
 
 def _consents(events: pl.DataFrame) -> list[tuple[str, int, int]]:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from feedback.settings import Settings, load_settings
+from tests.kafka_broker import kafka_broker
+
+__all__ = ["kafka_broker"]
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ import polars as pl
 import pytest
 
 from lakehouse.lake import Lake
-from lakehouse.online import OnlineStore, catch_up, rebuild
-from lakehouse.online_sqlite import MAX_RECENT, SqliteOnlineStore
+from lakehouse.online import OnlineStore, catch_up, push_commit, rebuild
+from lakehouse.online_sqlite import SqliteOnlineStore
 from lakehouse.tables import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch, rows
@@ -80,29 +79,6 @@ def test_events_that_the_bundle_knows_are_left_out_but_never_those_of_a_linked_v
     assert len(store.recent("anna", after={1: 7})) == 4
 
 
-def test_events_of_every_partition_come_in_time_and_the_newest_are_kept(store: OnlineStore) -> None:
-    count = MAX_RECENT + 40
-    many = [
-        {
-            "subject": "anna",
-            "item_id": str(number),
-            "log_partition": number % 3,
-            "log_offset": number // 3,
-            "occurred_at": NOW + timedelta(seconds=number * 7919 % count),  # a prime scatters them
-        }
-        for number in range(count)
-    ]
-    store.push(events(*many), {0: count, 1: count, 2: count})
-
-    found = store.recent("anna", after={0: 0, 1: 10})
-
-    expected = sorted(
-        (row for row in many if not (row["log_partition"] == 1 and row["log_offset"] < 10)),
-        key=lambda row: row["occurred_at"],
-    )
-    assert [event.item_id for event in found] == [row["item_id"] for row in expected][-MAX_RECENT:]
-
-
 def test_another_process_notices_a_push_by_the_stamp(tmp_path: Path, store: OnlineStore) -> None:
     reader = SqliteOnlineStore(tmp_path / "online.db")
     before = reader.stamp()
@@ -137,8 +113,38 @@ def test_a_lost_store_is_rebuilt_from_the_lake(tmp_path: Path, store: OnlineStor
     assert len(store.recent("s" * 32)) == 4
 
 
-def test_trimming_forgets_what_the_bundle_knows(store: OnlineStore) -> None:
-    store.push(events({"subject": "anna", "item_id": "a"}, {"subject": "anna", "item_id": "b"}), {0: 2})
+def test_trimming_forgets_commits_that_the_bundle_knows_wholly(store: OnlineStore) -> None:
+    frame = events(*({"subject": "anna", "item_id": item} for item in "abc"))
+    store.push(frame[:2], {0: 2})
+    store.push(frame[2:], {0: 3})
 
-    assert store.trim(before={0: 1}) == 1
-    assert [event.item_id for event in store.recent("anna")] == ["b"]
+    assert store.trim(before={0: 1}) == 0
+    assert store.trim(before={0: 2}) == 2
+    assert [event.item_id for event in store.recent("anna")] == ["c"]
+
+
+def test_what_another_worker_committed_and_did_not_push_is_pushed_before_the_next_commit(
+    tmp_path: Path, store: OnlineStore
+) -> None:
+    from lakehouse.commit import LandingCommitter
+
+    lake = Lake(str(tmp_path / "lake"))
+    committer = LandingCommitter(lake, "feedback", 1)
+    committer.commit(batch(0, 2), at=NOW)
+    taken_over = batch(2, 3)
+    committer.commit(taken_over, at=NOW)
+
+    frame = pl.from_arrow(taken_over.feedback)
+    assert isinstance(frame, pl.DataFrame)
+    push_commit(store, lake, frame, start=taken_over.start, end=taken_over.end)
+
+    assert [event.log_offset for event in store.recent("s" * 32)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("item", ['quo"te', "back\\slash", "line\nbreak", "ü😀", "\x01"])
+def test_any_item_id_comes_back_as_it_went_in(store: OnlineStore, item: str) -> None:
+    store.push(events({"subject": "anna", "item_id": item, "value": None, "label": "like"}), {0: 1})
+
+    (event,) = store.recent("anna")
+
+    assert (event.item_id, event.value, event.label) == (item, None, "like")

@@ -1,0 +1,193 @@
+"""The reader: one worker's share of the log, read ahead and decoded in a thread of its own.
+
+While the chain commits one batch, the next is polled and parsed. Reading starts, and after every surprise starts
+again, from the positions committed in Delta: at the beginning, when the share of partitions changes, and when a
+commit finds that another worker moved on. Each start is a new generation, and batches of an older one are dropped.
+It begins with a batch without records, by which the end of the chain learns which partitions it has taken over.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from queue import Empty, Full, Queue
+
+from beam_jobs.batch import Batch, Poll
+from beam_jobs.decode import Decoder
+from beam_jobs.limits import landing_limits
+from beam_jobs.monitor import tell_lag
+from beam_jobs.poll import Cursor
+from feedback.log import FeedbackLog, Share
+from feedback.settings import Settings
+from lakehouse.continuity import meet, open_landed_log, refuse_gaps
+from lakehouse.lake import Lake, open_lake
+
+READ_AHEAD = 1
+LAG_SECONDS = 1.0
+"""How often a stream measures how far it is behind."""
+
+LOOK_SECONDS = 0.05
+"""How often a reader that has nothing to read looks whether everything it was to read has landed."""
+
+Until = Callable[[FeedbackLog], Mapping[int, int]]
+
+
+def to_the_end(log: FeedbackLog) -> Mapping[int, int]:
+    """Up to the end that the log has now."""
+    return {partition: end for partition, (_, end) in log.bounds().items()}
+
+
+def is_takeover(batch: Batch) -> bool:
+    """Whether it holds no records, but says where a worker starts to read."""
+    return batch.start == batch.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One start of reading: from which positions, and its number."""
+
+    generation: int
+    positions: Mapping[int, int]
+    cursor: Cursor
+
+
+class Reader:
+    """Batches of one worker's partitions, in order.
+
+    With `until` it ends: as soon as every partition has landed up to there, by this worker or another. That a batch
+    was handed out is not enough, since its commit may be refused and reading start again.
+    """
+
+    def __init__(self, settings: Settings, *, until: Until | None = None) -> None:
+        self._settings = settings
+        self._wanted = until
+        self._batches: Queue[Batch | BaseException | None] = Queue(READ_AHEAD)
+        self._closing = threading.Event()
+        self._rewind = threading.Event()
+        self._guard = threading.Lock()
+        self._generation = 0
+        self._finished = False
+        self.failed = False
+        """Whether it ended with an error; then another must be opened."""
+        self._thread = threading.Thread(target=self._run, name="landing-reader", daemon=True)
+        self._thread.start()
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything that was wanted has been handed out or landed; never so without `until`."""
+        return self._finished
+
+    def next(self, *, timeout: float) -> Batch | None:
+        """The next batch, waiting for it at most so many seconds.
+
+        Raises:
+            LogGap: The log no longer holds the committed position.
+            LogError: The log cannot be read.
+            LakeError: The positions cannot be read.
+        """
+        try:
+            found = self._batches.get(timeout=timeout)
+        except Empty:
+            return None
+        if found is None:
+            self._finished = True
+            return None
+        if isinstance(found, BaseException):
+            self.failed = True
+            raise found
+        return found if found.generation == self._generation else None
+
+    def rewind(self, generation: int) -> None:
+        """Read again from the committed positions, unless that has been done since this generation."""
+        with self._guard:
+            if generation == self._generation:
+                self._generation += 1
+                self._rewind.set()
+
+    def close(self) -> None:
+        """Stop reading and give the partitions to others."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            log = open_landed_log(self._settings)
+            try:
+                share = log.join(worker_name())
+                try:
+                    self._read(log, share)
+                finally:
+                    share.leave()
+            finally:
+                log.close()
+        except BaseException as error:
+            self._put(error)
+
+    def _read(self, log: FeedbackLog, share: Share) -> None:
+        lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
+        meet(log, lake)
+        until = None if self._wanted is None else dict(self._wanted(log))
+        owned: frozenset[int] | None = None
+        flushed_at = told_at = 0.0
+        while not self._closing.is_set():
+            now = share.partitions()
+            if now != owned or self._rewind.is_set():
+                owned = now
+                start = self._restart(log, lake, owned)
+                if owned:
+                    taken = decoder.decode(Poll((), start.positions, start.positions))
+                    self._put(replace(taken, generation=start.generation))
+            if until is None and time.monotonic() >= told_at + LAG_SECONDS:
+                told_at = time.monotonic()
+                tell_lag(log.bounds(), start.cursor.positions, start.cursor.ages(time.time()))
+            pause = flushed_at + self._settings.landing_flush_seconds - time.monotonic()
+            if until is None and pause > 0:
+                self._closing.wait(min(pause, LOOK_SECONDS))
+                continue
+            asked_at = time.time()
+            poll = start.cursor.poll(until=until)
+            if poll is not None:
+                batch = replace(decoder.decode(poll), generation=start.generation, polled_at=asked_at)
+                self._put(batch)
+                flushed_at = 0.0 if start.cursor.is_behind else time.monotonic()
+            elif until is not None and _is_landed(log, lake, until):
+                self._put(None)
+                return
+            else:
+                self._closing.wait(self._settings.landing_poll_seconds if until is None else LOOK_SECONDS)
+
+    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int]) -> _Start:
+        with self._guard:  # the number is fixed before the positions are read, so that a later rewind is not missed
+            self._generation += 1
+            self._rewind.clear()
+            generation = self._generation
+        positions = lake.positions(log.name, max((log.partitions, *(p + 1 for p in owned))))
+        mine = {partition: positions[partition] for partition in sorted(owned)}
+        refuse_gaps(log, lake, mine)
+        limits = self._settings
+        cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
+        return _Start(generation, mine, cursor)
+
+    def _put(self, found: Batch | BaseException | None) -> None:
+        while not self._closing.is_set():
+            try:
+                self._batches.put(found, timeout=0.2)
+            except Full:
+                continue
+            return
+
+
+def _is_landed(log: FeedbackLog, lake: Lake, until: Mapping[int, int]) -> bool:
+    """Whether everything below `until` is committed, whoever did it."""
+    positions = lake.positions(log.name, log.partitions)
+    return all(positions[partition] >= end for partition, end in until.items())
+
+
+def worker_name() -> str:
+    """A name for this worker among those that share the log."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

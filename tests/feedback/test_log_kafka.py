@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
+
+from bench.kafka_broker import PASSWORD, USER, Broker
+from feedback.errors import LogError, LogGap, SettingsError
+from feedback.intake import open_intake
+from feedback.log import FeedbackLog, NewRecord, open_log
+from feedback.log_kafka import KafkaLog
+from feedback.settings import Settings, ensure_home, load_settings
+from feedback.verdicts import count_verdicts
+from tests.feedback.log_conformance import EVERY_PARTITION, LEASE_SECONDS, NOW, LogConformance, eventually
+
+pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+
+FOR_EVER_DAYS = 100_000  # the records of the tests bear a fixed date, which no retention may reach
+
+
+class TestKafkaLog(LogConformance):
+    broker: Broker
+    opened: list[FeedbackLog]
+
+    @pytest.fixture(autouse=True)
+    def _broker(self, kafka_broker: Broker) -> Iterator[None]:
+        self.broker = kafka_broker
+        self.opened = []
+        yield
+        for log in self.opened:
+            log.close()
+
+    def open(self, folder: Path) -> FeedbackLog:
+        rest = self.address(folder).removeprefix("kafka://")
+        name = f"log-{rest.rpartition('/')[2]}"
+        log = KafkaLog(rest, name=name, partitions=4, retention_days=FOR_EVER_DAYS, lease_seconds=LEASE_SECONDS)
+        self.opened.append(log)
+        return log
+
+    def address(self, folder: Path) -> str:
+        return f"kafka://{self.broker.address}/{self.topic(folder)}"
+
+    def topic(self, folder: Path) -> str:
+        return f"topic-{zlib.crc32(str(folder).encode())}"
+
+    def destroy(self, folder: Path) -> None:
+        admin = AdminClient({"bootstrap.servers": self.broker.address})
+        admin.delete_topics([self.topic(folder)])[self.topic(folder)].result()
+        eventually(lambda: self.topic(folder) not in admin.list_topics(timeout=5).topics)
+
+    def produce(self, folder: Path, *values: bytes | None, **more: object) -> None:
+        producer = Producer({"bootstrap.servers": self.broker.address})
+        for value in values:
+            producer.produce(self.topic(folder), value, partition=0, **more)
+        assert producer.flush(10) == 0
+
+    def test_foreign_records_count_their_lines(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+
+        self.produce(tmp_path, b"a", b"a\nb", b"a\nb\n", b"a\r\n", b"", None)
+
+        found = log.read(0, 0, max_events=100)
+        assert [(r.value, r.count) for r in found] == [
+            (b"a", 1), (b"a\nb", 2), (b"a\nb", 2), (b"a", 1), (b"", 1), (b"", 1),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("count", [b"0", b"-3", b"many", b"", None, b"99999999999999"])
+    def test_a_count_that_is_none_is_not_believed(self, tmp_path: Path, count: bytes | None) -> None:
+        log = self.open(tmp_path)
+
+        self.produce(tmp_path, b"a\nb", headers=[("heed-count", count)])
+
+        (record,) = log.read(0, 0, max_events=9)
+        assert (record.count, record.headers) == (2, ())
+
+    def test_our_own_values_come_back_byte_by_byte(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        records = [NewRecord(0, b"a\n", 1), NewRecord(0, b"", 3), NewRecord(0, bytes(range(256)), 2)]
+
+        log.append(records, now=NOW)
+
+        found = log.read(0, 0, max_events=100)
+        assert [(r.value, r.count, r.headers) for r in found] == [(n.value, n.count, ()) for n in records]
+
+    def test_reads_jump_back_and_forth(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        for partition in range(4):
+            log.append([NewRecord(partition, b"%d" % n, 1) for n in range(1000)], now=NOW)
+
+        for offset in (0, 10, 10, 500, 20, 999, 0, 998, 1000, 3):
+            for partition in range(4):
+                found = log.read(partition, offset, max_events=7)
+                assert [r.offset for r in found] == list(range(offset, min(1000, offset + 7)))
+                assert [r.value for r in found] == [b"%d" % r.offset for r in found]
+
+    def test_a_caught_up_reader_answers_at_once_and_sees_what_another_appends(self, tmp_path: Path) -> None:
+        log, other = self.open(tmp_path), self.open(tmp_path)
+        log.append([NewRecord(0, b"x", 1)], now=NOW)
+        assert len(log.read(0, 0, max_events=9)) == 1
+
+        started = time.perf_counter()
+        for _ in range(100):
+            assert log.read(0, 1, max_events=9) == []
+        assert (time.perf_counter() - started) / 100 < 0.005
+        other.append([NewRecord(0, b"y", 1)], now=NOW)
+        eventually(lambda: [r.value for r in log.read(0, 1, max_events=9)] == [b"y"])
+
+    def test_a_partition_that_nobody_reads_does_not_fill_the_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("feedback.kafka_reader.BUFFER_BYTES", 400_000)
+        log = self.open(tmp_path)
+        for partition in (0, 1):
+            for _ in range(20):
+                log.append([NewRecord(partition, bytes(10_000), 1)] * 10, now=NOW)
+        assert log.read(1, 0, max_events=1)[0].offset == 0
+
+        seen = [record.offset for start in range(0, 200, 10) for record in log.read(0, start, max_events=10)]
+
+        assert seen == list(range(200))
+        held = log._reader._states[1]  # type: ignore[attr-defined]
+        assert held.paused
+        assert held.size < 2_000_000
+        assert [r.offset for start in range(1, 200) for r in log.read(1, start, max_events=1)] == list(range(1, 200))
+
+    def test_offsets_that_transactions_leave_out_do_not_stop_reading(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        producer = Producer({"bootstrap.servers": self.broker.address, "transactional.id": "foreign"})
+        producer.init_transactions(30)
+        for _ in range(2):
+            producer.begin_transaction()
+            producer.produce(self.topic(tmp_path), b"x", partition=0)
+            producer.commit_transaction(30)
+        assert log.bounds()[0] == (0, 4)
+
+        assert [r.offset for r in log.read(0, 0, max_events=9)] == [0, 2]
+        assert log.read(0, 3, max_events=9) == []
+
+    def test_a_topic_made_anew_under_an_open_log_is_a_gap(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        self.destroy(tmp_path)
+        with pytest.raises(LogError, match="the topic is gone"):
+            log.bounds()
+        self.open(tmp_path)
+
+        with pytest.raises(LogGap, match="the topic was made anew"):
+            log.bounds()
+
+    def test_added_partitions_are_a_gap(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        admin = AdminClient({"bootstrap.servers": self.broker.address})
+        admin.create_partitions([NewPartitions(self.topic(tmp_path), 6)])[self.topic(tmp_path)].result()
+
+        def is_refused() -> bool:
+            try:
+                log.bounds()
+            except LogGap as error:
+                return "6 partitions instead of 4" in str(error)
+            return False
+
+        eventually(is_refused)
+
+    def test_a_position_that_retention_has_passed_while_reading_is_a_gap(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        log.append([NewRecord(0, b"x", 1)] * 5, now=NOW)
+        assert log.read(0, 5, max_events=1) == []
+        log.trim(before=NOW + timedelta(days=1), keep_from={0: 5})
+
+        with pytest.raises(LogGap, match="offset 2 is asked for, but the log holds 5 to 4"):
+            log.read(0, 2, max_events=1)
+
+    def test_an_existing_topic_keeps_its_number_of_partitions(self, tmp_path: Path) -> None:
+        self.open(tmp_path)
+
+        again = KafkaLog(self.address(tmp_path).removeprefix("kafka://"), partitions=9)
+        self.opened.append(again)
+
+        assert again.partitions == 4
+
+    def test_what_this_process_appends_is_read_at_once(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+
+        for number in range(50):
+            log.append([NewRecord(0, b"%d" % number, 1)], now=NOW)
+            assert [r.value for r in log.read(0, number, max_events=9)] == [b"%d" % number]
+
+    def test_a_share_that_was_silent_is_empty_before_the_group_says_so(self, tmp_path: Path) -> None:
+        leap = 0.0
+        log = KafkaLog(
+            self.address(tmp_path).removeprefix("kafka://"),
+            name=self.topic(tmp_path),
+            lease_seconds=LEASE_SECONDS,
+            clock=lambda: time.monotonic() + leap,
+        )
+        self.opened.append(log)
+        share = log.join("sleeper")
+        eventually(lambda: share.partitions() == EVERY_PARTITION)
+
+        leap = LEASE_SECONDS
+
+        assert share.partitions() == frozenset()
+        eventually(lambda: share.partitions() == EVERY_PARTITION)
+        share.leave()
+
+    def test_a_broker_that_restarts_loses_nothing(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        share = log.join("worker")
+        log.append([NewRecord(0, b"before", 1)], now=NOW)
+        assert len(log.read(0, 0, max_events=9)) == 1
+        eventually(lambda: share.partitions() == EVERY_PARTITION)
+
+        self.broker.restart(kill=True)
+        log.append([NewRecord(0, b"after", 1)], now=NOW)
+
+        assert [r.value for r in log.read(0, 1, max_events=9)] == [b"after"]
+        eventually(lambda: share.partitions() == EVERY_PARTITION)
+        share.leave()
+
+    def test_a_lease_that_the_broker_refuses_is_told(self, tmp_path: Path) -> None:
+        log = KafkaLog(self.address(tmp_path).removeprefix("kafka://"), lease_seconds=1.0)
+        self.opened.append(log)
+        share = log.join("hasty")
+
+        def is_refused() -> bool:
+            try:
+                share.partitions()
+            except LogError as error:
+                return "session timeout" in str(error)
+            return False
+
+        eventually(is_refused)
+        share.leave()
+
+    def test_a_closed_log_says_so(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        log.close()
+
+        for use in (lambda: log.read(0, 0, max_events=1), log.bounds, lambda: log.join("w")):
+            with pytest.raises(LogError, match="is closed"):
+                use()
+
+    def test_a_record_above_the_limit_is_refused_in_words(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+
+        with pytest.raises(LogError, match=r"not known to be in: .*too large"):
+            log.append([NewRecord(0, bytes(33 * 1024 * 1024), 1)], now=NOW)
+
+    def test_a_record_of_ten_megabytes_goes_through(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        value = b"x" * 10_000_000
+
+        log.append([NewRecord(0, value, 1)], now=datetime.now(UTC))
+
+        assert log.read(0, 0, max_events=1)[0].value == value
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["kafka://", "kafka://host/topic", "kafka://host:1", "kafka://host:1/", "kafka://host:1/a b", "kafka://u:p@h:1/t"],
+)
+def test_an_address_of_another_form_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="use kafka://host:port"):
+        open_log(load_settings(tmp_path, log_url=url))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"group.id": "mine", "acks": "0"}, "acks, group.id cannot be chosen"),
+        ({"sasl.pasword": "hush"}, 'No such configuration property: "sasl.pasword"'),
+        ({"security.protocol": "none"}, "security.protocol"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(tmp_path: Path, options: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        open_log(load_settings(tmp_path, log_url="kafka://127.0.0.1:1/topic", log_options=options))
+    assert "hush" not in str(caught.value)
+
+
+def test_a_broker_that_is_not_there_is_told_within_seconds(tmp_path: Path) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(LogError, match=r"127\.0\.0\.1:1/topic: the topic cannot be described.*refused"):
+        open_log(load_settings(tmp_path, log_url="kafka://127.0.0.1:1/topic"))
+
+    assert time.monotonic() - started < 15
+
+
+def sasl(password: str) -> dict[str, str]:
+    return {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanisms": "PLAIN",
+        "sasl.username": USER,
+        "sasl.password": password,
+    }
+
+
+def test_credentials_reach_every_client(tmp_path: Path, kafka_broker: Broker) -> None:
+    url = f"kafka://{kafka_broker.sasl_address}/guarded-{zlib.crc32(str(tmp_path).encode())}"
+    log = open_log(load_settings(tmp_path, log_url=url, log_options=sasl(PASSWORD), log_name="guarded"))
+
+    log.append([NewRecord(0, b"x", 1)], now=datetime.now(UTC))
+
+    assert log.read(0, 0, max_events=1)[0].value == b"x"
+    share = log.join("guarded")
+    eventually(lambda: share.partitions() == EVERY_PARTITION)
+    share.leave()
+    log.close()
+
+
+def test_credentials_that_are_refused_are_told_soon_and_without_the_password(
+    tmp_path: Path, kafka_broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(LogError, match=r"SASL authentication error.*Invalid username or password") as caught:
+        open_log(load_settings(tmp_path, log_url=f"kafka://{kafka_broker.sasl_address}/t", log_options=sasl("hush")))
+
+    assert time.monotonic() - started < 5
+    assert "hush" not in str(caught.value) + caplog.text
+
+
+def test_the_gateway_appends_to_kafka_as_it_does_to_sqlite(settings: Settings, kafka_broker: Broker) -> None:
+    url = f"kafka://{kafka_broker.address}/intake-{zlib.crc32(settings.home.encode())}"
+    ensure_home(settings)
+    intake = open_intake(msgspec.structs.replace(settings, log_url=url))
+    rating = {"kind": "rating", "item_id": "i", "value": 4, "scale": [1, 5]}
+    ratings = [{**rating, "id": f"{n % 90}", "user_id": f"u{n % 90 % 7}"} for n in range(100)]
+
+    verdicts = count_verdicts([*intake.submit(ratings), *intake.submit(ratings[:5])])
+
+    log = intake.log
+    held = sum(record.count for partition in range(4) for record in log.read(partition, 0, max_events=1000))
+    assert (held, verdicts.accepted, verdicts.duplicates) == (90, 90, 15)
+    log.close()
+
+
+def test_a_complaint_of_the_client_library_is_written_once_a_minute() -> None:
+    (fewer,) = logging.getLogger("feedback.librdkafka").filters
+
+    def passes(text: str, at: float) -> bool:
+        record = logging.makeLogRecord({"msg": text, "created": at})
+        return bool(fewer.filter(record))
+
+    said = [
+        passes(text, at)
+        for text, at in [
+            ("FAIL 1.2.3.4:9 after 10ms", 1e12),
+            ("FAIL 1.2.3.4:9 after 12ms", 1e12 + 59),
+            ("GONE", 1e12 + 59),
+            ("FAIL 1.2.3.4:9 after 9ms", 1e12 + 61),
+            ("CONFWARN linger.ms is a producer property", 1e12),
+        ]
+    ]
+
+    assert said == [True, False, True, True, False]
