@@ -24,6 +24,7 @@ WORKERS = 3
 EVENTS_PER_SECOND = 200.0
 SETTLE_SECONDS = 180.0
 STUCK_SECONDS = 90.0
+MOST_GIVEN_UP = 20
 DAY_SECONDS = 86_400.0
 CLOCK_DAYS = (-20.0, 0.0)
 """Between which days the clock jumps; inside the window in which repeats are known."""
@@ -66,6 +67,8 @@ class Arena:
             raise watcher.error
         if not self._sender.alive:
             raise ServiceError(f"the sender ended by itself with exit code {self._sender.exit_code}: {self._said()}")
+        if len(self.fleet.gave_up) > MOST_GIVEN_UP:
+            raise ServiceError(f"workers ended by themselves: {self.fleet.gave_up[:5]}; they said: {self.fleet.output}")
         if self._positions != watcher.positions():
             self._positions, self._moved_at = dict(watcher.positions()), now
         if now - self._moved_at > STUCK_SECONDS:

@@ -158,6 +158,6 @@ class Fleet:
             self.gave_up.append(f"{worker.name}: exit code {worker.exit_code}")
 
     def _doom(self) -> str:
-        if self._rng.random() > DOOMED_SHARE:
+        if not self._breed.dooms or self._rng.random() > DOOMED_SHARE:
             return ""
         return f"{self._rng.choice(self._breed.dooms)}:{self._rng.randint(1, MOST_PASSES)}"

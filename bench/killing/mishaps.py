@@ -148,7 +148,7 @@ def kill_broker(arena: Arena) -> bool:
 
 
 MISHAPS = (
-    Mishap("worker killed at random", 30, kill_at_random),
+    Mishap("worker killed at random", 16, kill_at_random),
     Mishap("worker paused", 8, pause_a_worker),
     Mishap("workers killed at a checkpoint", 5, kill_at_checkpoint),
     Mishap("compaction", 8, compact),

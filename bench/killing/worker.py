@@ -24,7 +24,7 @@ def land(settings: Settings, fault: str, shift: Synchronized[float] | None = Non
     from beam_jobs import sink
     from beam_jobs.landing import stream
 
-    logging.basicConfig(format=f"%(asctime)s {os.getpid()} %(name)s %(message)s", level=logging.INFO)
+    logging.basicConfig(format=f"%(asctime)s {os.getpid()} %(name)s %(message)s", level=logging.INFO, force=True)
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     if fault:
         os.environ[FAULT_VARIABLE] = fault

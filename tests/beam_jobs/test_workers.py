@@ -133,14 +133,14 @@ def test_a_worker_that_wakes_in_mid_batch_after_its_partitions_moved_lands_nothi
 def test_the_events_of_a_worker_that_died_between_commit_and_push_reach_the_online_store_without_new_ones(
     workers: Workers,
 ) -> None:
-    doomed = workers.start("kill after commit:1")
     heir = workers.start()
-    for _ in range(40):
-        workers.send(10)
-        if not doomed.alive:
-            break
-        eventually(lambda: not doomed.alive or workers.all_landed(), "it is dead, or nothing is left to land")
+    workers.send(20)
+    workers.await_landed()
+    doomed = workers.start("kill after commit:1")
 
+    while doomed.alive:
+        workers.send(5)
+        eventually(lambda: not doomed.alive or workers.all_landed(), "it is dead, or nothing is left to land")
     workers.await_landed()
 
     assert heir.alive
