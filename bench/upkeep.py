@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -95,9 +96,9 @@ class maintaining:  # noqa: N801 - reads as a verb where it is used
     def __enter__(self) -> list[UpkeepReport]:
         return self._passes
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._process.send_signal(signal.SIGTERM)
-        out, _ = self._process.communicate(timeout=60)
+        out = self._process.communicate(timeout=60)[0]
         self._passes.extend(msgspec.json.decode(line, type=UpkeepReport) for line in out.splitlines())
 
 
@@ -123,7 +124,7 @@ def ratings(rng: np.random.Generator, count: int, start: int, day: date) -> pa.T
     """Ratings with text and context, of about 300 bytes as JSON."""
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
     words = np.array(WORDS)
-    values = {
+    values: dict[str, Any] = {
         "v": [1] * count,
         "id": [f"e{number}" for number in range(start, start + count)],
         "kind": ["rating"] * count,
@@ -142,9 +143,7 @@ def ratings(rng: np.random.Generator, count: int, start: int, day: date) -> pa.T
         "log_count": [1] * count,
         "landed_on": [day] * count,
     }
-    arrays = [
-        pa.array(values[c.name], type=c.type) if c.name in values else pa.nulls(count, c.type) for c in FEEDBACK.columns
-    ]
+    arrays = [pa.array(values.get(column.name, [None] * count), type=column.type) for column in FEEDBACK.columns]
     return pa.table(arrays, schema=FEEDBACK.schema)
 
 

@@ -119,50 +119,68 @@ def test_a_second_upkeep_is_refused_by_name(settings: Settings, lake: Lake) -> N
     assert run_upkeep(settings).problems == []
 
 
+class Reader(threading.Thread):
+    """Polls the table all along, and holds one version over a whole pass of upkeep."""
+
+    def __init__(self, lake: Lake) -> None:
+        super().__init__()
+        self.lake, self.stop, self.passes = lake, threading.Event(), 0
+        self.faults: list[str] = []
+        self.seen: list[int] = []
+
+    def run(self) -> None:
+        try:
+            while not self.stop.is_set():
+                held, since = self.lake.scan(FEEDBACK), self.passes
+                while self.passes <= since and not self.stop.is_set():
+                    self.check(self.lake.scan(FEEDBACK))
+                self.check(held)
+        except Exception as error:
+            self.faults.append(repr(error))
+
+    def check(self, opened: pl.LazyFrame) -> None:
+        found = opened.select("log_offset").collect()["log_offset"].sort().to_list()
+        if found != list(range(len(found))):
+            self.faults.append(f"{len(found)} rows up to offset {found[-1]}")
+        self.seen.append(len(found))
+
+
+class Lander(threading.Thread):
+    """Lands one event after the other from an offset on."""
+
+    def __init__(self, lake: Lake, start: int) -> None:
+        super().__init__()
+        self.lake, self.stop, self.committed = lake, threading.Event(), start
+
+    def run(self) -> None:
+        committer = LandingCommitter(self.lake, "feedback", 1)
+        while not self.stop.is_set():
+            committer.commit(today(self.committed, self.committed + 1), at=datetime.now(UTC))
+            self.committed += 1
+
+
 def test_readers_always_see_each_row_once_while_landing_and_upkeep_go_on(settings: Settings, lake: Lake) -> None:
     land(lake, 1, today)
-    stop, faults, seen = threading.Event(), [], []
+    reader, lander = Reader(lake), Lander(lake, 1)
+    rewritten, deadline = 0, time.monotonic() + 120
 
-    def read() -> None:
-        while not stop.is_set():
-            opened = lake.scan(FEEDBACK)
-            time.sleep(0.05)  # a reader takes its time between opening and reading
-            try:
-                found = opened.select("log_offset").collect()["log_offset"].sort().to_list()
-            except Exception as error:
-                faults.append(repr(error))
-                return
-            if found != list(range(len(found))) or (seen and len(found) < seen[-1]):
-                faults.append(f"{len(found)} rows after {seen[-1]}")
-            seen.append(len(found))
-
-    committed = [1]
-
-    def go_on_landing() -> None:
-        committer = LandingCommitter(lake, "feedback", 1)
-        while not stop.is_set():
-            committer.commit(today(committed[0], committed[0] + 1), at=datetime.now(UTC))
-            committed[0] += 1
-
-    threads = [threading.Thread(target=read), threading.Thread(target=go_on_landing)]
-    for thread in threads:
-        thread.start()
+    reader.start()
+    lander.start()
     try:
-        rewritten = 0
-        deadline = time.monotonic() + 120
         while rewritten < 2 * OPEN_SMALL_FILES and time.monotonic() < deadline:
             report = run_upkeep(settings)
+            reader.passes += 1
             assert report.problems == []
             rewritten += report.tables[0].rewritten_files
     finally:
-        stop.set()
-        for thread in threads:
+        for thread in (reader, lander):
+            thread.stop.set()
             thread.join()
 
-    assert faults == []
+    assert reader.faults == []
     assert rewritten >= 2 * OPEN_SMALL_FILES
-    assert len(seen) > 5
-    assert lake.row_count(FEEDBACK) == committed[0]
+    assert len(reader.seen) > 5
+    assert lake.row_count(FEEDBACK) == lander.committed
 
 
 def test_files_that_a_reader_may_hold_stay_for_the_time_of_grace(settings: Settings, lake: Lake) -> None:
