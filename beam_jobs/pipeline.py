@@ -12,6 +12,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from beam_jobs.admit import admit
 from beam_jobs.batch import Batch, Stage
 from beam_jobs.coder import register_batch_coder
+from beam_jobs.signals.transform import LiveWindows
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
 from feedback.settings import Settings
@@ -30,7 +31,7 @@ def build_landing(
     *,
     cleaning: Sequence[tuple[str, Stage]] = CLEANING,
 ) -> beam.PCollection:
-    """Wire one worker's chain: read (poll and decode, one batch ahead), admit, deduplicate, clean, commit."""
+    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, clean, commit, live windows."""
     register_batch_coder()
     batches = (
         pipeline
@@ -41,7 +42,10 @@ def build_landing(
     )
     for name, stage in cleaning:
         batches = batches | name >> beam.Map(stage).with_output_types(Batch)
-    return batches | "Commit" >> beam.ParDo(Commit(settings, token))
+    committed = batches | "Commit" >> beam.ParDo(Commit(settings, token)).with_output_types(Batch)
+    if settings.signals:
+        _ = committed | "LiveWindows" >> LiveWindows(settings)
+    return committed
 
 
 def drain_source(settings: Settings, token: str) -> beam.DoFn:

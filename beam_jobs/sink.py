@@ -15,6 +15,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.deduplicate import deduplicate
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
+from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
 from feedback.log import open_log
 from feedback.settings import Settings
@@ -41,12 +42,16 @@ class Deduplicate(beam.DoFn):
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Part off repeats."""
-        self._landed.prepare(self._lake, batch.start, batch.day)
+        if is_takeover(batch):
+            yield batch
+            return
+        with failing(self._token):
+            self._landed.prepare(self._lake, batch.start, batch.day)
         yield deduplicate(batch, self._landed)
 
 
 class Commit(beam.DoFn):
-    """Batch -> number of events committed; tables first, online store after, beside the next batch."""
+    """Batch -> the same batch, committed; tables first, the online store after, beside the next batch."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
@@ -57,6 +62,10 @@ class Commit(beam.DoFn):
 
     def setup(self) -> None:
         """Open the tables and the online store; push what a crash kept from it."""
+        with failing(self._token):
+            self._open()
+
+    def _open(self) -> None:
         log = open_log(self._settings)
         lake = self._lake = open_lake(self._settings)
         fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
@@ -67,13 +76,16 @@ class Commit(beam.DoFn):
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="online-store")
         log.close()
 
-    def process(self, batch: Batch) -> Iterator[int]:
-        """Commit one batch; an error of ours reaches the caller in its own words."""
+    def process(self, batch: Batch) -> Iterator[Batch]:
+        """Commit one batch and hand on what is committed now; an error of ours reaches the caller in its own words."""
         with failing(self._token):
             yield from self._commit(batch)
 
-    def _commit(self, batch: Batch) -> Iterator[int]:
+    def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
+        if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
+            self._push(batch)
+            return
         ready = batch.to_commit()
         rewind = reader_of(self._token)
         try:
@@ -92,13 +104,14 @@ class Commit(beam.DoFn):
         self._push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(datetime.now(UTC).timestamp() * 1000))
-        yield count
+        yield batch
 
     def finish_bundle(self) -> None:
         """Wait until the online store knows all that was committed."""
-        if self._pushing is not None:
-            self._pushing.result()
-            self._pushing = None
+        pushing, self._pushing = self._pushing, None
+        if pushing is not None:
+            with failing(self._token):
+                pushing.result()
 
     def teardown(self) -> None:
         """Close the online store."""

@@ -35,6 +35,7 @@ def processes(settings: Settings) -> tuple[Process, ...]:
     return (
         Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
         Process("landing", "landing stream", (*heed, "land", "--stream", "--home", settings.home)),
+        Process("upkeep", "upkeep of the tables", _upkeep(heed, settings)),
         Process(
             "dagster-webserver",
             "Dagster",
@@ -63,6 +64,10 @@ def supervisor_config(settings: Settings, environment: Mapping[str, str]) -> str
         for process in processes(settings)
     ]
     return "\n".join(sections).replace("%", "%%")
+
+
+def _upkeep(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    return (*heed, "maintain", "--every", str(settings.upkeep_every_seconds), "--home", settings.home)
 
 
 def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:

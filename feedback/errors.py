@@ -13,7 +13,9 @@ HeedError
 │   ├── ContractViolation     a frame does not match its table's spec
 │   ├── TableMissing
 │   ├── StalePosition         another writer moved a partition on
-│   └── ReplayInProgress      another replay writes to the ledger
+│   ├── ReplayInProgress      another replay writes to the ledger
+│   ├── UpkeepBusy            another process does upkeep on this lake
+│   └── UpkeepFailed
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
@@ -85,6 +87,14 @@ class TableMissing(LakeError):
     """Raised when a table is read before anything was written to it."""
 
     status = 503
+
+
+class UpkeepBusy(LakeError):
+    """Raised when another process does upkeep on this lake, or writes a checkpoint."""
+
+
+class UpkeepFailed(LakeError):
+    """Raised when upkeep could not go on: its child process does not start, or its answer makes no sense."""
 
 
 class StalePosition(LakeError):

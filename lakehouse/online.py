@@ -159,7 +159,10 @@ def _push_landed(store: OnlineStore, lake: Lake, spans: Mapping[int, tuple[int, 
         (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
         for p, (start, end) in spans.items()
     )
-    frame = lake.scan(FEEDBACK).filter(within).collect() if lake.exists(FEEDBACK) else pl.DataFrame(schema=_schema())
+    frame = pl.DataFrame(schema=_schema())
+    if lake.exists(FEEDBACK):
+        with lake.reading(FEEDBACK):
+            frame = lake.scan(FEEDBACK).filter(within).collect()
     store.push(frame, {p: end for p, (_, end) in spans.items()})
     return frame.height
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -84,26 +85,35 @@ class SqliteOnlineStore:
             raise ServiceError(f"online store {self._path} cannot be opened: {error}") from error
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
-        """Take over the rows of one commit and its positions; repeating it is harmless."""
-        with self._lock:
+        """Take over the rows of one commit and its positions; repeating it is harmless.
+
+        Raises:
+            ServiceError: The file cannot be written; nothing of the commit is in.
+        """
+        with self._lock, self._transaction():
+            known = self._positions()
+            fresh = beyond(events, known)
+            self._keep(online_rows(fresh), positions)
+            self._connection.executemany(
+                "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
+                "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
+                _consents(fresh),
+            )
+            self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
+            moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
+            self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                known = self._positions()
-                fresh = beyond(events, known)
-                self._keep(online_rows(fresh), positions)
-                self._connection.executemany(
-                    "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
-                    "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
-                    _consents(fresh),
-                )
-                self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
-                moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
-                self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            yield
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ServiceError(f"online store {self._path} cannot be written: {error}") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
