@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from beam_jobs.landing import waiting_events
 from bench.figures import Figure, at_least, below
@@ -182,6 +182,4 @@ def figures(settings: Settings, intake: Intake, soak: Soak, minutes: float) -> I
     lost = soak.sent - landed - refused
     yield Figure(figure="events lost or doubled", value=lost, unit="", bar="0", holds=lost == 0)
     report = audit(lake, intake.log.name, bounds=intake.log.bounds())
-    yield Figure(
-        figure="faults that the audit finds", value=len(report.faults), unit="", bar="0", holds=report.holds
-    )
+    yield Figure(figure="faults that the audit finds", value=len(report.faults), unit="", bar="0", holds=report.holds)
