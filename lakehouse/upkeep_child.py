@@ -68,7 +68,14 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     outcome: Outcome
 
 
-Line = TableState | Started | Ended
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True, tag="unreadable"):
+    """A table's state could not be read; what was left to do there waits for the next pass."""
+
+    table: str
+    problem: str
+
+
+Line = TableState | Started | Ended | Unreadable
 
 
 def main() -> None:
@@ -78,8 +85,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     lake = Lake(job.root, job.options, lock_folder=Path(job.lock_folder))
     for name in job.tables:
-        if lake.exists(TABLES[name]):
-            work_table(lake, name, job)
+        try:
+            if lake.exists(TABLES[name]):
+                work_table(lake, name, job)
+        except (HeedError, DeltaError, OSError) as error:  # this table cannot even be read: the others can
+            _say(Unreadable(table=name, problem=f"{type(error).__name__}: {error}"))
 
 
 def work_table(lake: Lake, name: str, job: Job) -> None:

@@ -356,3 +356,17 @@ def test_a_log_far_behind_its_last_checkpoint_fits_under_the_cap(settings: Setti
     assert report.problems == []
     assert report.tables[0].checkpoints == 1
     assert report.peak_bytes < report.cap_bytes
+
+
+def test_a_table_that_cannot_be_read_is_named_and_the_others_are_worked_all_the_same(
+    settings: Settings, lake: Lake
+) -> None:
+    land(lake, 20)
+    lake.append(QUARANTINE, rows(QUARANTINE, {"log_offset": 1}))
+    (Path(lake.uri(QUARANTINE)) / "_delta_log" / f"{0:020}.json").write_text("{broken", encoding="utf-8")
+
+    report = run_upkeep(settings)
+
+    (problem,) = report.problems
+    assert problem.startswith("quarantine: ")
+    assert [(t.table, t.files_after) for t in report.tables] == [("feedback", 1)]
