@@ -13,9 +13,10 @@ import polars as pl
 from msgspec import inspect
 
 from beam_jobs.batch import Batch
+from beam_jobs.times import judge_times
 from feedback.admission import DEFAULT_MAX_FUTURE
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
-from feedback.contract import CONTRACT_VERSION, KINDS, Consent, Context, Event
+from feedback.contract import KINDS, Consent, Context, Event
 from feedback.errors import Code
 from feedback.subjects import SUBJECT_LENGTH
 
@@ -25,11 +26,12 @@ _LOOSE = frozenset({"id", "user_id", "anonymous_id", "occurred_at", "consent", "
 
 def admit(batch: Batch, *, max_future: timedelta = DEFAULT_MAX_FUTURE) -> Batch:
     """Part off events that break the contract, each with the first reason found."""
+    batch = judge_times(batch, max_future=max_future)
     if batch.events.is_empty():
         return batch
     present = batch.events["kind"].unique().drop_nulls().to_list()
     rules = [
-        *_common_rules(max_future),
+        *_common_rules(),
         *(rule for kind in sorted(present) if kind in KINDS for rule in kind_rules(kind)),
     ]
     reasons = batch.events.select(
@@ -40,7 +42,7 @@ def admit(batch: Batch, *, max_future: timedelta = DEFAULT_MAX_FUTURE) -> Batch:
     return batch.refuse(reasons, Code.CONTRACT_BROKEN)
 
 
-def _common_rules(max_future: timedelta) -> list[tuple[str, pl.Expr]]:
+def _common_rules() -> list[tuple[str, pl.Expr]]:
     absent = [
         (f"`{name}` is missing", pl.col(name).is_null())
         for name in ("id", "kind", "occurred_at", "received_at", "source", "v")
@@ -51,11 +53,9 @@ def _common_rules(max_future: timedelta) -> list[tuple[str, pl.Expr]]:
     return [
         *absent,
         ("`kind` is not one of the contract's", ~pl.col("kind").is_in(list(KINDS))),
-        (f"`v` is not {CONTRACT_VERSION}", pl.col("v") != CONTRACT_VERSION),
         ("`id` is longer than 128 characters or empty", ~pl.col("id").str.len_chars().is_between(1, 128)),
         ("`subject` is missing", pl.col("kind").is_in(with_subject) & pl.col("subject").is_null()),
         ("`subject` is not a pseudonym", pl.col("subject").str.len_bytes() != SUBJECT_LENGTH),
-        ("`occurred_at` is in the future", pl.col("occurred_at") > pl.col("appended_at") + max_future),
         (
             "`consent` does not include feedback",
             (pl.col("kind") != exempt) & pl.col("consent").is_not_null() & ~consent,

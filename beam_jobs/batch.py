@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -9,14 +10,19 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from feedback.admitted import HIDDEN, IDENTITY_FIELDS
 from feedback.errors import Code
 from feedback.log import LogRecord
 from lakehouse.commit import LandingBatch
+from lakehouse.quarantine import MAX_RAW_BYTES
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
 COORDINATES = ("log_partition", "log_offset", "log_index", "log_count", "landed_on")
-MAX_RAW_BYTES = 256 * 1024
-"""How much of a refused line is kept for mending."""
+_IDENTITY_NAMES = tuple(name.encode() for name in IDENTITY_FIELDS)
+_IDENTITY = re.compile(
+    rb'("(?:' + b"|".join(_IDENTITY_NAMES) + rb')"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|-?[0-9][0-9.eE+-]*)', re.DOTALL
+)
+"""A raw id's name and value, in what may not be JSON as a whole."""
 
 REFUSED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "code": pl.String,
@@ -40,6 +46,8 @@ class Poll:
     records: tuple[LogRecord, ...]
     start: Mapping[int, int]
     end: Mapping[int, int]
+    counts: tuple[int, ...] = ()
+    """The lines of each record, where they are known."""
 
     @property
     def events(self) -> int:
@@ -62,6 +70,8 @@ class Batch:
     refused: tuple[pl.DataFrame, ...] = field(default=())
     day: date = date.min
     """UTC day of the newest record, by the log's own time."""
+    traces: tuple[str, ...] = ()
+    """Trace contexts that its records brought."""
     generation: int = 0
     """Which start of its reader it comes from."""
     polled_at: float = 0.0
@@ -101,8 +111,11 @@ Stage = Callable[[Batch], Batch]
 
 
 def raw_text(line: bytes) -> str:
-    """A refused line as it is kept for mending, cut at a limit."""
-    return line[:MAX_RAW_BYTES].decode("utf-8", "replace")
+    """A refused line as it is kept for mending: cut at a limit, and without raw ids of persons."""
+    kept = line[:MAX_RAW_BYTES]
+    if any(name in kept for name in _IDENTITY_NAMES):
+        kept = _IDENTITY.sub(rb'\1"' + HIDDEN.encode() + rb'"', kept)
+    return kept.decode("utf-8", "replace")
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

@@ -13,9 +13,13 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from beam_jobs.batch import REFUSED_SCHEMA, Batch, Poll, raw_text
+from beam_jobs.limits import LandingLimits, is_line_by_line, long_lines, part_off_records
+from beam_jobs.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
 from feedback.errors import Code
 from feedback.log import LogRecord
+from feedback.tracing import traces_of
+from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables import FEEDBACK_EVENT
 
 BLOCK_BYTES = 1 << 20
@@ -30,54 +34,72 @@ _DECODER = msgspec.json.Decoder(AdmittedEvent)
 class Decoder:
     """Turns polls into batches; remembers which fields are in use, because Arrow charges for each it is told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: LandingLimits = LandingLimits()) -> None:  # noqa: B008 - frozen
+        self._limits = limits
         self._used = set(_REQUIRED)
 
     def decode(self, poll: Poll) -> Batch:
         """Records to columns, keeping each event's place in the log; never raises on what a record holds."""
-        data = b"\n".join([record.value for record in poll.records])
-        lines = data.split(b"\n") if poll.records else []
-        places = _places(poll.records)
-        day = max_day(places)
-        table = self._parse(data, len(lines))
-        if table is not None:
-            return Batch(_with_places(table, places), poll.start, poll.end, lines, day=day)
-        reasons = [_objection(line) for line in lines]
-        table = _parse_all(_good(lines, reasons))
-        if table is None:  # valid for msgspec, not for Arrow: numbers beyond 64 bits, say
-            reasons = [reason or _arrow_objection(line) for line, reason in zip(lines, reasons, strict=True)]
-            table = _parse_all(_good(lines, reasons))
-            assert table is not None
-        bad = pl.Series(reasons, dtype=pl.String)
-        events = _with_places(table, places.filter(bad.is_null()))
-        refused = () if bad.null_count() == len(bad) else (_refused(lines, bad, places),)
-        return Batch(events, poll.start, poll.end, lines, refused, day=day)
+        records, too_large = part_off_records(poll.records, self._limits)
+        refused = [] if too_large is None else [too_large]
+        data = b"\n".join([record.value for record in records])
+        all_lines = lines = data.split(b"\n") if records else []
+        places = _places(records, poll.counts if records is poll.records else ())
+        day = max(map(_newest_day, (places, *refused)))
+        long = long_lines(lines, self._limits)
+        if long is not None:
+            refused.append(_refused(lines, long, places, Code.TOO_LARGE))
+            lines, places = _good(lines, long), places.filter(long.is_null())
+            data = b"\n".join(lines)
+        table = self._parse(data, lines)
+        if table is None:
+            table, reasons = self._parse_apart(lines)
+            refused.append(_refused(lines, reasons, places, Code.UNDECODABLE))
+            places = places.filter(reasons.is_null())
+        events = _with_places(table, places)
+        traces = traces_of(record.headers for record in poll.records if record.headers)
+        return Batch(events, poll.start, poll.end, all_lines, tuple(refused), day=day, traces=traces)
 
-    def _parse(self, data: bytes, count: int) -> pa.Table | None:
-        """All lines in one go with the fields in use; `None` where any line does not fit."""
-        if not count:
+    def _parse_apart(self, lines: Sequence[bytes]) -> tuple[pa.Table, pl.Series]:
+        """Lines of which some do not fit: those that do, and what is wrong with each (null: nothing)."""
+        reasons = pl.Series([_objection(line) for line in lines], dtype=pl.String)
+        good = _good(lines, reasons)
+        table = self._parse(b"\n".join(good), good)
+        if table is None:  # valid for msgspec, not for Arrow: numbers beyond 64 bits, say
+            again = [reason or self._arrow_objection(line) for line, reason in zip(lines, reasons, strict=True)]
+            reasons = pl.Series(again, dtype=pl.String)
+            good = _good(lines, reasons)
+            table = self._parse(b"\n".join(good), good)
+            assert table is not None
+        return table, reasons
+
+    def _parse(self, data: bytes, lines: Sequence[bytes]) -> pa.Table | None:
+        """All lines, joined in `data`, in one go with the fields in use; `None` where any line does not fit."""
+        if not lines:
             return _LINE_SCHEMA.empty_table()
-        if not _is_one_object_per_line(data, count):
+        if not is_line_by_line(data, lines):
             return None
         while True:
             schema = pa.schema([field for name, field in _FIELDS.items() if name in self._used])
             table = _read(data, schema, unexpected="infer")
             if table is None:  # perhaps only fields that nobody knows, of changing types
-                return _complete(_read(data, _LINE_SCHEMA, unexpected="ignore"), count)
-            met = _FIELDS.keys() & set(table.column_names) - self._used
-            if not met:
-                return _complete(table, count)
-            self._used |= met  # read once more: what Arrow guesses for them may be another type
+                table = _complete(_read(data, _LINE_SCHEMA, unexpected="ignore"), len(lines))
+                return table if table is None else keep_unknown_fields(table, lines)
+            met = set(table.column_names) - self._used
+            known = met & _FIELDS.keys()
+            if not known:
+                table = _complete(table, len(lines))
+                return keep_unknown_fields(table, lines) if met and table is not None else table
+            self._used |= known  # read once more: what Arrow guesses for them may be another type
+
+    def _arrow_objection(self, line: bytes) -> str | None:
+        fits = self._parse(line, [line]) is not None
+        return None if fits else "it is not one JSON object whose values fit their columns"
 
 
-def decode(poll: Poll) -> Batch:
+def decode(poll: Poll, limits: LandingLimits = LandingLimits()) -> Batch:  # noqa: B008 - frozen
     """Decode one poll on its own."""
-    return Decoder().decode(poll)
-
-
-def _is_one_object_per_line(data: bytes, count: int) -> bool:
-    """Whether every line begins and ends an object, so that as many rows as lines means one for each."""
-    return data[:1] == b"{" and data[-1:] == b"}" and data.count(b"}\n{") == count - 1
+    return Decoder(limits).decode(poll)
 
 
 def _read(data: bytes, schema: pa.Schema, *, unexpected: Literal["ignore", "infer"]) -> pa.Table | None:
@@ -102,20 +124,14 @@ def _complete(table: pa.Table | None, count: int) -> pa.Table | None:
     return pa.table(columns, schema=_LINE_SCHEMA)
 
 
-def _parse_all(lines: Sequence[bytes]) -> pa.Table | None:
-    """Lines that were found good one by one."""
-    if not lines:
-        return _LINE_SCHEMA.empty_table()
-    return _complete(_read(b"\n".join(lines), _LINE_SCHEMA, unexpected="ignore"), len(lines))
-
-
-def _good(lines: Sequence[bytes], reasons: Sequence[str | None]) -> list[bytes]:
+def _good(lines: Sequence[bytes], reasons: pl.Series) -> list[bytes]:
     return [line for line, reason in zip(lines, reasons, strict=True) if reason is None]
 
 
-def _places(records: Sequence[LogRecord]) -> pl.DataFrame:
+def _places(records: Sequence[LogRecord], known_counts: Sequence[int]) -> pl.DataFrame:
     """Where each line stands in the log, and when it was appended."""
-    counts = np.fromiter((r.value.count(b"\n") + 1 for r in records), np.int32, len(records))
+    lines = known_counts or [record.value.count(b"\n") + 1 for record in records]
+    counts = np.array(lines, dtype=np.int32)
     rows = pl.DataFrame(
         {
             "log_partition": np.fromiter((r.partition for r in records), np.int32, len(records)),
@@ -135,38 +151,35 @@ def _places(records: Sequence[LogRecord]) -> pl.DataFrame:
     return rows.with_columns(pl.Series("log_index", index)).with_row_index("line")
 
 
-def max_day(places: pl.DataFrame) -> date:
-    """The newest day on which the log took one of the lines."""
-    newest = places["landed_on"].max()
+def _newest_day(rows: pl.DataFrame) -> date:
+    """The newest day on which the log took one of the rows."""
+    newest = rows["landed_on"].max()
     return newest if isinstance(newest, date) else date.min
 
 
 def _objection(line: bytes) -> str | None:
     try:
+        line.decode()
         _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return str(error) or "nested too deeply"
     return None
 
 
-def _arrow_objection(line: bytes) -> str | None:
-    return None if _parse_all([line]) is not None else "a value does not fit its column"
-
-
 def _with_places(table: pa.Table, places: pl.DataFrame) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     times = [pl.from_epoch(name, time_unit="us").dt.replace_time_zone("UTC") for name in _TIMES]
-    return frame.with_columns(times).hstack(places)
+    return frame.with_columns(*times, *filled_from_attributes(FEEDBACK_EVENT)).hstack(places)
 
 
-def _refused(lines: Sequence[bytes], reasons: pl.Series, places: pl.DataFrame) -> pl.DataFrame:
+def _refused(lines: Sequence[bytes], reasons: pl.Series, places: pl.DataFrame, code: Code) -> pl.DataFrame:
     bad = reasons.is_not_null()
     raws = [raw_text(line) for line, is_bad in zip(lines, bad, strict=True) if is_bad]
     return (
         places.filter(bad)
         .with_columns(
-            pl.lit(str(Code.UNDECODABLE)).alias("code"),
+            pl.lit(str(code)).alias("code"),
             reasons.drop_nulls().alias("detail"),
             pl.Series("raw", raws, dtype=pl.String),
             *(pl.lit(None, pl.String).alias(name) for name in ("id", "kind", "source")),

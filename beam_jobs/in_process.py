@@ -68,6 +68,7 @@ def calling(caller: Caller) -> Iterator[str]:
         yield token
     finally:
         del _CALLERS[token]
+        _READERS.pop(token, None)
         caller.close()
 
 
@@ -94,12 +95,9 @@ def release(token: str, thing: Closable) -> None:
         thing.close()
 
 
-def reading(token: str, rewind: Rewind | None) -> None:
-    """Say how the reader of a pipeline in this process is sent back; `None` when it is gone."""
-    if rewind is None:
-        _READERS.pop(token, None)
-    else:
-        _READERS[token] = rewind
+def reading(token: str, rewind: Rewind) -> None:
+    """Say how the reader of a pipeline in this process is sent back."""
+    _READERS[token] = rewind
 
 
 def reader_of(token: str) -> Rewind | None:

@@ -146,12 +146,13 @@ def landed_hashes(
         (pl.col("log_partition") == p) & pl.col("log_offset").is_between(since[p], until[p], closed="left")
         for p in since
     )
-    rows = (
-        lake.scan(FEEDBACK)
-        .filter((pl.col("landed_on") >= day) & within)
-        .select("log_partition", *_hash_expressions())
-        .collect(engine="streaming")
-    )
+    with lake.reading(FEEDBACK):
+        rows = (
+            lake.scan(FEEDBACK)
+            .filter((pl.col("landed_on") >= day) & within)
+            .select("log_partition", *_hash_expressions())
+            .collect(engine="streaming")
+        )
     for (partition,), mine in rows.partition_by("log_partition", as_dict=True, include_key=False).items():
         first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)
         yield int(partition), first, second

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 import msgspec
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
-from feedback.errors import LakeError, LogError, LogGap
-from feedback.log import open_log
+from beam_jobs.monitor import RESTARTS
+from feedback.errors import LakeError, LogError, LogGap, ServiceError
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 
 LOGGER = logging.getLogger("heed.landing")
@@ -47,7 +48,7 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def waiting_events(settings: Settings) -> int:
     """About how many records the log holds beyond the committed positions."""
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         positions = open_lake(settings).positions(log.name, log.partitions)
         return sum(end - positions.get(partition, 0) for partition, (_, end) in log.bounds().items())
@@ -66,7 +67,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     with calling(Caller(on_progress=on_progress)) as token:
         counters, (first_ms, last_ms) = _run(settings, token, streaming=False)
     codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
-    log = open_log(settings)
+    log = open_landed_log(settings)
     positions = open_lake(settings).positions(log.name, log.partitions)
     log.close()
     return LandingReport(
@@ -85,7 +86,8 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """Land events as they come until `stop` is set.
 
     The embedded runner keeps some memory of every bundle, so a fresh pipeline takes over every
-    `landing_roll_minutes`; reader and known ids outlive it. A log or lake that does not answer is tried again.
+    `landing_roll_minutes`; reader and known ids outlive it. A log, a lake or an online store that does not answer is
+    tried again.
 
     Raises:
         LogGap: The log no longer holds the committed position.
@@ -99,10 +101,11 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
             with _stopping(caller.stop, stop, after_seconds=settings.landing_roll_minutes * 60):
                 try:
                     _run(settings, token, streaming=True)
-                except (LogError, LakeError) as error:
+                except (LogError, LakeError, ServiceError) as error:
                     if isinstance(error, LogGap):
                         raise
                     pause = RETRY_SECONDS if time.monotonic() - began > LONGEST_RETRY_SECONDS else pause
+                    RESTARTS.inc()
                     LOGGER.warning("landing starts again in %.0f s from the committed positions: %s", pause, error)
                     caller.close()
                     stop.wait(pause)
@@ -132,10 +135,10 @@ def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: 
 
 
 def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int]]:
+    quiet()  # before Beam is imported, which has things to say
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.sink import NAMESPACE
 
-    quiet()
     pipeline = open_pipeline(settings, streaming=streaming)
     source = stream_source(settings, token) if streaming else drain_source(settings, token)
     build_landing(pipeline, source, settings, token)
@@ -154,7 +157,13 @@ def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, 
     return counters, span
 
 
+def _needs_no_google_cloud(record: logging.LogRecord) -> bool:
+    """Beam warns on import that it could not talk to Google's cloud, which nobody asked it to."""
+    return not str(record.msg).startswith("apitools not found")
+
+
 def quiet() -> None:
     """Keep Beam's notices about its own optimizations off the screen; warnings and errors stay."""
+    logging.getLogger().addFilter(_needs_no_google_cloud)
     for name in ("apache_beam.runners", "apache_beam.options", "apache_beam.internal"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -11,6 +12,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from beam_jobs.admit import admit
 from beam_jobs.batch import Batch, Stage
 from beam_jobs.coder import register_batch_coder
+from beam_jobs.signals.transform import LiveWindows
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
 from feedback.settings import Settings
@@ -29,18 +31,21 @@ def build_landing(
     *,
     cleaning: Sequence[tuple[str, Stage]] = CLEANING,
 ) -> beam.PCollection:
-    """Wire one worker's chain: read (poll and decode, one batch ahead), admit, deduplicate, clean, commit."""
+    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, clean, commit, live windows."""
     register_batch_coder()
     batches = (
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
         | "Read" >> beam.ParDo(source).with_output_types(Batch)
-        | "Admit" >> beam.Map(admit).with_output_types(Batch)
+        | "Admit" >> beam.Map(admit, max_future=timedelta(seconds=settings.max_future_seconds)).with_output_types(Batch)
         | "Deduplicate" >> beam.ParDo(Deduplicate(settings, token)).with_output_types(Batch)
     )
     for name, stage in cleaning:
         batches = batches | name >> beam.Map(stage).with_output_types(Batch)
-    return batches | "Commit" >> beam.ParDo(Commit(settings, token))
+    committed = batches | "Commit" >> beam.ParDo(Commit(settings, token)).with_output_types(Batch)
+    if settings.signals:
+        _ = committed | "LiveWindows" >> LiveWindows(settings)
+    return committed
 
 
 def drain_source(settings: Settings, token: str) -> beam.DoFn:

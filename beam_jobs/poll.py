@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 from beam_jobs.batch import Poll
 from feedback.log import FeedbackLog, LogRecord
@@ -11,36 +12,76 @@ from feedback.log import FeedbackLog, LogRecord
 class Cursor:
     """Where one worker reads on, over its partitions."""
 
-    def __init__(self, log: FeedbackLog, positions: Mapping[int, int], *, max_events: int) -> None:
+    def __init__(self, log: FeedbackLog, positions: Mapping[int, int], *, max_events: int, max_bytes: int) -> None:
         self._log = log
         self._positions = dict(positions)
         self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._events_each = max(1, max_events // max(1, len(positions)))
+        self._bytes_each = max(1, max_bytes // max(1, len(positions)))
+        self._turn = 0
+        self._newest_ms: dict[int, int] = {}
         self.is_behind = False
-        """Whether the last poll was full, so that more is waiting."""
+        """Whether the last poll gave a partition's whole share, so that more is waiting."""
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Per partition, the next offset to read."""
+        return self._positions
+
+    def ages(self, now: float) -> dict[int, float]:
+        """Per partition, how many seconds before a time (since 1970) the last record that was read was appended."""
+        return {partition: max(0.0, now - ms / 1000) for partition, ms in self._newest_ms.items()}
 
     def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
-        """The next records, at most about `max_events` events, shared fairly; `None` if there are none.
+        """The next records, at most about `max_events` events and `max_bytes`, shared fairly; `None` if there are none.
+
+        A record is taken whole. One that goes beyond the limits ends the poll, and the next one begins with the
+        partitions that went without; so memory is bounded by the limits and one record.
 
         Args:
             until: Per partition, an offset to stop before; all that is there by default.
         """
         records: list[LogRecord] = []
-        end = dict(self._positions)
-        share = max(1, self._max_events // max(1, len(end)))
-        for partition, position in self._positions.items():
+        counts: list[int] = []
+        start: dict[int, int] = {}
+        end: dict[int, int] = {}
+        events = size = 0
+        self.is_behind = False
+        for partition in self._in_turn():
+            position = self._positions[partition]
             limit = until[partition] if until is not None else None
             if limit is not None and position >= limit:
                 continue
-            found = self._log.read(partition, position, max_events=share)
-            if limit is not None:
-                found = [record for record in found if record.offset < limit]
-            records.extend(found)
+            found, lines = self._read(partition, position, limit)
             if found:
-                end[partition] = found[-1].offset + 1
+                start[partition], end[partition] = position, found[-1].offset + 1
+                self._newest_ms[partition] = found[-1].appended_at_ms
+                records += found
+                counts += lines
+                mine, bytes_of_mine = sum(lines), sum(len(record.value) for record in found)
+                self.is_behind |= mine >= self._events_each or bytes_of_mine >= self._bytes_each
+                events, size = events + mine, size + bytes_of_mine
+            self._turn += 1
+            if events >= self._max_events or size >= self._max_bytes:
+                break
         if not records:
             return None
-        moved = {p: position for p, position in end.items() if position != self._positions[p]}
-        poll = Poll(tuple(records), {p: self._positions[p] for p in moved}, moved)
-        self._positions = end
-        self.is_behind = poll.events >= share
-        return poll
+        self._positions |= end
+        return Poll(tuple(records), start, end, tuple(counts))
+
+    def _in_turn(self) -> list[int]:
+        partitions = list(self._positions)
+        first = self._turn % len(partitions) if partitions else 0
+        return partitions[first:] + partitions[:first]
+
+    def _read(self, partition: int, position: int, limit: int | None) -> tuple[list[LogRecord], list[int]]:
+        """One partition's share, and the lines of each record; what records say of their count is not believed."""
+        found = self._log.read(partition, position, max_events=self._events_each, max_bytes=self._bytes_each)
+        if limit is not None and found and found[-1].offset >= limit:
+            found = [record for record in found if record.offset < limit]
+        lines = [record.value.count(b"\n") + 1 for record in found]
+        if sum(lines) > self._events_each:
+            enough = next(n for n, total in enumerate(accumulate(lines), 1) if total >= self._events_each)
+            found, lines = found[:enough], lines[:enough]
+        return found, lines

@@ -3,6 +3,7 @@
 While the chain commits one batch, the next is polled and parsed. Reading starts, and after every surprise starts
 again, from the positions committed in Delta: at the beginning, when the share of partitions changes, and when a
 commit finds that another worker moved on. Each start is a new generation, and batches of an older one are dropped.
+It begins with a batch without records, by which the end of the chain learns which partitions it has taken over.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 
-from beam_jobs.batch import Batch
+from beam_jobs.batch import Batch, Poll
 from beam_jobs.decode import Decoder
+from beam_jobs.limits import landing_limits
+from beam_jobs.monitor import tell_lag
 from beam_jobs.poll import Cursor
-from feedback.errors import LogGap
-from feedback.log import FeedbackLog, Share, open_log
+from feedback.log import FeedbackLog, Share
 from feedback.settings import Settings
+from lakehouse.continuity import meet, open_landed_log, refuse_gaps
 from lakehouse.lake import Lake, open_lake
 
 READ_AHEAD = 1
+LAG_SECONDS = 1.0
+"""How often a stream measures how far it is behind."""
+
 LOOK_SECONDS = 0.05
-"""How often a reader that has nothing to read looks whether the others have landed their partitions."""
+"""How often a reader that has nothing to read looks whether everything it was to read has landed."""
 
 Until = Callable[[FeedbackLog], Mapping[int, int]]
 
@@ -36,10 +42,25 @@ def to_the_end(log: FeedbackLog) -> Mapping[int, int]:
     return {partition: end for partition, (_, end) in log.bounds().items()}
 
 
+def is_takeover(batch: Batch) -> bool:
+    """Whether it holds no records, but says where a worker starts to read."""
+    return batch.start == batch.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One start of reading: from which positions, and its number."""
+
+    generation: int
+    positions: Mapping[int, int]
+    cursor: Cursor
+
+
 class Reader:
     """Batches of one worker's partitions, in order.
 
-    With `until` it ends: as soon as every partition is read up to there, by this worker, or landed by another.
+    With `until` it ends: as soon as every partition has landed up to there, by this worker or another. That a batch
+    was handed out is not enough, since its commit may be refused and reading start again.
     """
 
     def __init__(self, settings: Settings, *, until: Until | None = None) -> None:
@@ -95,7 +116,7 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            log = open_log(self._settings)
+            log = open_landed_log(self._settings)
             try:
                 share = log.join(worker_name())
                 try:
@@ -108,48 +129,49 @@ class Reader:
             self._put(error)
 
     def _read(self, log: FeedbackLog, share: Share) -> None:
-        lake, decoder = open_lake(self._settings), Decoder()
+        lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
+        meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
         owned: frozenset[int] | None = None
-        cursor = Cursor(log, {}, max_events=self._settings.landing_batch_events)
-        flushed_at = 0.0
+        flushed_at = told_at = 0.0
         while not self._closing.is_set():
             now = share.partitions()
             if now != owned or self._rewind.is_set():
                 owned = now
-                cursor = self._restart(log, lake, owned)
+                start = self._restart(log, lake, owned)
+                if owned:
+                    taken = decoder.decode(Poll((), start.positions, start.positions))
+                    self._put(replace(taken, generation=start.generation))
+            if until is None and time.monotonic() >= told_at + LAG_SECONDS:
+                told_at = time.monotonic()
+                tell_lag(log.bounds(), start.cursor.positions, start.cursor.ages(time.time()))
             pause = flushed_at + self._settings.landing_flush_seconds - time.monotonic()
             if until is None and pause > 0:
                 self._closing.wait(min(pause, LOOK_SECONDS))
                 continue
-            generation, asked_at = self._generation, time.time()
-            poll = cursor.poll(until=until)
+            asked_at = time.time()
+            poll = start.cursor.poll(until=until)
             if poll is not None:
-                batch = replace(decoder.decode(poll), generation=generation, polled_at=asked_at)
+                batch = replace(decoder.decode(poll), generation=start.generation, polled_at=asked_at)
                 self._put(batch)
-                flushed_at = 0.0 if cursor.is_behind else time.monotonic()
-            elif until is not None and self._is_landed(log, lake, owned, until):
+                flushed_at = 0.0 if start.cursor.is_behind else time.monotonic()
+            elif until is not None and _is_landed(log, lake, until):
                 self._put(None)
                 return
             else:
                 self._closing.wait(self._settings.landing_poll_seconds if until is None else LOOK_SECONDS)
 
-    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int]) -> Cursor:
-        with self._guard:
+    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int]) -> _Start:
+        with self._guard:  # the number is fixed before the positions are read, so that a later rewind is not missed
             self._generation += 1
             self._rewind.clear()
-        positions = lake.positions(log.name, log.partitions)
-        mine = {partition: positions[partition] for partition in owned}
-        refuse_gaps(log, mine)
-        return Cursor(log, mine, max_events=self._settings.landing_batch_events)
-
-    def _is_landed(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], until: Mapping[int, int]) -> bool:
-        """Whether what this worker has not read itself was landed by others."""
-        others = until.keys() - owned
-        if not others:
-            return True
-        positions = lake.positions(log.name, log.partitions)
-        return all(positions[partition] >= until[partition] for partition in others)
+            generation = self._generation
+        positions = lake.positions(log.name, max((log.partitions, *(p + 1 for p in owned))))
+        mine = {partition: positions[partition] for partition in sorted(owned)}
+        refuse_gaps(log, lake, mine)
+        limits = self._settings
+        cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
+        return _Start(generation, mine, cursor)
 
     def _put(self, found: Batch | BaseException | None) -> None:
         while not self._closing.is_set():
@@ -160,23 +182,10 @@ class Reader:
             return
 
 
-def refuse_gaps(log: FeedbackLog, positions: Mapping[int, int]) -> None:
-    """Compare where reading resumes with what the log holds.
-
-    Raises:
-        LogGap: Some of it is gone, or the log is shorter than what was landed from it.
-    """
-    for partition, (first, end) in log.bounds().items():
-        position = positions.get(partition, first)
-        if first <= position <= end:
-            continue
-        if position < first:
-            what = f"{first - position:,} records from offset {position} to {first - 1} are no longer held"
-            remedy = "`heed land --skip-gap` goes on behind them and writes the gap to the accounting"
-        else:
-            what = f"it ends at offset {end - 1}, but offset {position - 1} was landed from it: it was made anew"
-            remedy = "give the new log a name of its own with the setting log_name"
-        raise LogGap(f"log {log.name!r}, partition {partition}: {what}; {remedy}")
+def _is_landed(log: FeedbackLog, lake: Lake, until: Mapping[int, int]) -> bool:
+    """Whether everything below `until` is committed, whoever did it."""
+    positions = lake.positions(log.name, log.partitions)
+    return all(positions[partition] >= end for partition, end in until.items())
 
 
 def worker_name() -> str:

@@ -23,3 +23,8 @@ def at_least(figure: str, value: float, bar: float, *, unit: str = "") -> Figure
 def below(figure: str, value: float, bar: float, *, unit: str = "") -> Figure:
     """A figure that must stay under its bar."""
     return Figure(figure=figure, value=value, unit=unit, bar=f"< {bar:g}", holds=value < bar)
+
+
+def reported(figure: str, value: float, *, unit: str = "") -> Figure:
+    """A figure without a bar."""
+    return Figure(figure=figure, value=value, unit=unit, bar="reported", holds=True)

@@ -11,7 +11,7 @@ from cli.output import Output
 from feedback.errors import UsageError
 
 FOLDER = Path(__file__).resolve().parent.parent / "bench"
-NOT_BENCHES = frozenset({"__init__", "figures"})
+NOT_BENCHES = frozenset({"__init__", "figures", "load"})
 
 
 @click.command()

@@ -12,7 +12,6 @@ import msgspec
 
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent, derived_id, identity_key, owner_of
 from feedback.contract import (
-    CONTRACT_VERSION,
     KINDS,
     SURVEY_SCALES,
     Consent,
@@ -125,7 +124,7 @@ class Admission:
         received_at = microseconds(now)
         occurred_at = microseconds(event.occurred_at) if isinstance(event.occurred_at, datetime) else None
         core: dict[str, Any] = {
-            "v": CONTRACT_VERSION,
+            "v": event.v,
             "kind": kind,
             "subject": subject,
             "item_id": event.item_id,

@@ -63,6 +63,13 @@ COLUMN_OF_FIELD: dict[str, str] = {
 """Contract fields that share a column under another name; fields without a column go to `payload`."""
 
 
+IDENTITY_FIELDS = ("user_id", "anonymous_id")
+"""Raw ids of persons: they have no place behind the gateway, whoever wrote the line."""
+
+HIDDEN = "[hidden]"
+"""What stands in place of a raw id that a producer brought past the gateway."""
+
+
 def owner_of(subject: str | None, item_id: str | None) -> str:
     """Within what an event's id is unique, and the key that chooses its partition."""
     return subject if subject is not None else f"item:{item_id}"
@@ -79,4 +86,13 @@ def derived_id(content: dict[str, Any]) -> str:
     return "auto-" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
-__all__ = ["COLUMN_OF_FIELD", "CONTRACT_VERSION", "AdmittedEvent", "derived_id", "identity_key", "owner_of"]
+__all__ = [
+    "COLUMN_OF_FIELD",
+    "CONTRACT_VERSION",
+    "HIDDEN",
+    "IDENTITY_FIELDS",
+    "AdmittedEvent",
+    "derived_id",
+    "identity_key",
+    "owner_of",
+]

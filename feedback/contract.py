@@ -3,6 +3,10 @@
 Senders write these fields; the gateway checks them, replaces `user_id` by a pseudonym and writes the
 admitted form (`feedback.admitted`) to the log. Unknown fields are kept in `attributes`. The structs are the
 only home of which fields a kind needs and in which ranges; docs and landing checks are derived from them.
+
+A version only adds: optional fields, or kinds. It never renames a field, never changes what one means and never makes
+an optional one needed. So a reader of version 1 may land version 2 beside it: what it knows goes to columns, what it
+does not know to `attributes`, until a migration (`lakehouse.evolution`) gives it a column.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 CONTRACT_VERSION = 1
+"""The version that this release knows, and takes for granted where an event states none."""
 
 Purpose = Literal["feedback", "personalization", "analytics"]
 Reaction = Literal["like", "dislike", "love", "laugh", "sad", "angry", "helpful", "unhelpful"]
@@ -29,6 +34,7 @@ Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with zone")]
 Count = Annotated[float, Meta(gt=0, le=1e9)]
 Money = Annotated[float, Meta(ge=0, le=1e12)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")]
+Version = Annotated[int, Meta(ge=1, le=1000, description="version of the contract that the sender follows")]
 Scale = Annotated[tuple[float, float], Meta(description="lowest and highest possible value")]
 
 SURVEY_SCALES: dict[str, tuple[float, float]] = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}
@@ -56,6 +62,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     needs_subject: ClassVar[bool] = True
 
+    v: Version = CONTRACT_VERSION
     id: RecordId | UnsetType = UNSET
     user_id: Identity | None = None
     anonymous_id: Identity | None = None

@@ -12,7 +12,10 @@ HeedError
 ├── LakeError                 the Delta tables
 │   ├── ContractViolation     a frame does not match its table's spec
 │   ├── TableMissing
-│   └── StalePosition         another writer moved a partition on
+│   ├── StalePosition         another writer moved a partition on
+│   ├── ReplayInProgress      another replay writes to the ledger
+│   ├── UpkeepBusy            another process does upkeep on this lake
+│   └── UpkeepFailed
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
@@ -86,8 +89,20 @@ class TableMissing(LakeError):
     status = 503
 
 
+class UpkeepBusy(LakeError):
+    """Raised when another process does upkeep on this lake, or writes a checkpoint."""
+
+
+class UpkeepFailed(LakeError):
+    """Raised when upkeep could not go on: its child process does not start, or its answer makes no sense."""
+
+
 class StalePosition(LakeError):
     """Raised when a batch starts where another writer has already been."""
+
+
+class ReplayInProgress(LakeError):
+    """Raised when two replays want to write down their plans at once."""
 
 
 class LearningError(HeedError):
@@ -153,6 +168,8 @@ class Code(StrEnum):
     # landing: what the log holds
     UNDECODABLE = "undecodable"
     CONTRACT_BROKEN = "contract_broken"
+    # landing: what the log no longer holds
+    SKIPPED = "skipped"
 
 
 REMEDIES: dict[Code, Remedy] = {
@@ -163,8 +180,14 @@ REMEDIES: dict[Code, Remedy] = {
     Code.MISSING_FIELD: Remedy("a field that this kind needs is absent", "add the field"),
     Code.INVALID_FIELD: Remedy("a field has the wrong type or form", "send the type the contract names"),
     Code.OUT_OF_RANGE: Remedy("a number lies outside its range or scale", "send a value inside the scale"),
-    Code.BAD_TIME: Remedy("`occurred_at` is not an RFC 3339 time with a zone", "send e.g. 2026-01-31T09:30:00Z"),
-    Code.IN_THE_FUTURE: Remedy("`occurred_at` is more than 5 minutes ahead", "mend the sender's clock"),
+    Code.BAD_TIME: Remedy(
+        "`occurred_at` is not an RFC 3339 time with a zone, or outside the years 1 to 9999",
+        "send e.g. 2026-01-31T09:30:00Z",
+    ),
+    Code.IN_THE_FUTURE: Remedy(
+        "a time is further ahead than `max_future_seconds` (5 minutes)",
+        "mend the clock; what landing refused can then be replayed as it is",
+    ),
     Code.NO_SUBJECT: Remedy("neither `user_id` nor `anonymous_id` is given", "send one of the two"),
     Code.BAD_ENVELOPE: Remedy("the CloudEvents envelope is incomplete", "send specversion, id, source, type and data"),
     Code.CONSENT_MISSING: Remedy(
@@ -174,6 +197,9 @@ REMEDIES: dict[Code, Remedy] = {
     Code.DUPLICATE: Remedy("an event with this id from this sender is already there", "nothing: a retry is safe"),
     Code.UNDECODABLE: Remedy(
         "the log's record is not an admitted event", "mend the producer that bypasses the gateway"
+    ),
+    Code.SKIPPED: Remedy(
+        "the log no longer held these records when landing came to them", "send them again, if the senders still can"
     ),
     Code.CONTRACT_BROKEN: Remedy("the admitted event breaks the contract", "mend the row and replay it"),
 }

@@ -18,7 +18,7 @@ from feedback.errors import LogError, LogGap, SettingsError
 from feedback.kafka_client import HOPELESS, REQUEST_SECONDS, Complaints, Connection, patiently, words
 from feedback.kafka_record import record_of
 from feedback.kafka_topic import Topic, TopicFacts
-from feedback.log import LogRecord
+from feedback.log import UNLIMITED_BYTES, LogRecord
 
 BUFFER_BYTES = 64 * 1024 * 1024
 """What all buffers may hold together; a partition that nobody reads must not grow while others are read."""
@@ -124,8 +124,10 @@ class Reader:
         except KafkaException as error:
             raise SettingsError(f"log_options: {words(error)}") from error
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         with self._lock:
             now = time.monotonic()
             if now - self._verified_at >= VERIFY_SECONDS:
@@ -134,8 +136,8 @@ class Reader:
             if state is None or not self._continues(state, offset):
                 state = self._seek(partition, offset)
             state.read_at = now
-            self._fill(partition, state, max_events)
-            return self._take(partition, state, max_events)
+            self._fill(partition, state, max_events, max_bytes)
+            return self._take(partition, state, max_events, max_bytes)
 
     def close(self) -> None:
         """Close the connections."""
@@ -182,10 +184,10 @@ class Reader:
             raise self._connection.refusal(f"partition {partition} cannot be read", None, self._complaints)
         return found
 
-    def _fill(self, partition: int, state: _Partition, max_events: int) -> None:
+    def _fill(self, partition: int, state: _Partition, max_events: int, max_bytes: int) -> None:
         """Fetch until there is enough, or nothing more is known to be there."""
         deadline = time.monotonic() + REQUEST_SECONDS
-        while state.events < max_events and not state.paused:
+        while state.events < max_events and state.size < max_bytes and not state.paused:
             if self._consume(0.0):
                 continue
             if max(state.fetched, state.ended_at) >= self._known_ends.of(partition):
@@ -231,13 +233,14 @@ class Reader:
         elif code in GONE:
             self._forget([partition])
 
-    def _take(self, partition: int, state: _Partition, max_events: int) -> list[LogRecord]:
+    def _take(self, partition: int, state: _Partition, max_events: int, max_bytes: int) -> list[LogRecord]:
         taken: list[LogRecord] = []
-        events = 0
-        while state.records and (not taken or events + state.records[0].count <= max_events):
-            record = state.pop()
-            taken.append(record)
-            events += record.count
+        events = size = 0
+        while state.records:
+            events, size = events + state.records[0].count, size + len(state.records[0].value)
+            if taken and (events > max_events or size > max_bytes):
+                break
+            taken.append(state.pop())
         if state.paused and state.size < self._room() // 4:
             self._consumer.resume([TopicPartition(self._connection.topic, partition)])
             state.paused = False

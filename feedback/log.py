@@ -23,6 +23,8 @@ RECORD_BYTES = 1024 * 1024
 Headers = tuple[tuple[str, bytes], ...]
 """What travels beside a record's lines, such as its trace context."""
 
+UNLIMITED_BYTES = 1 << 62
+
 
 class NewRecord(msgspec.Struct, frozen=True):
     """What to append: `count` event lines of one partition, the identity keys to remember them by, and headers."""
@@ -94,8 +96,10 @@ class FeedbackLog(Protocol):
         """
         ...
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached.
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached.
 
         Raises:
             LogGap: `offset` is no longer held, or lies beyond the end.
@@ -129,9 +133,13 @@ def partition_of(owner: str, partitions: int) -> int:
 
 
 def pack(
-    events: Iterable[tuple[int, bytes, bytes]], *, max_events: int, max_bytes: int = RECORD_BYTES
+    events: Iterable[tuple[int, bytes, bytes]],
+    *,
+    max_events: int,
+    max_bytes: int = RECORD_BYTES,
+    headers: Headers = (),
 ) -> list[NewRecord]:
-    """Group (partition, line, key) into records, in order within a partition.
+    """Group (partition, line, key) into records with the same headers, in order within a partition.
 
     A record has at most `max_events` lines, and one line only where the next would take it beyond `max_bytes`.
     """
@@ -144,17 +152,17 @@ def pack(
         size = 0
         for line, key in lines:
             if chunk and (len(chunk) == max_events or size + len(line) > max_bytes):
-                records.append(_record(partition, chunk))
+                records.append(_record(partition, chunk, headers))
                 chunk, size = [], 0
             chunk.append((line, key))
             size += len(line) + 1
-        records.append(_record(partition, chunk))
+        records.append(_record(partition, chunk, headers))
     return records
 
 
-def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]]) -> NewRecord:
+def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]], headers: Headers) -> NewRecord:
     value = b"\n".join(line for line, _ in chunk)
-    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk))
+    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk), headers)
 
 
 def open_log(settings: Settings) -> FeedbackLog:

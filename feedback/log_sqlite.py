@@ -22,11 +22,13 @@ import msgspec
 from feedback.errors import LogError, LogGap
 from feedback.leases import SCHEMA as LEASES_SCHEMA
 from feedback.leases import LeasedShare, Monotonic
-from feedback.log import Headers, LogRecord, NewRecord, Share
+from feedback.log import UNLIMITED_BYTES, Headers, LogRecord, NewRecord, Share
 
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
 READ_ROWS = 256
+READ_BYTES = 1 << 20
+"""What is fetched at once: so many rows, or about so many bytes."""
 MMAP_BYTES = 1 << 30
 """Readers look at pages in place; a log that is larger is read as usual beyond it."""
 
@@ -114,18 +116,24 @@ class SqliteLog:
             raise LogError(f"feedback log {self._path} refused the append: {mine.error}") from mine.error
         return mine.offsets
 
-    def read(self, partition: int, offset: int, *, max_events: int) -> list[LogRecord]:
-        """Records from `offset` on, at least one if there is one, until `max_events` events are reached."""
+    def read(
+        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
+    ) -> list[LogRecord]:
+        """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         records: list[LogRecord] = []
-        events = 0
+        events = size = 0
         with self._reading() as connection:
             rows = connection.execute(_READ, (partition, offset))
-            while events < max_events and (chunk := rows.fetchmany(READ_ROWS)):
+            chunk_rows = 1
+            while events < max_events and size < max_bytes and (chunk := rows.fetchmany(chunk_rows)):
                 records.extend(starmap(_record, chunk))
                 events += sum(row[3] for row in chunk)
+                size += sum(len(row[4]) for row in chunk)
+                chunk_rows = max(1, min(READ_ROWS, len(records) * READ_BYTES // max(1, size)))
             rows.close()
-        while len(records) > 1 and events > max_events:
-            events -= records.pop().count
+        while len(records) > 1 and (events > max_events or size > max_bytes):
+            last = records.pop()
+            events, size = events - last.count, size - len(last.value)
         if not records or records[0].offset != offset:
             self._refuse_gap(partition, offset)
         return records

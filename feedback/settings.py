@@ -50,12 +50,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4
     log_retention_days: Positive = 30
     log_lease_seconds: PositiveSeconds = 6.0
+    max_record_events: Positive = 100_000
+    max_record_bytes: Positive = 32 * 1024 * 1024
     landing_batch_events: Positive = 50_000
+    landing_batch_bytes: Positive = 32 * 1024 * 1024
     landing_flush_seconds: PositiveSeconds = 0.2
     landing_poll_seconds: PositiveSeconds = 0.01
     landing_bundle_seconds: PositiveSeconds = 1.0
     landing_roll_minutes: PositiveSeconds = 10.0
+    landing_metrics_port: Port = 9464
     dedup_window_days: Positive = 30
+    # live windows
+    signals: bool = True
+    signals_every_seconds: PositiveSeconds = 5.0
+    signals_lateness_seconds: PositiveSeconds = 600.0
+    signals_kept_windows: Positive = 60
+    # upkeep of the tables
+    upkeep_every_seconds: PositiveSeconds = 30.0
+    upkeep_memory_mb: Annotated[int, msgspec.Meta(ge=512)] = 1024
+    upkeep_orphan_hours: Annotated[float, msgspec.Meta(ge=0.5)] = 1.0
+    landing_history_hours: Positive = 4
+    lake_history_days: Positive = 7
     # learning and serving
     learn_after_events: Positive = 1000
     nightly_cron: str = "0 3 * * *"

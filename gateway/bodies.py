@@ -9,6 +9,8 @@ from feedback.web.problem import WrongRequest
 JSON_TYPES = frozenset({"application/json", "application/cloudevents+json", "application/cloudevents-batch+json", ""})
 LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 MAX_RECORDS = 50_000
+MAX_LINE_ENDS = 4 * MAX_RECORDS
+"""Line ends of one body: two for each record where they are carriage return and newline, and as many blank lines."""
 
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -27,22 +29,40 @@ def split_body(body: bytes, content_type: str) -> list[bytes]:
     if not stripped:
         raise WrongRequest(400, "the body is empty", "send an event as JSON, an array of events, or one event a line")
     if media_type in LINE_TYPES:
-        records = [line for line in stripped.splitlines() if line.strip()]
+        records = _lines(stripped)
     elif stripped[:1] == b"[":
         records = _elements(stripped)
     else:
         records = [stripped]
-    if len(records) > MAX_RECORDS:
-        detail = f"{len(records):,} records in one request, the limit is {MAX_RECORDS:,}"
-        raise WrongRequest(413, detail, "send several requests, or use `heed ingest FILE`")
     return records
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """The lines that hold anything; counted before they are taken apart, for a body can be millions of them."""
+    if body.count(b"\n") + body.count(b"\r") >= MAX_LINE_ENDS:
+        raise _too_many(f"more than {MAX_LINE_ENDS:,} lines")
+    records = [line for line in body.splitlines() if line.strip()]
+    if len(records) > MAX_RECORDS:
+        raise _too_many(f"{len(records):,} records")
+    return records
+
+
+def _too_many(found: str) -> WrongRequest:
+    return WrongRequest(
+        413,
+        f"{found} in one request, the limit is {MAX_RECORDS:,} records",
+        "send several requests, or use `heed ingest FILE`",
+    )
 
 
 def _elements(body: bytes) -> list[bytes]:
     try:
-        return [bytes(raw) for raw in _ARRAY.decode(body)]
+        raws = _ARRAY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = str(error) or "nested too deeply"
         raise WrongRequest(
             400, f"the array is not valid JSON: {words}", "send valid JSON, or NDJSON to part good lines from bad"
         ) from error
+    if len(raws) > MAX_RECORDS:
+        raise _too_many(f"{len(raws):,} records")
+    return [bytes(raw) for raw in raws]

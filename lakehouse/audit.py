@@ -1,7 +1,8 @@
 """The audit: proof from the tables alone that every position committed is one row, no more and no less.
 
 For every partition: events below the committed position = landed + quarantined, where quarantine holds duplicates
-too. Each row knows how many events its record had (`log_count`), so a missing last event shows as well.
+too. Each row knows how many events its record had (`log_count`), so a missing last event shows as well. Positions and
+rows of `feedback` are of one version, and `quarantine` is looked at after it, so that the audit may run beside landing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
+from feedback.errors import Code
 from lakehouse.lake import Lake
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
@@ -47,6 +49,8 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     quarantined: int
     codes: dict[str, int]
+    skipped: int
+    """Records that the log no longer held, and that somebody agreed to go on without."""
     partitions: list[PartitionAudit]
     faults: list[Fault]
     fault_count: int
@@ -65,9 +69,18 @@ def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -
         log_name: Whose positions to read.
         bounds: The log's first and next offset per partition; what is beyond the position waits to be landed.
     """
-    positions = lake.positions(log_name, max(bounds, default=-1) + 1)
-    rows = _rows(lake)
-    faults = [*_doubles(rows), *_incomplete(rows), *_gaps(rows, positions), *_strays(rows, positions), *_twins(lake)]
+    version = lake.version(FEEDBACK)
+    positions = lake.positions(log_name, max(bounds, default=-1) + 1, version=version)
+    rows = _reached(_rows(lake, version), positions)
+    is_marker = pl.col("code").eq_missing(pl.lit(str(Code.SKIPPED)))
+    markers, rows = rows.filter(is_marker), rows.filter(~is_marker)
+    faults = [
+        *_doubles(rows),
+        *_incomplete(rows),
+        *_gaps(rows, markers, positions),
+        *_strays(rows, positions),
+        *_twins(lake, version),
+    ]
     codes = dict(rows.filter(pl.col("code").is_not_null()).group_by("code").len().sort("code").iter_rows())
     partitions = [_partition(rows, p, position, bounds) for p, position in sorted(positions.items())]
     return AuditReport(
@@ -76,22 +89,35 @@ def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -
         duplicates=codes.get("duplicate", 0),
         quarantined=sum(count for code, count in codes.items() if code != "duplicate"),
         codes=codes,
+        skipped=int(markers["log_count"].sum()),
         partitions=partitions,
         faults=faults[:MAX_EXAMPLES],
         fault_count=len(faults),
     )
 
 
-def _rows(lake: Lake) -> pl.DataFrame:
+def _rows(lake: Lake, version: int | None) -> pl.DataFrame:
     """The coordinates of every row, with its code where it was quarantined."""
     places = [*_PLACE, "log_count"]
     schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "log_count": pl.Int32}
     frames = [pl.DataFrame(schema={**schema, "code": pl.String})]
-    if lake.exists(FEEDBACK):
-        frames.append(lake.scan(FEEDBACK).select(*places, pl.lit(None, pl.String).alias("code")).collect())
+    if version is not None:
+        landed = lake.scan(FEEDBACK, version=version)
+        frames.append(landed.select(*places, pl.lit(None, pl.String).alias("code")).collect())
     if lake.exists(QUARANTINE):
         frames.append(lake.scan(QUARANTINE).select(*places, "code").collect())
     return pl.concat(frames)
+
+
+def _reached(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
+    """Without rows of `quarantine` beyond the positions: their commit goes on, or was cut short and is repeated."""
+    reached = pl.DataFrame(
+        {"log_partition": list(positions), "position": list(positions.values())},
+        schema={"log_partition": pl.Int32, "position": pl.Int64},
+    )
+    found = rows.join(reached, on="log_partition", how="left", maintain_order="left")
+    ahead = pl.col("code").is_not_null() & (pl.col("log_offset") >= pl.col("position"))
+    return found.filter(~ahead.fill_null(value=False)).drop("position")
 
 
 def _doubles(rows: pl.DataFrame) -> list[Fault]:
@@ -115,11 +141,15 @@ def _incomplete(rows: pl.DataFrame) -> list[Fault]:
     ]
 
 
-def _gaps(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
+def _gaps(rows: pl.DataFrame, markers: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
     faults: list[Fault] = []
     for partition, position in positions.items():
         seen = rows.filter(pl.col("log_partition") == partition)["log_offset"].unique()
-        missing = pl.Series(range(position), dtype=pl.Int64).to_frame("o").filter(~pl.col("o").is_in(seen.implode()))
+        missing = (
+            pl.int_range(position, dtype=pl.Int64, eager=True).to_frame("o").filter(~pl.col("o").is_in(seen.implode()))
+        )
+        for start, count in markers.filter(pl.col("log_partition") == partition)["log_offset", "log_count"].iter_rows():
+            missing = missing.filter(~pl.col("o").is_between(start, start + count, closed="left"))
         faults.extend(
             Fault(kind="gap", partition=partition, offset=offset, detail="no event of this record is in any table")
             for offset in missing["o"]
@@ -128,7 +158,7 @@ def _gaps(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
 
 
 def _strays(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
-    """Rows of `feedback` beyond the position; those of `quarantine` there belong to a commit that was cut short."""
+    """Rows of `feedback` beyond the position."""
     faults: list[Fault] = []
     for partition, position in positions.items():
         beyond = rows.filter(
@@ -141,12 +171,12 @@ def _strays(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
     return faults
 
 
-def _twins(lake: Lake) -> list[Fault]:
-    if not lake.exists(FEEDBACK):
+def _twins(lake: Lake, version: int | None) -> list[Fault]:
+    if version is None:
         return []
     owner = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
     twins = (
-        lake.scan(FEEDBACK)
+        lake.scan(FEEDBACK, version=version)
         .group_by(owner.alias("owner"), "id")
         .agg(pl.len().alias("n"), pl.col("log_partition").first(), pl.col("log_offset").max())
         .filter(pl.col("n") > 1)

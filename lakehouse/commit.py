@@ -4,14 +4,18 @@ The Delta log is the only checkpoint. delta-rs does not refuse a repeated transa
 (delta-rs#3821), so the fence is ours: read the position from the loaded snapshot, compare it with where the batch
 starts, and commit through that same snapshot, which delta-rs then refuses if anything concerning it has moved.
 Tables other than `feedback` are committed first; `feedback` comes last and its positions are where reading resumes.
+Where another table is ahead of them, a commit was cut short: what it wrote stays, and the repeat leaves it out, place
+by place, so that nothing hangs on the repeat judging each event as the first attempt did.
 """
 
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,11 +23,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
+from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
@@ -31,7 +36,15 @@ MAX_ATTEMPTS = 20
 DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 """How Delta writes a time in its statistics."""
 
+PLACE = ("log_partition", "log_offset", "log_index")
+FRESH_SECONDS = 600.0
+"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
+`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
+
 FaultPoint = Callable[[str], None]
+"""Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
+"after commit" (of any table) and "between tables"."""
+
 Positions = Mapping[int, int]
 
 
@@ -66,10 +79,13 @@ class LandingCommitter:
         self._lake = lake
         self._log_name = log_name
         self._partitions = partitions
-        self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
+        self._checkpoints = checkpoints
+        self._checkpointed: dict[str, int] = {}
         self._fault = fault
         self._tables: dict[str, DeltaTable] = {}
         self._positions: dict[str, _Known] = {}
+        self._followed: dict[int, int] = {}
+        """Where the last batch of each partition ended, if this committer committed it."""
 
     def positions(self) -> dict[int, int]:
         """Where reading resumes, from the newest `feedback` snapshot."""
@@ -86,37 +102,104 @@ class LandingCommitter:
             StalePosition: The batch overlaps only partly with what is committed, or leaves a gap.
             LakeError: The store kept refusing.
         """
-        if batch.quarantine.num_rows:
-            self._commit_table(QUARANTINE, batch.quarantine, batch, at=at)
-            self._fault("between tables")
-        return self._commit_table(FEEDBACK, batch.feedback, batch, at=at)
-
-    def _commit_table(self, spec: TableSpec, rows: pa.Table, batch: LandingBatch, *, at: datetime) -> bool:
-        table = self._tables.get(spec.name) or self._fresh(spec)
-        adds: list[AddAction] | None = None
-        for _ in range(MAX_ATTEMPTS):
-            committed = self._committed(table, batch.end, spec)
-            if all(committed[p] >= end for p, end in batch.end.items()):
+        self._fault("before commit")
+        with self._answering():
+            if self._is_landed(batch, self._known(FEEDBACK)):
                 return False
-            if spec is FEEDBACK:
-                self._refuse_overlap(batch, committed)
-            else:
-                rows = _after(rows, committed)
+            settled = self._quarantine(batch, at=at)
+            return settled is not None and self._land(settled, at=at)
+
+    def _land(self, batch: LandingBatch, *, at: datetime) -> bool:
+        """Commit to `feedback`, through the snapshot whose positions were compared."""
+        table = self._known(FEEDBACK)
+        adds: list[AddAction] | None = None
+        written = 0.0
+        for _ in range(MAX_ATTEMPTS):
+            if self._is_landed(batch, table):
+                return False
             if adds is None:
-                adds = write_files(self._lake, spec, rows, at=at)
+                adds, written = write_files(self._lake, FEEDBACK, batch.feedback, at=at), time.time()
                 self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                adds = None
+                continue
+            try:
+                self._transact(table, FEEDBACK, adds, batch.end)
+            except CommitFailedError:
+                table = self._fresh(FEEDBACK)
+                continue
+            self._advance(table, FEEDBACK, batch.end)
+            self._followed.update(batch.end)
+            self._fault("after commit")
+            self._follow_checkpoints(FEEDBACK, table)
+            return True
+        raise _too_many_writers(FEEDBACK)
+
+    def _quarantine(self, batch: LandingBatch, *, at: datetime) -> LandingBatch | None:
+        """Commit to `quarantine`; returns the batch without what stood there before, `None` if all of it has landed."""
+        follows = all(self._followed.get(p) == start for p, start in batch.start.items())
+        if not batch.quarantine.num_rows and (follows or not self._lake.exists(QUARANTINE)):
+            return batch
+        table = self._known(QUARANTINE) if follows else self._fresh(QUARANTINE)
+        for _ in range(MAX_ATTEMPTS):
+            committed = self._committed(table, batch.end, QUARANTINE)
+            settled = self._settled(batch, committed)
+            if not settled.quarantine.num_rows:
+                return settled
+            adds, written = write_files(self._lake, QUARANTINE, settled.quarantine, at=at), time.time()
+            self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                continue
             ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
             try:
-                self._transact(table, spec, adds, ends)
+                self._transact(table, QUARANTINE, adds, ends)
             except CommitFailedError:
-                before, table = committed, self._fresh(spec)
-                if spec is not FEEDBACK and self._committed(table, batch.end, spec) != before:
-                    adds = None
+                if self._is_landed(batch, self._fresh(FEEDBACK)):  # somebody else may work on these partitions
+                    return None
+                table = self._fresh(QUARANTINE)
                 continue
-            self._advance(table, spec, ends)
+            self._advance(table, QUARANTINE, ends)
+            self._follow_checkpoints(QUARANTINE, table)
             self._fault("after commit")
+            self._fault("between tables")
+            return settled
+        raise _too_many_writers(QUARANTINE)
+
+    def _settled(self, batch: LandingBatch, committed: Positions) -> LandingBatch:
+        """A batch without what a commit that was cut short has put into `quarantine`."""
+        ahead = {p: (start, committed[p]) for p, start in batch.start.items() if committed[p] > start}
+        if not ahead:
+            return batch
+        within = pl.any_horizontal(
+            (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
+            for p, (start, end) in ahead.items()
+        )
+        with self._lake.reading(QUARANTINE):
+            there = self._lake.scan(QUARANTINE).filter(within).select(PLACE).collect()
+        if there.is_empty():
+            return batch
+        return replace(batch, feedback=_without(batch.feedback, there), quarantine=_without(batch.quarantine, there))
+
+    def _is_landed(self, batch: LandingBatch, table: DeltaTable) -> bool:
+        """Whether the whole batch is in a snapshot of `feedback`.
+
+        Raises:
+            StalePosition: It neither is nor starts where its partitions stand.
+        """
+        committed = self._committed(table, batch.end, FEEDBACK)
+        if all(committed[p] >= end for p, end in batch.end.items()):
             return True
-        raise LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")
+        self._refuse_overlap(batch, committed)
+        return False
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn errors of the store into ours; handles that met one are opened anew."""
+        try:
+            yield
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            self._tables.clear()
+            raise LakeError(f"lake {self._lake.uri(FEEDBACK)}: a batch cannot be committed: {error}") from error
 
     def _transact(self, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Positions) -> None:
         transactions = [Transaction(application_id(self._log_name, p), offset) for p, offset in sorted(end.items())]
@@ -126,7 +209,7 @@ class LandingCommitter:
             schema=table.schema(),
             partition_by=list(spec.partition_by),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=MAX_ATTEMPTS),
-            post_commithook_properties=self._hooks,
+            post_commithook_properties=NO_CHECKPOINT,
         )
 
     def _refuse_overlap(self, batch: LandingBatch, committed: Positions) -> None:
@@ -155,6 +238,25 @@ class LandingCommitter:
         if known is not None and known.version == before and table.version() == before + 1:
             self._positions[spec.name] = _Known(before + 1, {**known.positions, **ends})
         self._tables[spec.name] = table
+
+    def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
+        """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""
+        known = self._checkpointed.get(spec.name, 0)
+        newest = newer_checkpoint(self._lake, spec, table, known, write=self._checkpoints)
+        if newest > known:
+            self._checkpointed[spec.name] = newest
+            self._tables.pop(spec.name, None)
+
+    def _known(self, spec: TableSpec) -> DeltaTable:
+        """The handle at hand; a new one where upkeep has cleaned the log below one that stood idle."""
+        table = self._tables.get(spec.name)
+        if table is None:
+            return self._fresh(spec)
+        try:
+            self._committed(table, range(self._partitions), spec)
+        except DeltaError:
+            return self._fresh(spec)
+        return table
 
     def _fresh(self, spec: TableSpec) -> DeltaTable:
         table = self._lake.ensure(spec)
@@ -239,13 +341,14 @@ def _json_value(value: object) -> object:
     return str(value) if isinstance(value, date) else value
 
 
-def _after(rows: pa.Table, committed: Positions) -> pa.Table:
-    """Rows at or after the committed positions; those below were committed before a crash."""
+def _without(rows: pa.Table, places: pl.DataFrame) -> pa.Table:
+    """Rows that do not stand at one of these places of the log."""
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
-    known = pl.DataFrame(
-        {"log_partition": list(committed), "_position": list(committed.values())},
-        schema={"log_partition": pl.Int32, "_position": pl.Int64},
+    return frame.join(places, on=PLACE, how="anti", maintain_order="left").to_arrow(
+        compat_level=pl.CompatLevel.oldest()
     )
-    kept = frame.join(known, on="log_partition", how="left").filter(pl.col("log_offset") >= pl.col("_position"))
-    return kept.drop("_position").to_arrow()
+
+
+def _too_many_writers(spec: TableSpec) -> LakeError:
+    return LakeError(f"table {spec.name}: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")

@@ -5,16 +5,26 @@ Readers get Polars frames; Spark gets file addresses. Landing's exactly-once com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-from deltalake import DeltaTable, Field, Schema, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Field,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from feedback.settings import Settings
+from lakehouse.evolution import absent_columns, filled_from_attributes
 from lakehouse.tables import FEEDBACK, TableSpec
 
 CHECKPOINT_EVERY_COMMITS = 100
@@ -24,14 +34,34 @@ LOG_RETENTION = "interval 7 days"
 class Lake:
     """Delta tables under one root folder or object-store prefix."""
 
-    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str, storage_options: Mapping[str, str] | None = None, *, lock_folder: Path | None = None
+    ) -> None:
         self._root = root.rstrip("/")
         self._options = dict(storage_options or {})
+        self._lock_folder = lock_folder
 
     @property
     def storage_options(self) -> dict[str, str]:
         """What an object store needs to be reached."""
         return dict(self._options)
+
+    @property
+    def root(self) -> str:
+        """The folder or object-store prefix of all tables."""
+        return self._root
+
+    def lock_file(self, name: str) -> Path:
+        """A lock over the whole lake: beside a local lake's tables, else in the home's folder of process files.
+
+        Raises:
+            LakeError: The lake is on an object store and was opened without a home.
+        """
+        if "://" not in self._root:
+            return Path(self._root) / f".{name}.lock"
+        if self._lock_folder is None:
+            raise LakeError(f"lake {self._root}: upkeep of an object store needs the home it belongs to")
+        return self._lock_folder / f"lake-{name}.lock"
 
     def uri(self, spec: TableSpec) -> str:
         """Where a table lives."""
@@ -61,6 +91,16 @@ class Lake:
         if not self.exists(spec):
             if "://" not in self._root:
                 Path(self._root).mkdir(parents=True, exist_ok=True)
+            self._create(spec)
+        table = self.table(spec)
+        missing = [name for name in spec.names if name not in {f.name for f in table.schema().fields}]
+        if missing:
+            _add_columns(table, spec, missing)
+            table = self.table(spec)
+        return table
+
+    def _create(self, spec: TableSpec) -> None:
+        try:
             DeltaTable.create(
                 self.uri(spec),
                 schema=Schema.from_arrow(spec.schema),
@@ -70,15 +110,27 @@ class Lake:
                 configuration=_properties(spec),
                 storage_options=self._options or None,
             )
-        table = self.table(spec)
-        missing = [name for name in spec.names if name not in {f.name for f in table.schema().fields}]
-        if missing:
-            _add_columns(table, spec, missing)
-            table = self.table(spec)
-        return table
+        except (DeltaError, OSError) as error:
+            if not self.exists(spec):  # else another worker that started with this one was quicker
+                raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be made: {error}") from error
+
+    @contextmanager
+    def reading(self, spec: TableSpec) -> Iterator[None]:
+        """Where a scan of the table is collected: what the store says in its own errors becomes one of ours.
+
+        Raises:
+            LakeError: The table's files cannot be read.
+        """
+        try:
+            yield
+        except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be read: {error}") from error
 
     def scan(self, spec: TableSpec, *, version: int | None = None) -> pl.LazyFrame:
-        """The table's rows, lazily; columns that an old version lacks are null.
+        """The table's rows, lazily, with exactly the spec's columns.
+
+        Columns that an old version lacks are null, or filled from where their values stood before; those that a
+        newer release has added are left out.
 
         Raises:
             TableMissing: Nothing was written to it yet.
@@ -87,9 +139,9 @@ class Lake:
         if version is not None:
             table.load_as_version(version)
         frame = pl.scan_delta(table)
-        present = set(frame.collect_schema().names())
-        absent = [pl.lit(None).alias(name) for name in spec.names if name not in present]
-        return frame.with_columns(absent) if absent else frame
+        absent = absent_columns(spec.columns, frame.collect_schema().names())
+        filled = filled_from_attributes(spec.columns)
+        return frame.with_columns(absent).with_columns(filled).select(spec.names)
 
     def version(self, spec: TableSpec) -> int | None:
         """The table's current version; `None` before the first write."""
@@ -121,12 +173,41 @@ class Lake:
         """The data files of the current version, for engines that read Parquet themselves."""
         return self.table(spec).file_uris()
 
-    def positions(self, log_name: str, partitions: int, spec: TableSpec = FEEDBACK) -> dict[int, int]:
+    def positions(
+        self, log_name: str, partitions: int, spec: TableSpec = FEEDBACK, *, version: int | None = None
+    ) -> dict[int, int]:
         """Per log partition, the next offset to land, as committed with the table's rows."""
         if not self.exists(spec):
             return dict.fromkeys(range(partitions), 0)
         table = self.table(spec)
+        if version is not None:
+            table.load_as_version(version)
         return {p: table.transaction_version(application_id(log_name, p)) or 0 for p in range(partitions)}
+
+    def notes(self, names: Iterable[str]) -> dict[str, int]:
+        """Numbers noted beside the positions in `feedback`; 0 for what was never noted."""
+        if not self.exists(FEEDBACK):
+            return dict.fromkeys(names, 0)
+        table = self.table(FEEDBACK)
+        return {name: table.transaction_version(f"{NOTES}/{name}") or 0 for name in names}
+
+    def note(self, numbers: Mapping[str, int]) -> None:
+        """Note numbers beside the positions in `feedback`, all in one commit."""
+        transactions = [Transaction(f"{NOTES}/{name}", number) for name, number in sorted(numbers.items())]
+        table = self.ensure(FEEDBACK)
+        try:
+            table.create_write_transaction(
+                actions=[],
+                mode="append",
+                schema=table.schema(),
+                partition_by=list(FEEDBACK.partition_by),
+                commit_properties=CommitProperties(app_transactions=transactions),
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False, cleanup_expired_logs=False
+                ),
+            )
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"table feedback at {self.uri(FEEDBACK)}: a note cannot be written: {error}") from error
 
     def versions(self) -> dict[str, int]:
         """The current version of every table that exists."""
@@ -139,7 +220,16 @@ class Lake:
         table = self.ensure(spec)
         arrow = rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows
         try:
-            write_deltalake(table, conform(spec, arrow), mode=mode)  # type: ignore[call-overload]
+            write_deltalake(  # type: ignore[call-overload]
+                table,
+                conform(spec, arrow),
+                mode=mode,
+                schema_mode="merge",  # a newer release may have widened the table: what this spec lacks is null
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False,  # upkeep does: two at once can tear one (delta-rs#4433)
+                    cleanup_expired_logs=False,
+                ),
+            )
         except (DeltaError, OSError) as error:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
         return self.table(spec).version()
@@ -147,12 +237,16 @@ class Lake:
 
 def open_lake(settings: Settings) -> Lake:
     """The lake that the settings name."""
-    return Lake(settings.lake_root, settings.lake_options)
+    return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
+
+
+NOTES = "landing"
+"""What the names of positions and notes begin with in the Delta log."""
 
 
 def application_id(log_name: str, partition: int) -> str:
     """Under which name a partition's position stands in the Delta log."""
-    return f"landing/{log_name}/{partition}"
+    return f"{NOTES}/{log_name}/{partition}"
 
 
 def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:

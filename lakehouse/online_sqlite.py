@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -41,27 +42,8 @@ CREATE TABLE IF NOT EXISTS positions (log_partition INTEGER PRIMARY KEY, positio
 """
 
 
-class _Kept(msgspec.Struct, frozen=True, array_like=True):
-    """One event as it stands in a slot: the columns of `ONLINE_COLUMNS` in their order."""
-
-    subject: str
-    log_partition: int
-    log_offset: int
-    log_index: int
-    kind: str
-    item_id: str
-    value: float | None
-    scale_min: float | None
-    scale_max: float | None
-    label: str | None
-    occurred_at: int
-
-    def event(self) -> RecentEvent:
-        """Without its subject."""
-        return RecentEvent(*(getattr(self, name) for name in RecentEvent.__struct_fields__))
-
-
-_DECODER = msgspec.json.Decoder(list[_Kept])
+_DECODER = msgspec.json.Decoder(list[tuple[str, RecentEvent]])
+"""A slot: whose event each is, and the event."""
 
 
 class SqliteOnlineStore:
@@ -84,26 +66,35 @@ class SqliteOnlineStore:
             raise ServiceError(f"online store {self._path} cannot be opened: {error}") from error
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
-        """Take over the rows of one commit and its positions; repeating it is harmless."""
-        with self._lock:
+        """Take over the rows of one commit and its positions; repeating it is harmless.
+
+        Raises:
+            ServiceError: The file cannot be written; nothing of the commit is in.
+        """
+        with self._lock, self._transaction():
+            known = self._positions()
+            fresh = beyond(events, known)
+            self._keep(online_rows(fresh), positions)
+            self._connection.executemany(
+                "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
+                "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
+                _consents(fresh),
+            )
+            self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
+            moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
+            self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                known = self._positions()
-                fresh = beyond(events, known)
-                self._keep(online_rows(fresh), positions)
-                self._connection.executemany(
-                    "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
-                    "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
-                    _consents(fresh),
-                )
-                self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
-                moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
-                self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+            yield
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ServiceError(f"online store {self._path} cannot be written: {error}") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
@@ -112,11 +103,11 @@ class SqliteOnlineStore:
             linked = {row[0] for row in self._connection.execute(_LINKED, (subject,))}
             texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in (subject, *linked)}
         events = [
-            kept.event()
+            event
             for who, rows in texts.items()
             for (text,) in rows
-            for kept in _DECODER.decode(f"[{text}]")
-            if kept.subject == who and (who != subject or kept.log_offset >= known.get(kept.log_partition, 0))
+            for owner, event in _DECODER.decode(f"[{text}]")
+            if owner == who and (who != subject or event.log_offset >= known.get(event.log_partition, 0))
         ]
         events.sort(key=_in_time)
         return events[-MAX_RECENT:]
@@ -185,8 +176,8 @@ def _slot(subject: str) -> str:
 
 def _slots(rows: pl.DataFrame) -> pl.DataFrame:
     """(slot, its events as members of a JSON array), in columns from `ONLINE_COLUMNS`."""
-    members = [_json_of(name, rows.schema[name]) for name in ONLINE_COLUMNS]
-    event = pl.concat_str(pl.lit("["), pl.concat_str(members, separator=","), pl.lit("]"))
+    owner, *members = (_json_of(name, rows.schema[name]) for name in ONLINE_COLUMNS)
+    event = pl.concat_str(pl.lit("["), owner, pl.lit(",["), pl.concat_str(members, separator=","), pl.lit("]]"))
     return (
         rows.select(pl.col("subject").str.slice(0, SLOT_CHARACTERS).alias("slot"), event.alias("events"))
         .group_by("slot", maintain_order=True)

@@ -1,7 +1,8 @@
 """Every Delta table, declared once: schema, key, partitioning and what each column means.
 
-Readers, checks, docs and commits derive from these specs. A table evolves by adding nullable columns at the end
-and raising its version; a column is never renamed or given another type.
+Readers, checks, docs and commits derive from these specs. A table evolves by a declared migration: its `version` goes
+up by one and it gains nullable columns that name that version (`added_in`); a column is never renamed, removed or
+given another type. `lakehouse.evolution` carries it out.
 """
 
 from __future__ import annotations
@@ -10,18 +11,40 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from feedback.contract import KINDS
+from feedback.errors import ContractViolation
+
 TIME = pa.timestamp("us", tz="UTC")
+ATTRIBUTE_TYPES = (pa.string(), pa.float64(), pa.int64(), pa.int32())
+"""What a column can be filled with out of the JSON of `attributes`."""
+
 POSITION_COLUMNS = ("log_partition", "log_offset", "log_index", "log_count")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: name, Arrow type, meaning, and whether it may be null."""
+    """One column: name, Arrow type, meaning, whether it may be null, and since which version of its table it is there.
+
+    Attributes:
+        attribute: The key of `attributes` under which its values were kept before there was a column. Older rows are
+            then read, and lines of older producers landed, as if the column had always been there.
+    """
 
     name: str
     type: pa.DataType
     meaning: str
     nullable: bool = True
+    added_in: int = 1
+    attribute: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.added_in > 1 and not self.nullable:
+            raise ContractViolation(f"column {self.name}: new columns must be nullable, older rows have no value")
+        if self.attribute is not None and not (self.attribute.isidentifier() and self.type in ATTRIBUTE_TYPES):
+            raise ContractViolation(
+                f"column {self.name}: an attribute must be named like a variable and hold text or a number, "
+                f"got {self.attribute!r} as {self.type}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +59,13 @@ class TableSpec:
     version: int = 1
     stats_columns: tuple[str, ...] = field(default=())
     """Columns whose minimum and maximum may stand in the Delta log; never text or ids of persons."""
+    cluster_by: tuple[str, ...] = ()
+    """What rows of a closed day are put next to each other by; names that the table does not have yet are left out."""
+
+    def __post_init__(self) -> None:
+        ahead = [column.name for column in self.columns if column.added_in > self.version]
+        if ahead:
+            raise ContractViolation(f"table {self.name} is at version {self.version}; {ahead} come later, raise it")
 
     @property
     def schema(self) -> pa.Schema:
@@ -100,9 +130,15 @@ FEEDBACK = TableSpec(
     name="feedback",
     grain="one row per clean event",
     key=("subject", "item_id", "id"),
-    columns=(*FEEDBACK_EVENT, *_POSITION),
+    columns=(
+        *FEEDBACK_EVENT,
+        *_POSITION,
+        Column("appended_at", TIME, "when the log took the record; null in rows of version 1"),
+    ),
     partition_by=("landed_on",),
+    version=2,
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
+    cluster_by=("country", "segment", "subject"),
 )
 
 QUARANTINE = TableSpec(
@@ -120,6 +156,25 @@ QUARANTINE = TableSpec(
     ),
     partition_by=("landed_on",),
     stats_columns=("code", "log_partition", "log_offset"),
+)
+
+REPLAYS = TableSpec(
+    name="replays",
+    grain="one row per quarantined row that was replayed; first as a plan, then with where it went",
+    key=("log_partition", "log_offset", "log_index"),
+    columns=(
+        _required("replay_id", pa.string(), "the run of `heed replay`, and its part, that took the row"),
+        _required("log_partition", pa.int32(), "place of the quarantined row"),
+        _required("log_offset", pa.int64(), "place of the quarantined row"),
+        _required("log_index", pa.int32(), "place of the quarantined row"),
+        _required("code", pa.string(), "why it was refused"),
+        _required("planned_at", TIME, "when it was decided what to append"),
+        Column("line", pa.string(), "what to append; null once it is in the log"),
+        Column("replayed_at", TIME, "when it was appended again; null while that is not known to have happened"),
+        Column("to_partition", pa.int32(), "where it went: partition of the log"),
+        Column("to_offset", pa.int64(), "where it went: offset of the record"),
+        Column("to_index", pa.int32(), "where it went: place in that record"),
+    ),
 )
 
 ITEMS = TableSpec(
@@ -177,4 +232,43 @@ EVALUATIONS = TableSpec(
     ),
 )
 
-TABLES: dict[str, TableSpec] = {spec.name: spec for spec in (FEEDBACK, QUARANTINE, ITEMS, INTERACTIONS, EVALUATIONS)}
+SIGNAL_TALLIES = (
+    Column("events", pa.int64(), "events that happened in the window, of every kind"),
+    Column("opinions", pa.int64(), "those that say something by the table of signs"),
+    Column("positive", pa.int64(), "opinions above zero"),
+    Column("negative", pa.int64(), "opinions below zero"),
+    Column("ratings", pa.int64(), "ratings and reviews with a value"),
+    Column("rating_millionths", pa.int64(), "sum of their places on their scales, in millionths of the way up"),
+    Column("nps_promoters", pa.int64(), "answers of 9 and 10"),
+    Column("nps_passives", pa.int64(), "answers of 7 and 8"),
+    Column("nps_detractors", pa.int64(), "answers up to 6"),
+    Column("csat_answered", pa.int64(), "answers to the satisfaction question"),
+    Column("csat_satisfied", pa.int64(), "those in the top box: 4 and 5 of five"),
+    Column("late", pa.int64(), "events that the log took in the window, too late for their own; scope `all` only"),
+    *(Column(f"n_{kind}", pa.int64(), f"events of kind `{kind}`") for kind in KINDS),
+)
+"""What a window counts; whole numbers, so that sums do not depend on their order."""
+
+SIGNALS = TableSpec(
+    name="signals",
+    grain="one row per pane: what one log partition had brought to one window so far; the highest pane counts",
+    key=("size_seconds", "window_start", "scope", "key", "log_partition", "pane"),
+    columns=(
+        _required("window_on", pa.date32(), "UTC day on which the window starts"),
+        _required("size_seconds", pa.int32(), "length of the window"),
+        _required("window_start", TIME, "when it starts; it ends `size_seconds` later"),
+        _required("scope", pa.string(), "item, section or all"),
+        _required("key", pa.string(), "the item or the section; empty for all"),
+        _required("log_partition", pa.int32(), "partition of the feedback log; a reader adds partitions up"),
+        _required("pane", pa.int64(), "number of the pane in its log partition; a later one replaces an earlier one"),
+        _required("final", pa.bool_(), "whether the partition had passed the window's end and the allowed lateness"),
+        _required("people", pa.binary(), "HLL sketch of the distinct subjects"),
+        *SIGNAL_TALLIES,
+    ),
+    partition_by=("window_on",),
+    stats_columns=("size_seconds", "window_start", "log_partition", "pane"),
+)
+
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec for spec in (FEEDBACK, QUARANTINE, REPLAYS, ITEMS, INTERACTIONS, EVALUATIONS, SIGNALS)
+}

@@ -124,6 +124,7 @@ class Tracking:
                     code_paths=[str(ROOT / "models"), str(ROOT / "feedback")],
                     pip_requirements=[f"{package}=={package_version(package)}" for package in NEEDED],
                     signature=_signature(),
+                    input_example=(_example(model), {"n": 3}),
                 )
         if logged.signature is None:
             raise LearningError(f"run {run_id}: MLflow kept the model without its signature")
@@ -208,6 +209,14 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _example(model: Model) -> Any:  # noqa: ANN401 - a pandas frame, imported only here
+    """What a caller sends: one person's items and how much they liked each, from -1 to 1."""
+    import pandas as pd
+
+    known = list(model.items.ids[:2])
+    return pd.DataFrame({"items": [known], "preferences": [[1.0, -0.5][: len(known)]]})
 
 
 def _signature() -> Any:  # noqa: ANN401 - MLflow's ModelSignature

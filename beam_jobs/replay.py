@@ -1,0 +1,257 @@
+"""Replay: quarantined rows go through the log and landing again, mended or as they are, each once.
+
+Lines are checked by landing's own rules before anything is written. What passes is planned in the ledger, appended to
+the log as any event is, and finished in the ledger. A crash between any two of these steps is repaired by the next
+replay: it appends the planned lines again, and landing drops them as duplicates if they were in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+import polars as pl
+
+from beam_jobs.admit import admit
+from beam_jobs.batch import Poll
+from beam_jobs.decode import decode
+from beam_jobs.limits import landing_limits
+from beam_jobs.mending import Left, Mend, mended_line
+from feedback.admitted import identity_key, owner_of
+from feedback.errors import Code, UsageError
+from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
+from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, pack, partition_of
+from feedback.settings import Settings
+from lakehouse.commit import FaultPoint, no_faults
+from lakehouse.continuity import open_landed_log
+from lakehouse.lake import Lake, open_lake
+from lakehouse.quarantine import read_parts, select_rows
+from lakehouse.replays import PLACE, Place, Plan, PlannedLine, ReplayLedger
+
+MAX_EXAMPLES = 3
+
+
+class MendedExample(msgspec.Struct, frozen=True, kw_only=True):
+    """One row before and after mending."""
+
+    place: str
+    before: str
+    after: str
+
+
+class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one replay did.
+
+    Attributes:
+        selected: Rows that the code and the condition chose and that could go.
+        replayed: Of them, those that are in the log again (with `dry_run`: that would be).
+        left: Of them, those that stay, by reason.
+        already_replayed: Rows that went before.
+        cut: Rows whose raw line was cut; `without_raw`: that have none; `whole_records`: that stand for many lines.
+        resumed: Rows of an earlier replay that was cut short, appended now.
+        went_to: Where the replayed and resumed rows went.
+    """
+
+    code: str
+    dry_run: bool
+    selected: int
+    replayed: int
+    left: dict[str, int]
+    already_replayed: int
+    cut: int
+    without_raw: int
+    whole_records: int
+    resumed: int
+    examples: list[MendedExample]
+    went_to: list[Place]
+
+    @property
+    def targets(self) -> dict[int, int]:
+        """Per partition, the position at which landing has passed every replayed row."""
+        ends: dict[int, int] = {}
+        for partition, offset, _ in self.went_to:
+            ends[partition] = max(ends.get(partition, 0), offset + 1)
+        return ends
+
+
+class Replayer:
+    """Runs replays over one home."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        log: FeedbackLog,
+        settings: Settings,
+        *,
+        clock: Clock = utc_now,
+        fault: FaultPoint = no_faults,
+    ) -> None:
+        self.lake = lake
+        self.log = log
+        self._settings = settings
+        self._clock = clock
+        self._fault = fault
+        self._ledger = ReplayLedger(lake)
+
+    def run(
+        self,
+        code: str,
+        *,
+        mend: Mend | None = None,
+        where: str | None = None,
+        dry_run: bool = False,
+        on_rows: Callable[[int], None] = lambda done: None,
+    ) -> ReplayReport:
+        """Replay the rows of a code.
+
+        Raises:
+            UsageError: The code keeps nothing to replay, or the condition is none.
+            ReplayInProgress: Another replay is under way.
+            LogError: The log refused; the next replay carries on.
+        """
+        refuse_code(code)
+        resumed = [] if dry_run else [place for plan in self._ledger.open_plans() for place in self._carry_out(plan)]
+        selection = select_rows(self.lake, code=code, where=where)
+        left: Counter[str] = Counter()
+        examples: list[MendedExample] = []
+        went_to: list[Place] = []
+        done = replayed = 0
+        for part in read_parts(self.lake, selection.rows):
+            ready = self._judged(code, part, mend, left, examples)
+            replayed += len(ready)
+            if ready and not dry_run:
+                plan = self._ledger.plan(ready, at=self._clock())
+                self._fault("after plan")
+                went_to.extend(self._carry_out(plan))
+            done += len(part)
+            on_rows(done)
+        return ReplayReport(
+            code=code,
+            dry_run=dry_run,
+            selected=selection.rows.height,
+            replayed=replayed,
+            left=dict(left.most_common()),
+            already_replayed=selection.replayed,
+            cut=selection.cut,
+            without_raw=selection.without_raw,
+            whole_records=selection.whole_records,
+            resumed=len(resumed),
+            examples=examples,
+            went_to=[*resumed, *went_to],
+        )
+
+    def _judged(
+        self,
+        code: str,
+        part: Sequence[tuple[Place, str]],
+        mend: Mend | None,
+        left: Counter[str],
+        examples: list[MendedExample],
+    ) -> list[PlannedLine]:
+        """The lines of a part that landing would take."""
+        mended = [(place, raw, mended_line(raw, place, mend)) for place, raw in part]
+        left.update(line.reason for _, _, line in mended if isinstance(line, Left))
+        lines = [(place, raw, line) for place, raw, line in mended if isinstance(line, bytes)]
+        objections = check_lines([line for _, _, line in lines], self._settings, at=self._clock())
+        ready: list[PlannedLine] = []
+        for (place, raw, line), objection in zip(lines, objections, strict=True):
+            if objection is not None:
+                left[f"still refused: {objection}"] += 1
+                continue
+            ready.append(PlannedLine(place, code, line.decode()))
+            if len(examples) < MAX_EXAMPLES:
+                examples.append(MendedExample(place="/".join(map(str, place)), before=raw, after=line.decode()))
+        return ready
+
+    def _carry_out(self, plan: Plan) -> list[Place]:
+        """Append a plan's lines, and note where they went."""
+        went_to = append_lines(self.log, [line.line.encode() for line in plan.lines], now=self._clock())
+        self._fault("after append")
+        self._ledger.finish(plan, went_to, at=self._clock())
+        self._fault("after finish")
+        return went_to
+
+
+def open_replayer(settings: Settings) -> Replayer:
+    """A replayer over the log and the lake of a home; close its log after use."""
+    return Replayer(open_lake(settings), open_landed_log(settings), settings)
+
+
+def refuse_code(code: str) -> None:
+    """Refuse a code of which nothing can be replayed.
+
+    Raises:
+        UsageError: It is none of landing's, or it is that of duplicates.
+    """
+    if code == Code.DUPLICATE:
+        raise UsageError("--code duplicate: a duplicate is in the lake already and keeps no raw; nothing to replay")
+    if code not in set(Code):
+        raise UsageError(f"--code {code!r} is unknown; `heed quarantine` shows the codes that there are")
+
+
+def check_lines(lines: Sequence[bytes], settings: Settings, *, at: datetime) -> list[str | None]:
+    """Why landing would refuse lines that are appended at a time, by its own rules; `None` where it would not."""
+    objections: list[str | None] = [None] * len(lines)
+    if not lines:
+        return objections
+    record = LogRecord(0, 0, int(at.timestamp() * 1000), len(lines), b"\n".join(lines))
+    limits = replace(landing_limits(settings), max_record_bytes=UNLIMITED_BYTES, max_record_events=len(lines))
+    batch = admit(
+        decode(Poll((record,), {0: 0}, {0: 1}), limits), max_future=timedelta(seconds=settings.max_future_seconds)
+    )
+    for refused in batch.refused:
+        for index, code, detail in refused.select("log_index", "code", "detail").iter_rows():
+            objections[index] = f"{code}: {detail}"
+    return objections
+
+
+def append_lines(log: FeedbackLog, lines: Sequence[bytes], *, now: datetime) -> list[Place]:
+    """Append admitted lines to the partitions of their owners; returns where each of them went."""
+    owned = [_Owned.of(line) for line in lines]
+    order: dict[int, list[int]] = {}
+    for number, event in enumerate(owned):
+        order.setdefault(partition_of(event.owner, log.partitions), []).append(number)
+    numbered = [(partition, number) for partition, numbers in order.items() for number in numbers]
+    records = pack(
+        ((partition, lines[number], owned[number].key) for partition, number in numbered),
+        max_events=MAX_EVENTS_PER_RECORD,
+    )
+    offsets = log.append(records, now=now)
+    went_to: list[Place] = [(0, 0, 0)] * len(lines)
+    places = (
+        (record.partition, offset, index)
+        for record, offset in zip(records, offsets, strict=True)
+        for index in range(record.count)
+    )
+    for (_, number), place in zip(numbered, places, strict=True):
+        went_to[number] = place
+    return went_to
+
+
+class _Owned(msgspec.Struct, frozen=True):
+    """What of an admitted line says whose it is."""
+
+    id: str
+    subject: str | None = None
+    item_id: str | None = None
+
+    @classmethod
+    def of(cls, line: bytes) -> _Owned:
+        return msgspec.json.decode(line, type=cls)
+
+    @property
+    def owner(self) -> str:
+        return owner_of(self.subject, self.item_id)
+
+    @property
+    def key(self) -> bytes:
+        return identity_key(self.owner, self.id)
+
+
+def places_frame(places: Sequence[Place]) -> pl.DataFrame:
+    """Places in the log as columns."""
+    schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32}
+    return pl.DataFrame(places, schema=schema, orient="row").select(PLACE)

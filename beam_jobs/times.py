@@ -1,0 +1,43 @@
+"""Times: which of them landing believes, judged by the log's own timestamp alone, so that a repeat decides the same.
+
+| an event that is | outcome |
+|---|---|
+| out of order, or late by any span | lands, in the day on which the log took it |
+| ahead of the log's clock by at most `max_future_seconds` | lands |
+| further ahead, or received ahead of it (a gateway whose clock is fast) | `in_the_future` |
+| before the year 1, or beyond the year 9999 | `bad_time` |
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from beam_jobs.batch import Batch
+from feedback.errors import Code
+
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+"""What the calendars of those who read the lake can hold."""
+
+_TIMES = ("occurred_at", "received_at")
+
+
+def judge_times(batch: Batch, *, max_future: timedelta) -> Batch:
+    """Part off events whose times cannot be: outside the calendar, or ahead of the log's clock."""
+    impossible = _first_reason(
+        batch.events,
+        [(f"`{name}` lies outside the years 1 to 9999", ~pl.col(name).is_between(FIRST, LAST)) for name in _TIMES],
+    )
+    batch = batch.refuse(impossible, Code.BAD_TIME)
+    ahead = pl.col("appended_at") + max_future
+    future = _first_reason(
+        batch.events, [(f"`{name}` is ahead of the log's clock", pl.col(name) > ahead) for name in _TIMES]
+    )
+    return batch.refuse(future, Code.IN_THE_FUTURE)
+
+
+def _first_reason(events: pl.DataFrame, rules: list[tuple[str, pl.Expr]]) -> pl.Series:
+    words = pl.coalesce(*(pl.when(broken).then(pl.lit(text)) for text, broken in rules), pl.lit(None, pl.String))
+    return events.select(words.alias("reason"))["reason"]
