@@ -1,6 +1,6 @@
 """One drain in a process of its own, so that its start-up and its memory are its own: prints one JSON object.
 
-    python -m bench.load.drain_child HOME '{"setting": value}'
+python -m bench.drains.drain_child HOME '{"setting": value}'
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Producer
 
-from bench.load.events import Chunk
+from bench.drains.events import Chunk
 from feedback.errors import ServiceError
 from feedback.log import open_log, pack
 from feedback.settings import Settings

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.load.drain_child import Drained
+from bench.drains.drain_child import Drained
 from feedback.errors import ServiceError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,12 +26,10 @@ def drain_in_child(home: Path, overrides: Mapping[str, object]) -> Drained:
         ServiceError: The child failed.
     """
     given = msgspec.json.encode(dict(overrides)).decode()
-    return ask_child([sys.executable, "-m", "bench.load.drain_child", str(home), given], Drained)
+    return ask_child([sys.executable, "-m", "bench.drains.drain_child", str(home), given], Drained)
 
 
-def ask_child(
-    command: Sequence[str], answer: type[Answer], *, environment: Mapping[str, str] | None = None
-) -> Answer:
+def ask_child(command: Sequence[str], answer: type[Answer], *, environment: Mapping[str, str] | None = None) -> Answer:
     """Run a child to its end and read the last line that it prints.
 
     Raises:

@@ -30,10 +30,10 @@ LOOK_BACK = 4
 EVENTS_PER_SECOND = 1_000
 """How fast the events' own clock runs."""
 
-_WORDS = (
-    "arrived late but the colour is lovely and it fits well would buy again not what I expected sturdy box the size "
-    "runs small good value my son likes it battery lasts long too loud at night easy to clean broke after two weeks"
-).split()
+_WORDS = """
+arrived late but the colour is lovely and it fits well would buy again not what I expected sturdy box the size runs
+small good value my son likes it battery lasts long too loud at night easy to clean broke after two weeks
+"""
 _WORDS_PER_TEXT = 8
 _TAGS = (10**15, 10**16)
 """Random digits in an id, so that ids pack as badly as real ones."""
@@ -66,7 +66,7 @@ def rating_chunks(events: int, *, partitions: int, seed: int, first_at_us: int) 
         made = _lines(rng, people, np.arange(start, start + count), first_at_us)
         if earlier:
             pool = pl.concat(earlier)
-            at = rng.choice(count, size=int(round(count * REPEATS)), replace=False)
+            at = rng.choice(count, size=round(count * REPEATS), replace=False)
             again = pool[rng.integers(0, pool.height, size=len(at))]
             kept = made.with_row_index().filter(~pl.col("index").is_in(at)).drop("index")
             made = pl.concat([kept, again])[rng.permutation(count)]
@@ -88,12 +88,12 @@ def _lines(rng: np.random.Generator, people: pl.DataFrame, numbers: Numbers, fir
     occurred = first_at_us + numbers * (1_000_000 // EVENTS_PER_SECOND) + rng.integers(0, 1_000, count)
     fields: dict[str, pl.Series | str] = {
         "v": str(CONTRACT_VERSION),
-        "id": _quoted(pl.Series(numbers).cast(pl.String) + "-" + pl.Series(rng.integers(*_TAGS, count)).cast(pl.String)),
+        "id": _quoted(_text(numbers) + "-" + _text(rng.integers(*_TAGS, count))),
         "kind": '"rating"',
         "subject": _quoted(who["subject"]),
         "item_id": _quoted(_ranks(rng, ITEMS, count)),
-        "occurred_at": pl.Series(occurred).cast(pl.String),
-        "received_at": pl.Series(occurred + rng.integers(20_000, 400_000, count)).cast(pl.String),
+        "occurred_at": _text(occurred),
+        "received_at": _text(occurred + rng.integers(20_000, 400_000, count)),
         "source": _one_of(rng, count, "web", "app"),
         "value": pl.Series(rng.integers(1, 6, count)).cast(pl.Float64).cast(pl.String),
         "scale_min": "1.0",
@@ -114,6 +114,10 @@ def _ranks(rng: np.random.Generator, population: int, count: int) -> Numbers:
     return np.searchsorted(weight, rng.random(count) * weight[-1]).astype(np.int64)
 
 
+def _text(numbers: Numbers) -> pl.Series:
+    return pl.Series(numbers).cast(pl.String)
+
+
 def _quoted(values: object) -> pl.Series:
     series = pl.Series(values).cast(pl.String)  # type: ignore[arg-type]
     return ('"' + series + '"').alias("q")
@@ -124,7 +128,7 @@ def _one_of(rng: np.random.Generator, count: int, *words: str) -> pl.Series:
 
 
 def _texts(rng: np.random.Generator, count: int) -> pl.Series:
-    drawn = rng.integers(0, len(_WORDS), size=(_WORDS_PER_TEXT, count))
-    words = pl.Series(_WORDS)
+    drawn = rng.integers(0, len(_WORDS.split()), size=(_WORDS_PER_TEXT, count))
+    words = pl.Series(_WORDS.split())
     frame = pl.DataFrame({f"w{at}": words[row] for at, row in enumerate(drawn)})
     return _quoted(frame.select(pl.concat_str(frame.columns, separator=" ")).to_series())
