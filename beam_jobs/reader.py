@@ -23,6 +23,7 @@ from beam_jobs.limits import landing_limits
 from beam_jobs.monitor import tell_lag
 from beam_jobs.poll import Cursor
 from feedback.log import FeedbackLog, Share
+from feedback.records import Records
 from feedback.settings import Settings
 from lakehouse.continuity import meet, open_landed_log, refuse_gaps
 from lakehouse.lake import Lake, open_lake
@@ -140,7 +141,7 @@ class Reader:
                 owned = now
                 start = self._restart(log, lake, owned)
                 if owned:
-                    taken = decoder.decode(Poll((), start.positions, start.positions))
+                    taken = decoder.decode(Poll(Records(), start.positions, start.positions))
                     self._put(replace(taken, generation=start.generation))
             if until is None and time.monotonic() >= told_at + LAG_SECONDS:
                 told_at = time.monotonic()

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 import polars as pl
 
 from feedback.errors import Code, LakeError, LogGap
-from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, NewRecord, Share, open_log
+from feedback.log import UNLIMITED_BYTES, FeedbackLog, NewRecord, Share, open_log
+from feedback.records import Records
 from feedback.settings import Settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake, open_lake
@@ -76,13 +76,13 @@ class LandedLog:
         offsets = self._log.append(records, now=now)
         return [offset + self._base(r.partition) for r, offset in zip(records, offsets, strict=True)]
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from an offset on."""
         base = self._base(partition)
         found = self._log.read(partition, offset - base, max_events=max_events, max_bytes=max_bytes)
-        return [msgspec.structs.replace(record, offset=record.offset + base) for record in found]
+        if base:
+            found.offsets = [own + base for own in found.offsets]
+        return found
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """For every partition: the first offset still held and the next one to be written."""
