@@ -39,6 +39,19 @@ def test_what_cannot_be_done_is_one_clear_line(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("tides",), "there is no such benchmark; there are: "), (("faults", "--kills", "0"), "not in the range")],
+    ids=["unknown", "no kills"],
+)
+def test_a_bench_that_cannot_be_run_says_why(arguments: tuple[str, ...], words: str) -> None:
+    command = [sys.executable, "-m", "cli", "bench", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
 def test_a_second_up_on_the_same_home_is_refused_by_name(tmp_path: Path) -> None:
     from cli.up import holding_home
     from feedback.settings import load_settings
