@@ -122,12 +122,14 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @rule(which=workers)
     def a_sleeper_wakes_in_mid_batch(self, which: int) -> None:
-        """Its partitions have moved meanwhile, and another has landed a part of its batch, or more than that."""
+        """Its partitions have moved meanwhile, and another has landed a part of its batch, or more; then they return."""
         self.a_worker_reads(which)
         self.a_worker_prepares(which)
         self.clock += 2 * LEASE_SECONDS
         self.a_worker_lands(1 - which)
         self.a_worker_commits(which)
+        self.clock += 2 * LEASE_SECONDS
+        self.a_worker_lands(which)
 
     @rule(days=st.integers(-3, 3))
     def the_clock_jumps(self, days: int) -> None:
