@@ -14,12 +14,13 @@ from beam_jobs.deduplicate import deduplicate
 from beam_jobs.fault_points import fault_point
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
+from beam_jobs.monitor import Monitor
 from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
 from feedback.intake import utc_now
-from feedback.log import open_log
 from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 from lakehouse.online import catch_up, open_online_store, push_commit
 
@@ -49,7 +50,7 @@ class Deduplicate(beam.DoFn):
 
 
 class Commit(beam.DoFn):
-    """Batch -> number of events committed; tables first, online store after, beside the next batch."""
+    """Batch -> the same batch, committed; tables first, the online store after, beside the next batch."""
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
@@ -64,7 +65,8 @@ class Commit(beam.DoFn):
             self._open()
 
     def _open(self) -> None:
-        log = open_log(self._settings)
+        self._monitor = Monitor()
+        log = open_landed_log(self._settings)
         lake = self._lake = open_lake(self._settings)
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
@@ -73,12 +75,12 @@ class Commit(beam.DoFn):
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="online-store")
         log.close()
 
-    def process(self, batch: Batch) -> Iterator[int]:
-        """Commit one batch; an error of ours reaches the caller in its own words."""
+    def process(self, batch: Batch) -> Iterator[Batch]:
+        """Commit one batch and hand on what is committed now; an error of ours reaches the caller in its own words."""
         with failing(self._token):
             yield from self._commit(batch)
 
-    def _commit(self, batch: Batch) -> Iterator[int]:
+    def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
         if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
             self._push(batch)
@@ -86,8 +88,10 @@ class Commit(beam.DoFn):
         ready = batch.to_commit()
         rewind = reader_of(self._token)
         try:
-            is_ours = self._committer.commit(ready, at=utc_now())
-        except StalePosition:
+            with self._monitor.committing(batch):
+                is_ours = self._committer.commit(ready, at=utc_now())
+        except StalePosition as error:
+            self._monitor.stale(batch, error)
             if rewind is None:  # the reader is elsewhere: the runner repeats the bundle, which reads again
                 raise
             Metrics.counter(NAMESPACE, "stale").inc()
@@ -96,12 +100,13 @@ class Commit(beam.DoFn):
         count = ready.feedback.num_rows + ready.quarantine.num_rows
         if is_ours:
             self._count(batch, ready.feedback.num_rows)
+            self._monitor.landed(batch)
             self._done += count
             caller_of(self._token).on_progress(self._done)
         self._push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(utc_now().timestamp() * 1000))
-        yield count
+        yield batch
 
     def finish_bundle(self) -> None:
         """Wait until the online store knows all that was committed."""

@@ -1,7 +1,7 @@
 """The loop's claims: quality of learning, landing, ingest, time to a changed list, and the speed of serving.
 
 Quality is measured on MovieLens 100k with Microsoft Recommenders' split; speed on the demo's events, after start-up,
-over loopback, with at most 8 connections.
+over loopback, with at most 8 connections from a client process of its own; the landing stream runs beside it all.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import http.client
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,8 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from bench.figures import Figure, at_least, below
+from bench.figures import Figure, at_least, below, reported
+from bench.load import Load, measure
 from cli.demo import serving
 from cli.demo_steps import BATCH
 from cli.movielens import DemoData, load_demo_data
@@ -111,26 +111,24 @@ def publish(settings: Settings) -> None:
 
 
 def serving_figures(settings: Settings, data: DemoData) -> Iterator[Figure]:
-    """Accepted to changed while the stream runs, then lists under load; a plain /healthz beside it is the limit."""
+    """Accepted to changed while the stream runs, then lists under load; a plain /healthz beside it is the limit.
+
+    The first list of each person is among those under load: nothing was asked for before.
+    """
     users = [str(event["user_id"]) for event in data.ratings[:REQUESTS]]
     with serving(settings) as (port, key):
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         changed = time_to_change(port, headers)
         p95 = float(np.percentile(changed, 95))
         yield below("accepted over HTTP to changed list, p95 of 200", p95, 600, unit="ms")
-        lists = load(port, headers, [f"/v1/recommendations?user_id={user}" for user in users])
-        limit = load(port, headers, ["/healthz"] * REQUESTS)
-        yield below("GET /v1/recommendations, p99 at 8 connections", float(np.percentile(lists[0], 99)), 10, unit="ms")
-        yield Figure(
-            figure="GET /v1/recommendations, throughput", value=lists[1], unit="lists/s", bar="reported", holds=True
-        )
-        yield Figure(
-            figure="throughput as a share of an empty answer's",
-            value=lists[1] / limit[1],
-            unit="",
-            bar="reported",
-            holds=True,
-        )
+        paths = [f"/v1/recommendations?user_id={user}" for user in users]
+        lists = measure(Load(port=port, headers=headers, paths=paths, connections=CONNECTIONS))
+        limit = measure(Load(port=port, headers=headers, paths=["/healthz"] * REQUESTS, connections=CONNECTIONS))
+        yield below("GET /v1/recommendations, p99 at 8 connections", lists.percentile(99), 10, unit="ms")
+        yield reported("GET /v1/recommendations, p50 at 8 connections", lists.percentile(50), unit="ms")
+        yield reported("GET /v1/recommendations, throughput", lists.per_second, unit="lists/s")
+        yield reported("an empty answer beside it, p99 at 8 connections", limit.percentile(99), unit="ms")
+        yield reported("throughput as a share of an empty answer's", lists.per_second / limit.per_second)
 
 
 def time_to_change(port: int, headers: dict[str, str]) -> list[float]:
@@ -151,26 +149,6 @@ def time_to_change(port: int, headers: dict[str, str]) -> list[float]:
             time.sleep(0.002)
         found.append((time.perf_counter() - accepted) * 1000)
     return found[WARM_UP:]
-
-
-def load(port: int, headers: dict[str, str], paths: list[str]) -> tuple[list[float], float]:
-    """Every path once over eight connections: milliseconds of each answer, and answers per second."""
-    latencies: list[list[float]] = [[] for _ in range(CONNECTIONS)]
-
-    def work(worker: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CHANGE_SECONDS)
-        for path in paths[worker::CONNECTIONS]:
-            started = time.perf_counter()
-            _ask(connection, "GET", path, headers)
-            latencies[worker].append((time.perf_counter() - started) * 1000)
-
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(CONNECTIONS)]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [value for worker in latencies for value in worker], len(paths) / (time.perf_counter() - started)
 
 
 def _await_ready(connection: http.client.HTTPConnection, headers: dict[str, str]) -> None:

@@ -26,6 +26,54 @@ or a time).
 This page is generated from `feedback/contract.py` and `feedback/errors.py`.
 """
 
+_RULES = f"""## Versions
+
+`v` names the version that an event follows; without it, it is {CONTRACT_VERSION}. A version only adds optional
+fields or kinds: it never renames a field, changes what one means or makes an optional one needed. So versions run
+side by side.
+
+| a sender that | outcome |
+|---|---|
+| adds a field, or follows a later `v` | landed; what is unknown is kept in `attributes`, and `v` as stated |
+| leaves an optional field out | landed; the column is null |
+| sends a kind that this release does not know | `unknown_kind`; past the gateway `contract_broken` |
+| writes a raw `user_id` to the log itself | landed without it: only that there was one is kept |
+
+What a later release has come to know, `heed replay` lands. A field becomes a column by a migration that is declared
+in `lakehouse/tables.py`: the table's `version` goes up by one and gains a nullable `Column` with `added_in`, which
+names the `attribute` that held its values so far. The table widens with the next write and nothing is rewritten.
+Rows from before read as what their `attributes` hold; readers and writers of the release before go on with the
+columns they know.
+
+## Time
+
+`occurred_at` says when something happened and nothing else. A row's day (`landed_on`) is the day on which the log took
+it, and landing judges by the log's clock alone, so that a repeat years later decides the same.
+
+| an event that is | at the gateway | in landing |
+|---|---|---|
+| out of order | accepted | lands in the log's order; what is latest is told by `occurred_at` |
+| late, by whatever span | accepted | lands, in the day on which the log took it |
+| ahead by at most `max_future_seconds` (a skewed clock) | accepted | lands |
+| further ahead | `in_the_future` | `in_the_future` |
+| received ahead of the log's clock (a gateway's skewed clock) | accepted | `in_the_future` |
+| outside the years 1 to 9999 | `bad_time` | `bad_time` |
+
+An id is recognised for `dedup_window_days` after it landed; the same event sent again later than that lands again.
+
+## Limits
+
+| what | at the gateway | in landing, past the gateway |
+|---|---|---|
+| an event of more than `max_event_bytes` (256 KiB) | `too_large` | `too_large`, its first 256 KiB kept |
+| nesting beyond what can be read (about 1,000 levels) | `not_json` | `undecodable` |
+| a request beyond `max_body_bytes` (16 MiB) or 50,000 records | 413 | |
+| a record of the log beyond `max_record_events` (100,000 lines) | | `too_large`: one row for the whole record |
+| a record of the log beyond `max_record_bytes` (32 MiB) | | `too_large`: one row for the whole record |
+
+Landing reads at most about `landing_batch_events` and `landing_batch_bytes` at a time, whatever waits in the log.
+"""
+
 
 def contract_page() -> str:
     """The page as Markdown."""
@@ -37,6 +85,7 @@ def contract_page() -> str:
         own = [f for f in _fields(struct) if f.name not in common or f.required]
         parts.append(_rows(own) if own else "No fields of its own.")
         parts.append("")
+    parts.append(_RULES)
     parts.append("## Codes\n\nWhy a record was not accepted, or was not landed.\n")
     parts.append("| code | meaning | what would be right |\n|---|---|---|")
     parts.append("\n".join(f"| `{code}` | {r.meaning} | {r.remedy} |" for code, r in REMEDIES.items()))

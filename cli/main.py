@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "audit": "cli.audit:audit",
     "quarantine": "cli.quarantine:quarantine",
     "replay": "cli.replay:replay",
+    "signals": "cli.signals:signals",
+    "maintain": "cli.maintain:maintain",
     "rollback": "cli.rollback:rollback",
     "keys": "cli.keys:keys",
     "serve": "cli.serve:serve",

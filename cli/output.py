@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 
 class Output:
@@ -55,12 +56,19 @@ class Output:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Count(),
             TimeElapsedColumn(),
         )
         hidden = self.as_json or not self.console.is_terminal
         with Progress(*columns, console=self.console, disable=hidden, transient=True) as progress:
             yield ProgressBar(progress, progress.add_task(what, total=total))
+
+
+class _Count(MofNCompleteColumn):
+    """How many of how many, once it is known of how many."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text(f"{task.completed:,.0f}" if task.completed else "")
 
 
 class ProgressBar:

@@ -32,7 +32,7 @@ def run_and_show(settings: Settings, output: Output) -> LoopSummary:
     with output.progress("starting the loop") as bar:
 
         def on_event(event: StepEvent) -> None:
-            bar.label(event.title)
+            bar.label(f"{event.title}: {event.detail}" if event.detail and event.state == "started" else event.title)
             bar.to(event.number - (event.state == "started"), total=event.steps)
 
         summary = run_loop(settings, on_event=on_event)
@@ -42,13 +42,13 @@ def run_and_show(settings: Settings, output: Output) -> LoopSummary:
 
 def show_summary(summary: LoopSummary, output: Output) -> None:
     """Checks, models side by side, the gate, what was published, the time of each step."""
-    output.heading("Checks")
-    failed = summary.failed_checks
-    passed = len(summary.checks) - len(failed)
-    output.say(f"{passed} of {len(summary.checks)} checks hold")
-    rows = [(c.severity, c.asset, c.name, c.observed) for c in failed]
-    if rows:
-        output.table("", ("severity", "table", "check", "found"), rows)
+    if summary.checks:
+        output.heading("Checks")
+        failed = summary.failed_checks
+        output.say(f"{len(summary.checks) - len(failed)} of {len(summary.checks)} checks hold")
+        rows = [(c.severity, c.asset, c.name, c.observed) for c in failed]
+        if rows:
+            output.table("", ("severity", "table", "check", "found"), rows)
     show_models(summary, output)
     if summary.gate is not None:
         output.heading("Gate")
@@ -57,16 +57,16 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
             output.say(f"  {reason}")
     output.heading("Steps")
     output.table(
-        "", ("step", "", "seconds"), [(s.title, s.state, round(s.seconds, 1)) for s in summary.steps], numbers=1
+        "", ("step", "", "seconds"), [(s.title, s.state, f"{s.seconds:.1f}") for s in summary.steps], numbers=1
     )
     for failure in summary.failures:
         output.say(f"[red]failed[/red] {failure}")
     if summary.published_version:
         output.say(
-            f"published [bold]{summary.published_version}[/bold] in {summary.seconds:.0f} s; run {summary.run_id}"
+            f"published [bold]{summary.published_version}[/bold] in {summary.seconds:.0f} s; run {summary.run_id[:8]}"
         )
     else:
-        output.say(f"nothing new was published; run {summary.run_id}")
+        output.say(f"nothing new was published; run {summary.run_id[:8]}")
 
 
 def show_models(summary: LoopSummary, output: Output) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -10,12 +11,14 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusController
 
 from feedback.api_keys import ApiKeys
 from feedback.intake import open_intake
 from feedback.settings import Settings, ensure_home, load_settings
+from feedback.tracing import set_up_tracing
 from feedback.web.guard import STATE_KEY
+from feedback.web.measure import measure
 from feedback.web.problem import problem_response
 from gateway.api import INTAKE_KEY
 from gateway.api import build_router as gateway_router
@@ -64,6 +67,7 @@ def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
 def create_app(settings: Settings) -> Litestar:
     """The app over one home; opens the log, the online store and the current bundle."""
     ensure_home(settings)
+    set_up_tracing("heed-web")
     service = open_service(settings)
     intake = open_intake(settings)
 
@@ -71,14 +75,13 @@ def create_app(settings: Settings) -> Litestar:
         service.close()
         intake.log.close()
 
-    prometheus = PrometheusConfig(app_name="heed", prefix="heed", group_path=True)
     return Litestar(
         route_handlers=[home_page, healthz, openapi_document, Metrics, gateway_router(), serving_router()],
         state=State(
             {STATE_KEY: ApiKeys(settings.api_keys_file), INTAKE_KEY: intake, SERVICE_KEY: service, "settings": settings}
         ),
         exception_handlers={Exception: problem_response},
-        middleware=[prometheus.middleware],
+        middleware=[measure],
         openapi_config=_openapi(),
         request_max_body_size=settings.max_body_bytes,
         on_shutdown=[close],
@@ -87,7 +90,11 @@ def create_app(settings: Settings) -> Litestar:
 
 def app_from_environment() -> Litestar:
     """The app for the HTTP server's own process, which gets its settings by environment."""
-    return create_app(load_settings(os.environ.get("HEED_HOME")))
+    app = create_app(load_settings(os.environ.get("HEED_HOME")))
+    # What stands for the process's life is left out of garbage collection: walking it takes tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _openapi() -> OpenAPIConfig:

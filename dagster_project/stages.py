@@ -12,6 +12,9 @@ FEATURES = "features"
 LEARNING = "learning"
 PUBLISHING = "publishing"
 
+UPKEEP = "upkeep"
+"""Beside the loop, not in it: it has a job and a schedule of its own."""
+
 STAGES = (LANDING, CHECKS, FEATURES, LEARNING, PUBLISHING)
 
 DATA_OWNERS = ["team:data"]

@@ -13,7 +13,9 @@ HeedError
 │   ├── ContractViolation     a frame does not match its table's spec
 │   ├── TableMissing
 │   ├── StalePosition         another writer moved a partition on
-│   └── ReplayInProgress      another replay writes to the ledger
+│   ├── ReplayInProgress      another replay writes to the ledger
+│   ├── UpkeepBusy            another process does upkeep on this lake
+│   └── UpkeepFailed
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
@@ -87,6 +89,14 @@ class TableMissing(LakeError):
     status = 503
 
 
+class UpkeepBusy(LakeError):
+    """Raised when another process does upkeep on this lake, or writes a checkpoint."""
+
+
+class UpkeepFailed(LakeError):
+    """Raised when upkeep could not go on: its child process does not start, or its answer makes no sense."""
+
+
 class StalePosition(LakeError):
     """Raised when a batch starts where another writer has already been."""
 
@@ -158,6 +168,8 @@ class Code(StrEnum):
     # landing: what the log holds
     UNDECODABLE = "undecodable"
     CONTRACT_BROKEN = "contract_broken"
+    # landing: what the log no longer holds
+    SKIPPED = "skipped"
 
 
 REMEDIES: dict[Code, Remedy] = {
@@ -185,6 +197,9 @@ REMEDIES: dict[Code, Remedy] = {
     Code.DUPLICATE: Remedy("an event with this id from this sender is already there", "nothing: a retry is safe"),
     Code.UNDECODABLE: Remedy(
         "the log's record is not an admitted event", "mend the producer that bypasses the gateway"
+    ),
+    Code.SKIPPED: Remedy(
+        "the log no longer held these records when landing came to them", "send them again, if the senders still can"
     ),
     Code.CONTRACT_BROKEN: Remedy("the admitted event breaks the contract", "mend the row and replay it"),
 }

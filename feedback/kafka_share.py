@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from feedback.errors import SettingsError
 from feedback.kafka_client import Complaints, Connection, words
+from feedback.leases import Monotonic
 
 LOGGER = logging.getLogger(__name__)
 
@@ -27,14 +27,17 @@ BUSY_SECONDS = 300.0
 class GroupShare:
     """A `Share` that a consumer group decides on."""
 
-    def __init__(self, connection: Connection, worker: str, *, group: str, lease_seconds: float) -> None:
+    def __init__(
+        self, connection: Connection, worker: str, *, group: str, lease_seconds: float, clock: Monotonic
+    ) -> None:
+        self._clock = clock
         self._connection = connection
         self._lease_seconds = lease_seconds
         heartbeat_seconds = lease_seconds / 6
         self._silence_seconds = lease_seconds - 2 * heartbeat_seconds
         self._complaints = Complaints()
         self._mine: frozenset[int] = frozenset()
-        self._polled_at = time.monotonic()
+        self._polled_at = self._clock()
         self._stop = threading.Event()
         self._configuration = connection.settings(
             self._complaints,
@@ -58,7 +61,7 @@ class GroupShare:
         """The partitions that are this worker's now."""
         if self._complaints.hopeless and not self._stop.is_set():
             raise self._connection.refusal("the worker cannot stay in its group", self._complaints.last, Complaints())
-        if time.monotonic() - self._polled_at > self._silence_seconds:
+        if self._clock() - self._polled_at > self._silence_seconds:
             return frozenset()
         return self._mine
 
@@ -76,11 +79,11 @@ class GroupShare:
                 LOGGER.warning("%s: the worker joins its group anew: %s", self._connection.log, words(error))
                 consumer = self._rejoined(consumer)
                 continue
-            if time.monotonic() - self._polled_at > self._silence_seconds:
+            if self._clock() - self._polled_at > self._silence_seconds:
                 LOGGER.warning("%s: the worker was stopped too long and joins its group anew", self._connection.log)
                 consumer = self._rejoined(consumer)
                 continue
-            self._polled_at = time.monotonic()
+            self._polled_at = self._clock()
             told = message.error() if message is not None else None
             if told is not None:
                 self._complaints(told)
@@ -90,7 +93,7 @@ class GroupShare:
         self._mine = frozenset()
         consumer.close()
         consumer = self._joined()
-        self._polled_at = time.monotonic()
+        self._polled_at = self._clock()
         return consumer
 
     def _joined(self) -> Consumer:

@@ -9,6 +9,7 @@ partitions among workers and is never asked for an offset.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -18,7 +19,9 @@ from feedback.kafka_producer import Appender
 from feedback.kafka_reader import KnownEnds, Reader
 from feedback.kafka_share import GroupShare
 from feedback.kafka_topic import Topic
-from feedback.log import UNLIMITED_BYTES, LogRecord, NewRecord, Share
+from feedback.leases import Monotonic
+from feedback.log import UNLIMITED_BYTES, NewRecord, Share
+from feedback.records import Records
 
 REMEMBERED_KEYS = 1_000_000
 """Identity keys that one process remembers; about 100 MB when they are full."""
@@ -36,11 +39,13 @@ class KafkaLog:
         options: Mapping[str, str] | None = None,
         retention_days: int = 30,
         lease_seconds: float = 6.0,
+        clock: Monotonic = time.monotonic,
     ) -> None:
         servers, topic = parse_address(rest)
         self._connection = Connection(servers, topic, dict(options or {}))
         self._name = name
         self._lease_seconds = lease_seconds
+        self._clock = clock
         self._topic = Topic(self._connection)
         self._facts = self._topic.open(partitions=partitions, retention_days=retention_days)
         self._lock = threading.Lock()
@@ -77,9 +82,7 @@ class KafkaLog:
             self._known_ends.note(record.partition, offset + 1)
         return offsets
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         self._require(partition)
         return self._reading().read(partition, offset, max_events=max_events, max_bytes=max_bytes)
@@ -100,7 +103,9 @@ class KafkaLog:
     def join(self, worker: str) -> Share:
         """Become one of the workers that share the partitions."""
         self._require_open()
-        return GroupShare(self._connection, worker, group=self._group, lease_seconds=self._lease_seconds)
+        return GroupShare(
+            self._connection, worker, group=self._group, lease_seconds=self._lease_seconds, clock=self._clock
+        )
 
     def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
         """Drop records earlier than the topic's own retention does; returns how many."""

@@ -1,4 +1,7 @@
-"""Switches off what libraries would send home; every process of Heed imports `feedback`, and so passes here."""
+"""Switches off what libraries would send home or draw on the screen.
+
+Every process of Heed imports `feedback`, and so passes here.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ _OFF = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "UV_NO_PROGRESS": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 
 

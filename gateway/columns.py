@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from feedback.contract import KINDS, Context
 from feedback.errors import ImportFileError
 
@@ -83,6 +85,34 @@ def resolve_columns(plan: ImportPlan, present: Sequence[str], *, where: str) -> 
             "name them with --map field=column"
         )
     return found
+
+
+def check_fields(plan: ImportPlan, columns: Mapping[str, str], *, where: str) -> None:
+    """Refuse a file whose every row would lack what its kind needs.
+
+    Raises:
+        ImportFileError: No kind, no person, or a field that the kind needs is neither a column nor given.
+    """
+    given = {*columns, *plan.constants, *(("scale",) if plan.scale else ())}
+    if plan.kind is None:
+        if "kind" not in given:
+            raise ImportFileError(
+                f"{where}: no column says what kind of feedback it is; give --kind, like --kind rating"
+            )
+        return
+    kind = KINDS[plan.kind]
+    needed = [field.name for field in msgspec.structs.fields(kind) if field.required and field.name not in given]
+    if kind.needs_subject and not given & {"user_id", "anonymous_id"}:
+        needed.append("user_id")
+    if not needed:
+        return
+    words = [
+        "its scale: give --scale LOW,HIGH, like --scale 0.5,5"
+        if name == "scale"
+        else f"{name}: give --map {name}=COLUMN, or --set {name}=VALUE"
+        for name in needed
+    ]
+    raise ImportFileError(f"{where}: a {plan.kind} needs {'; and '.join(words)}")
 
 
 def row_event(row: Mapping[str, Any], columns: Mapping[str, str], plan: ImportPlan) -> dict[str, Any]:

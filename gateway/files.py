@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from feedback.intake import Intake
 from feedback.verdicts import NO_VERDICTS, Verdict, VerdictCounts, count_verdicts
-from gateway.columns import ImportPlan, check_plan, resolve_columns, row_event
+from gateway.columns import ImportPlan, check_fields, check_plan, resolve_columns, row_event
 from gateway.readers import Row, decode_row, read_batches
 
 OnRows = Callable[[int], None]
@@ -48,8 +48,7 @@ def import_file(
         for batch in read_batches(path, separator=plan.separator, names=plan.names):
             rows = [decode_row(row) for _, row in batch]
             if columns is None:
-                first = next((row for row in rows if isinstance(row, dict)), None)
-                columns = {} if first is None else resolve_columns(plan, list(first), where=str(path))
+                columns = _columns(rows, plan, where=str(path))
             events = [_event(row, columns, plan) for row in rows]
             verdicts = intake.submit(events)
             counts = counts + count_verdicts(verdicts)
@@ -58,6 +57,16 @@ def import_file(
     return ImportReport(
         file=str(path), counts=counts, seconds=time.perf_counter() - started, refused_file=refusals.written
     )
+
+
+def _columns(rows: Sequence[dict[str, Any] | bytes], plan: ImportPlan, *, where: str) -> dict[str, str]:
+    """Which column is which field, by the first rows: in JSON lines not every row has every column."""
+    present = list(dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row))
+    if not present:
+        return {}  # nothing here can be read as a row; admission says so of each
+    columns = resolve_columns(plan, present, where=where)
+    check_fields(plan, columns, where=where)
+    return columns
 
 
 def _event(row: dict[str, Any] | bytes, columns: Mapping[str, str], plan: ImportPlan) -> dict[str, Any] | bytes:

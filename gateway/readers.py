@@ -35,6 +35,8 @@ def read_batches(path: Path, *, separator: str | None = None, names: Sequence[st
     """
     ending = _ending(path)
     try:
+        if path.is_dir():
+            raise ImportFileError(f"{path}: this is a folder; name one file in it")
         if not path.is_file():
             raise ImportFileError(f"{path}: there is no such file")
         if path.stat().st_size == 0:

@@ -11,6 +11,7 @@ by place, so that nothing hangs on the repeat judging each event as the first at
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,11 +23,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
+from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.lake import Lake, application_id, conform
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
@@ -35,6 +37,9 @@ DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 """How Delta writes a time in its statistics."""
 
 PLACE = ("log_partition", "log_offset", "log_index")
+FRESH_SECONDS = 600.0
+"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
+`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
 """Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
@@ -74,7 +79,8 @@ class LandingCommitter:
         self._lake = lake
         self._log_name = log_name
         self._partitions = partitions
-        self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
+        self._checkpoints = checkpoints
+        self._checkpointed: dict[str, int] = {}
         self._fault = fault
         self._tables: dict[str, DeltaTable] = {}
         self._positions: dict[str, _Known] = {}
@@ -107,12 +113,16 @@ class LandingCommitter:
         """Commit to `feedback`, through the snapshot whose positions were compared."""
         table = self._known(FEEDBACK)
         adds: list[AddAction] | None = None
+        written = 0.0
         for _ in range(MAX_ATTEMPTS):
             if self._is_landed(batch, table):
                 return False
             if adds is None:
-                adds = write_files(self._lake, FEEDBACK, batch.feedback, at=at)
+                adds, written = write_files(self._lake, FEEDBACK, batch.feedback, at=at), time.time()
                 self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                adds = None
+                continue
             try:
                 self._transact(table, FEEDBACK, adds, batch.end)
             except CommitFailedError:
@@ -121,6 +131,7 @@ class LandingCommitter:
             self._advance(table, FEEDBACK, batch.end)
             self._followed.update(batch.end)
             self._fault("after commit")
+            self._follow_checkpoints(FEEDBACK, table)
             return True
         raise _too_many_writers(FEEDBACK)
 
@@ -135,8 +146,10 @@ class LandingCommitter:
             settled = self._settled(batch, committed)
             if not settled.quarantine.num_rows:
                 return settled
-            adds = write_files(self._lake, QUARANTINE, settled.quarantine, at=at)
+            adds, written = write_files(self._lake, QUARANTINE, settled.quarantine, at=at), time.time()
             self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                continue
             ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
             try:
                 self._transact(table, QUARANTINE, adds, ends)
@@ -146,6 +159,7 @@ class LandingCommitter:
                 table = self._fresh(QUARANTINE)
                 continue
             self._advance(table, QUARANTINE, ends)
+            self._follow_checkpoints(QUARANTINE, table)
             self._fault("after commit")
             self._fault("between tables")
             return settled
@@ -195,7 +209,7 @@ class LandingCommitter:
             schema=table.schema(),
             partition_by=list(spec.partition_by),
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=MAX_ATTEMPTS),
-            post_commithook_properties=self._hooks,
+            post_commithook_properties=NO_CHECKPOINT,
         )
 
     def _refuse_overlap(self, batch: LandingBatch, committed: Positions) -> None:
@@ -225,8 +239,24 @@ class LandingCommitter:
             self._positions[spec.name] = _Known(before + 1, {**known.positions, **ends})
         self._tables[spec.name] = table
 
+    def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
+        """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""
+        known = self._checkpointed.get(spec.name, 0)
+        newest = newer_checkpoint(self._lake, spec, table, known, write=self._checkpoints)
+        if newest > known:
+            self._checkpointed[spec.name] = newest
+            self._tables.pop(spec.name, None)
+
     def _known(self, spec: TableSpec) -> DeltaTable:
-        return self._tables.get(spec.name) or self._fresh(spec)
+        """The handle at hand; a new one where upkeep has cleaned the log below one that stood idle."""
+        table = self._tables.get(spec.name)
+        if table is None:
+            return self._fresh(spec)
+        try:
+            self._committed(table, range(self._partitions), spec)
+        except DeltaError:
+            return self._fresh(spec)
+        return table
 
     def _fresh(self, spec: TableSpec) -> DeltaTable:
         table = self._lake.ensure(spec)

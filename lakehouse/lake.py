@@ -5,13 +5,21 @@ Readers get Polars frames; Spark gets file addresses. Landing's exactly-once com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-from deltalake import DeltaTable, Field, Schema, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Field,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
@@ -26,14 +34,34 @@ LOG_RETENTION = "interval 7 days"
 class Lake:
     """Delta tables under one root folder or object-store prefix."""
 
-    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str, storage_options: Mapping[str, str] | None = None, *, lock_folder: Path | None = None
+    ) -> None:
         self._root = root.rstrip("/")
         self._options = dict(storage_options or {})
+        self._lock_folder = lock_folder
 
     @property
     def storage_options(self) -> dict[str, str]:
         """What an object store needs to be reached."""
         return dict(self._options)
+
+    @property
+    def root(self) -> str:
+        """The folder or object-store prefix of all tables."""
+        return self._root
+
+    def lock_file(self, name: str) -> Path:
+        """A lock over the whole lake: beside a local lake's tables, else in the home's folder of process files.
+
+        Raises:
+            LakeError: The lake is on an object store and was opened without a home.
+        """
+        if "://" not in self._root:
+            return Path(self._root) / f".{name}.lock"
+        if self._lock_folder is None:
+            raise LakeError(f"lake {self._root}: upkeep of an object store needs the home it belongs to")
+        return self._lock_folder / f"lake-{name}.lock"
 
     def uri(self, spec: TableSpec) -> str:
         """Where a table lives."""
@@ -156,6 +184,31 @@ class Lake:
             table.load_as_version(version)
         return {p: table.transaction_version(application_id(log_name, p)) or 0 for p in range(partitions)}
 
+    def notes(self, names: Iterable[str]) -> dict[str, int]:
+        """Numbers noted beside the positions in `feedback`; 0 for what was never noted."""
+        if not self.exists(FEEDBACK):
+            return dict.fromkeys(names, 0)
+        table = self.table(FEEDBACK)
+        return {name: table.transaction_version(f"{NOTES}/{name}") or 0 for name in names}
+
+    def note(self, numbers: Mapping[str, int]) -> None:
+        """Note numbers beside the positions in `feedback`, all in one commit."""
+        transactions = [Transaction(f"{NOTES}/{name}", number) for name, number in sorted(numbers.items())]
+        table = self.ensure(FEEDBACK)
+        try:
+            table.create_write_transaction(
+                actions=[],
+                mode="append",
+                schema=table.schema(),
+                partition_by=list(FEEDBACK.partition_by),
+                commit_properties=CommitProperties(app_transactions=transactions),
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False, cleanup_expired_logs=False
+                ),
+            )
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"table feedback at {self.uri(FEEDBACK)}: a note cannot be written: {error}") from error
+
     def versions(self) -> dict[str, int]:
         """The current version of every table that exists."""
         from lakehouse.tables import TABLES
@@ -167,8 +220,16 @@ class Lake:
         table = self.ensure(spec)
         arrow = rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows
         try:
-            # A newer release may have widened the table: with "merge", what this spec does not know is null.
-            write_deltalake(table, conform(spec, arrow), mode=mode, schema_mode="merge")  # type: ignore[call-overload]
+            write_deltalake(  # type: ignore[call-overload]
+                table,
+                conform(spec, arrow),
+                mode=mode,
+                schema_mode="merge",  # a newer release may have widened the table: what this spec lacks is null
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False,  # upkeep does: two at once can tear one (delta-rs#4433)
+                    cleanup_expired_logs=False,
+                ),
+            )
         except (DeltaError, OSError) as error:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
         return self.table(spec).version()
@@ -176,12 +237,16 @@ class Lake:
 
 def open_lake(settings: Settings) -> Lake:
     """The lake that the settings name."""
-    return Lake(settings.lake_root, settings.lake_options)
+    return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
+
+
+NOTES = "landing"
+"""What the names of positions and notes begin with in the Delta log."""
 
 
 def application_id(log_name: str, partition: int) -> str:
     """Under which name a partition's position stands in the Delta log."""
-    return f"landing/{log_name}/{partition}"
+    return f"{NOTES}/{log_name}/{partition}"
 
 
 def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from feedback.contract import KINDS
 from feedback.errors import ContractViolation
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -58,6 +59,8 @@ class TableSpec:
     version: int = 1
     stats_columns: tuple[str, ...] = field(default=())
     """Columns whose minimum and maximum may stand in the Delta log; never text or ids of persons."""
+    cluster_by: tuple[str, ...] = ()
+    """What rows of a closed day are put next to each other by; names that the table does not have yet are left out."""
 
     def __post_init__(self) -> None:
         ahead = [column.name for column in self.columns if column.added_in > self.version]
@@ -127,9 +130,15 @@ FEEDBACK = TableSpec(
     name="feedback",
     grain="one row per clean event",
     key=("subject", "item_id", "id"),
-    columns=(*FEEDBACK_EVENT, *_POSITION),
+    columns=(
+        *FEEDBACK_EVENT,
+        *_POSITION,
+        Column("appended_at", TIME, "when the log took the record; null in rows of version 1"),
+    ),
     partition_by=("landed_on",),
+    version=2,
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
+    cluster_by=("country", "segment", "subject"),
 )
 
 QUARANTINE = TableSpec(
@@ -223,6 +232,43 @@ EVALUATIONS = TableSpec(
     ),
 )
 
+SIGNAL_TALLIES = (
+    Column("events", pa.int64(), "events that happened in the window, of every kind"),
+    Column("opinions", pa.int64(), "those that say something by the table of signs"),
+    Column("positive", pa.int64(), "opinions above zero"),
+    Column("negative", pa.int64(), "opinions below zero"),
+    Column("ratings", pa.int64(), "ratings and reviews with a value"),
+    Column("rating_millionths", pa.int64(), "sum of their places on their scales, in millionths of the way up"),
+    Column("nps_promoters", pa.int64(), "answers of 9 and 10"),
+    Column("nps_passives", pa.int64(), "answers of 7 and 8"),
+    Column("nps_detractors", pa.int64(), "answers up to 6"),
+    Column("csat_answered", pa.int64(), "answers to the satisfaction question"),
+    Column("csat_satisfied", pa.int64(), "those in the top box: 4 and 5 of five"),
+    Column("late", pa.int64(), "events that the log took in the window, too late for their own; scope `all` only"),
+    *(Column(f"n_{kind}", pa.int64(), f"events of kind `{kind}`") for kind in KINDS),
+)
+"""What a window counts; whole numbers, so that sums do not depend on their order."""
+
+SIGNALS = TableSpec(
+    name="signals",
+    grain="one row per pane: what one log partition had brought to one window so far; the highest pane counts",
+    key=("size_seconds", "window_start", "scope", "key", "log_partition", "pane"),
+    columns=(
+        _required("window_on", pa.date32(), "UTC day on which the window starts"),
+        _required("size_seconds", pa.int32(), "length of the window"),
+        _required("window_start", TIME, "when it starts; it ends `size_seconds` later"),
+        _required("scope", pa.string(), "item, section or all"),
+        _required("key", pa.string(), "the item or the section; empty for all"),
+        _required("log_partition", pa.int32(), "partition of the feedback log; a reader adds partitions up"),
+        _required("pane", pa.int64(), "number of the pane in its log partition; a later one replaces an earlier one"),
+        _required("final", pa.bool_(), "whether the partition had passed the window's end and the allowed lateness"),
+        _required("people", pa.binary(), "HLL sketch of the distinct subjects"),
+        *SIGNAL_TALLIES,
+    ),
+    partition_by=("window_on",),
+    stats_columns=("size_seconds", "window_start", "log_partition", "pane"),
+)
+
 TABLES: dict[str, TableSpec] = {
-    spec.name: spec for spec in (FEEDBACK, QUARANTINE, REPLAYS, ITEMS, INTERACTIONS, EVALUATIONS)
+    spec.name: spec for spec in (FEEDBACK, QUARANTINE, REPLAYS, ITEMS, INTERACTIONS, EVALUATIONS, SIGNALS)
 }

@@ -102,6 +102,14 @@ class BundleStore:
                 continue  # `load` and `rollback` say what is wrong with it
         return found
 
+    def learned_positions(self) -> dict[int, int] | None:
+        """Per log partition, the offset below which every bundle kept knows all; `None` where there is no bundle."""
+        known = [manifest.positions for manifest in self.manifests()]
+        if not known:
+            return None
+        partitions = {partition for positions in known for partition in positions}
+        return {partition: min(positions.get(partition, 0) for positions in known) for partition in partitions}
+
     def rollback(self, to: str | None = None) -> str:
         """Serve an earlier version again: the one served before the current, or a given one.
 

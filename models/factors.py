@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from models.foldin import FoldIn
+from models.foldin import FoldIn, Placed
 from models.histories import Histories, History, ItemIndex
 from models.preferences import weighed
 from models.ranking import top_positions
@@ -65,6 +65,16 @@ class Reason:
     liked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Taste:
+    """What of a history the factors know, and where that places somebody."""
+
+    places: npt.NDArray[np.int32]
+    preference: Floats
+    strengths: Floats
+    placed: Placed | None
+
+
 class FactorModel(Model):
     """Lists by folding a history in."""
 
@@ -79,16 +89,16 @@ class FactorModel(Model):
         super().__init__(items, popularity, available=available)
         self.factors = factors
         top = float(popularity.max(initial=0.0))
+        self._latest: tuple[History, _Taste] | None = None
         self._prior: Scores = np.sqrt(popularity / np.float32(top)) if top > 0 else popularity
 
     def scores(self, history: History) -> Scores | None:
         """Wanting by item, leaning on popularity as far as the history is small."""
-        rows, strengths, _, _ = self._columns(history)
-        vector = self.factors.fold_in.solve(rows, strengths)
-        if not vector.any():
+        taste = self._taste(history)
+        if taste.placed is None or not taste.placed.vector.any():
             return None
-        lean = np.float32(PRIOR_WEIGHT / (PRIOR_WEIGHT + strengths.sum()))
-        return self.factors.ranked_by @ vector.astype(np.float32) + lean * self._prior
+        lean = np.float32(PRIOR_WEIGHT / (PRIOR_WEIGHT + taste.strengths.sum()))
+        return self.factors.ranked_by @ taste.placed.vector.astype(np.float32) + lean * self._prior
 
     def batch_scores(self, histories: Histories, rows: slice) -> Scores:
         """Wanting, users x items; NaN for a history that holds nothing that counts."""
@@ -105,19 +115,22 @@ class FactorModel(Model):
 
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
         """For each listed item, the items of the history that speak most for it, the strongest first."""
-        rows, strengths, places, preference = self._columns(history)
+        taste = self._taste(history)
+        if taste.placed is None:
+            return tuple(() for _ in items)
         known = [self.items.position(item) for item in items]
         targets = self.factors.ranked_by[[place or 0 for place in known]].astype(np.float64)
-        added = self.factors.fold_in.contributions(rows, strengths, targets=targets)
-        return tuple(
-            tuple(
-                Reason(self.items.ids[places[at]], float(row[at]), liked=bool(preference[at] >= 0))
-                for at in top_positions(np.where(row > 0, row, -np.inf), reasons)
-            )
-            if place is not None
-            else ()
-            for place, row in zip(known, added, strict=True)
-        )
+        added = taste.placed.contributions(targets)
+        spoken: list[list[Reason]] = [[] for _ in items]
+        for _ in range(min(reasons, added.shape[1])):
+            strongest = added.argmax(axis=1)
+            for row, at in enumerate(strongest.tolist()):
+                amount = float(added[row, at])
+                if known[row] is not None and amount > 0:
+                    liked = bool(taste.preference[at] >= 0)
+                    spoken[row].append(Reason(self.items.ids[taste.places[at]], amount, liked=liked))
+            added[np.arange(len(added)), strongest] = -np.inf
+        return tuple(tuple(found) for found in spoken)
 
     def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
         """The available items whose liked face points the same way, by cosine; nothing for an unlearnt item."""
@@ -140,12 +153,14 @@ class FactorModel(Model):
         )
         return directions
 
-    def _columns(self, history: History) -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int32], Floats]:
-        known = [(place, history.opinions[item]) for item in history.opinions
-                 if (place := self.items.position(item)) is not None]  # fmt: skip
-        places = np.fromiter((place for place, _ in known), dtype=np.int32, count=len(known))
-        stated = (np.nan if opinion.explicit is None else opinion.explicit for _, opinion in known)
-        explicit = np.fromiter(stated, dtype=np.float64, count=len(known))
-        implicit = np.fromiter((opinion.implicit for _, opinion in known), dtype=np.float64, count=len(known))
+    def _taste(self, history: History) -> _Taste:
+        """A history as the factors see it; a list and its reasons ask for the same one after another."""
+        latest = self._latest
+        if latest is not None and latest[0] is history:
+            return latest[1]
+        places, explicit, implicit = history.columns(self.items)
         preference, weight = weighed(explicit, implicit)
-        return self.factors.faces(places, preference), weight, places, preference
+        placed = self.factors.fold_in.place(self.factors.faces(places, preference), weight)
+        taste = _Taste(places, preference, weight, placed)
+        self._latest = (history, taste)
+        return taste

@@ -7,12 +7,35 @@ confidence 1 in not, and the regularisation grows with the number of wanted item
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Factors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Somebody's vector, and the equation that it solves."""
+
+    vector: Floats
+    known: Floats
+    """Factors of their history: history x rank."""
+    left: Floats
+    wanted: Floats
+    """How much each item of the history is wanted; 0 for what is not."""
+
+    def contributions(self, targets: Floats) -> Floats:
+        """What each item of the history adds to the score of each target: targets x history.
+
+        A row sums to the target's score, so the largest terms are its reasons (section 5 of the paper).
+        """
+        # the left side is symmetric: solving for the few targets equals solving for the long history
+        added: Floats = (np.linalg.solve(self.left, targets.T).T @ self.known.T) * self.wanted
+        return added
 
 
 class FoldIn:
@@ -29,13 +52,19 @@ class FoldIn:
         """Length of a vector."""
         return int(self.factors.shape[1])
 
-    def solve(self, rows: Rows, strengths: Floats) -> Floats:
-        """The vector of one history: rows of the factors and their strengths. Zero where nothing is wanted."""
+    def place(self, rows: Rows, strengths: Floats) -> Placed | None:
+        """Somebody's place among the factors: rows of the factors and their strengths; None where nothing is wanted."""
         if not (strengths > 0).any():
-            return np.zeros(self.rank)
+            return None
         known = self.factors[rows].astype(np.float64)
         left, right = self._equation(known, strengths)
-        return np.linalg.solve(left, right).astype(np.float64, copy=False)
+        vector = np.linalg.solve(left, right).astype(np.float64, copy=False)
+        return Placed(vector, known, left, wanted=np.where(strengths > 0, 1.0 + self.alpha * strengths, 0.0))
+
+    def solve(self, rows: Rows, strengths: Floats) -> Floats:
+        """The vector of one history; zero where nothing is wanted."""
+        placed = self.place(rows, strengths)
+        return np.zeros(self.rank) if placed is None else placed.vector
 
     def solve_all(self, indptr: npt.NDArray[np.int64], rows: Rows, strengths: Floats) -> Floats:
         """The vectors of many histories in compressed rows: one solve of a stack of small systems."""
@@ -50,20 +79,6 @@ class FoldIn:
             else:
                 left[user] = np.eye(self.rank)
         return np.linalg.solve(left, right[:, :, None])[:, :, 0].astype(np.float64, copy=False)
-
-    def contributions(self, rows: Rows, strengths: Floats, *, targets: Floats) -> Floats:
-        """What each item of a history adds to the score of each target: targets x history.
-
-        A row sums to the target's score, so the largest terms are its reasons (section 5 of the paper).
-        """
-        if not (strengths > 0).any():
-            return np.zeros((len(targets), len(rows)))
-        known = self.factors[rows].astype(np.float64)
-        left, _ = self._equation(known, strengths)
-        similarity = np.linalg.solve(left, known.T)
-        wanted = np.where(strengths > 0, 1.0 + self.alpha * strengths, 0.0)
-        added: Floats = (targets @ similarity) * wanted
-        return added
 
     def _equation(self, known: Floats, strengths: Floats) -> tuple[Floats, Floats]:
         wanted = strengths > 0

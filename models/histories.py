@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -63,8 +63,58 @@ class History:
                 opinions[event.item_id] = merged(opinions.get(event.item_id), signal, occurred_at=event.occurred_at)
         return History(opinions)
 
+    def columns(self, index: ItemIndex) -> OpinionColumns:
+        """The opinions about items of an index, as arrays."""
+        if isinstance(self.opinions, StoredOpinions) and self.opinions.index is index:
+            return self.opinions.columns
+        place = index.position
+        known = [
+            (at, explicit, implicit)
+            for item, (explicit, _, implicit) in self.opinions.items()
+            if (at := place(item)) is not None
+        ]
+        numbers = np.array(known, dtype=np.float64).reshape(-1, 3)  # None becomes NaN
+        return OpinionColumns(numbers[:, 0].astype(np.int32), numbers[:, 1], numbers[:, 2])
+
     def __len__(self) -> int:
         return len(self.opinions)
+
+
+class OpinionColumns(NamedTuple):
+    """One person's opinions as arrays: place of the item, stated preference (NaN where none), summed evidence."""
+
+    items: Positions
+    explicit: Floats
+    implicit: Floats
+
+
+class StoredOpinions(Mapping[str, Opinion]):
+    """Opinions as a bundle stores them; they get names only when somebody asks by name, which most lists never do."""
+
+    __slots__ = ("_named", "_stated_at", "columns", "index")
+
+    def __init__(self, index: ItemIndex, columns: OpinionColumns, stated_at: npt.NDArray[np.int64]) -> None:
+        self.index = index
+        self.columns = columns
+        self._stated_at = stated_at
+        self._named: dict[str, Opinion] | None = None
+
+    def __getitem__(self, item_id: str) -> Opinion:
+        return self._by_name()[item_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name())
+
+    def __len__(self) -> int:
+        return len(self.columns.items)
+
+    def _by_name(self) -> dict[str, Opinion]:
+        if self._named is None:
+            items, explicit, implicit = (column.tolist() for column in self.columns)
+            stated = [None if value != value else value for value in explicit]
+            opinions = map(Opinion._make, zip(stated, self._stated_at.tolist(), implicit, strict=True))
+            self._named = dict(zip(map(self.index.ids.__getitem__, items), opinions, strict=True))
+        return self._named
 
 
 class ItemIndex:
@@ -90,8 +140,8 @@ class ItemIndex:
 
     def positions(self, item_ids: Iterable[str]) -> Positions:
         """The rows of the known ones among some items."""
-        found = (self._position.get(item) for item in item_ids)
-        return np.fromiter((place for place in found if place is not None), dtype=np.int32)
+        found = map(self._position.get, item_ids)
+        return np.array([place for place in found if place is not None], dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -166,14 +216,10 @@ class Histories:
     def history(self, row: int, index: ItemIndex) -> History:
         """One person's history by item id."""
         span = slice(int(self.indptr[row]), int(self.indptr[row + 1]))
-        columns = (self.items[span], self.explicit[span], self.explicit_at[span], self.implicit[span])
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return History(
-            {
-                index.ids[item]: Opinion(None if explicit != explicit else explicit, at, implicit)
-                for item, explicit, at, implicit in rows
-            }
+        columns = OpinionColumns(
+            self.items[span], self.explicit[span].astype(np.float64), self.implicit[span].astype(np.float64)
         )
+        return History(StoredOpinions(index, columns, self.explicit_at[span]))
 
     def take(self, subjects: Sequence[str]) -> Histories:
         """The histories of some subjects in the order asked for; unknown ones are empty."""

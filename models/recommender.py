@@ -56,7 +56,7 @@ class Model(ABC):
         """
         found = self.scores(history)
         scores = np.where(self.available, self.popularity if found is None else found, np.float32(-np.inf))
-        scores[self.items.positions(history.opinions)] = -np.inf
+        scores[history.columns(self.items).items] = -np.inf
         scores[self.items.positions(exclude)] = -np.inf
         best = top_positions(scores, n)
         return Ranking(

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "heed"
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": "One run per fit of `heed run`: each recommender fitted on train and judged on both splits, "
+    "then the challenger fitted on everything. Metrics are named split.figure, at the length of a served list.",
+}
+"""Where MLflow's pages file the experiment, and what they say of it."""
 REGISTERED_MODEL = "heed-recommender"
 CHALLENGER, CHAMPION = "challenger", "champion"
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +79,10 @@ class Tracking:
         client = self._client()
         tags = {"code_version": code_version(), "recommender": fit.recommender, "seed": str(fit.seed), **fit.tags}
         tags |= {f"delta.{table}": str(version) for table, version in fit.delta_versions.items()}
-        run = client.create_run(self._experiment(client), run_name=fit.recommender)
+        tags |= {"mlflow.source.name": "heed run", "mlflow.source.type": "JOB"}
+        on_everything = fit.tags.get("fit") == "everything"
+        run_name = f"{fit.recommender}, on everything" if on_everything else fit.recommender
+        run = client.create_run(self._experiment(client), run_name=run_name)
         moment = get_current_time_millis()
         metrics = [
             Metric(f"{split}.{name}", value, moment, 0)
@@ -124,6 +133,7 @@ class Tracking:
                     code_paths=[str(ROOT / "models"), str(ROOT / "feedback")],
                     pip_requirements=[f"{package}=={package_version(package)}" for package in NEEDED],
                     signature=_signature(),
+                    input_example=(_example(model), {"n": 3}),
                 )
         if logged.signature is None:
             raise LearningError(f"run {run_id}: MLflow kept the model without its signature")
@@ -178,7 +188,9 @@ class Tracking:
         if found is not None:
             return str(found.experiment_id)
         self.settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-        made = client.create_experiment(EXPERIMENT, artifact_location=self.settings.mlflow_artifacts.as_uri())
+        made = client.create_experiment(
+            EXPERIMENT, artifact_location=self.settings.mlflow_artifacts.as_uri(), tags=EXPERIMENT_TAGS
+        )
         return str(made)
 
     @staticmethod
@@ -208,6 +220,14 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _example(model: Model) -> Any:  # noqa: ANN401 - a pandas frame, imported only here
+    """What a caller sends: one person's items and how much they liked each, from -1 to 1."""
+    import pandas as pd
+
+    known = list(model.items.ids[:2])
+    return pd.DataFrame({"items": [known], "preferences": [[1.0, -0.5][: len(known)]]})
 
 
 def _signature() -> Any:  # noqa: ANN401 - MLflow's ModelSignature

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, Router, get
+from litestar import MediaType, Request, Response, Router, get
+from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
+from litestar.response.base import ASGIResponse
 
 from feedback.errors import HeedError
 from feedback.settings import Settings
@@ -43,6 +45,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     guards=[require("recommendations:read")],
     summary="A person's list",
     tags=["recommendations"],
+    responses={200: ResponseSpec(Served, description="the list, best first")},
     sync_to_thread=False,
 )
 def recommendations(
@@ -50,7 +53,7 @@ def recommendations(
     user_id: Identity = None,
     anonymous_id: Identity = None,
     n: Length = None,
-) -> Served:
+) -> ASGIResponse:
     """The list of one person, with a reason for each item; a popular list for somebody unknown."""
     service: Service = request.app.state[SERVICE_KEY]
     settings: Settings = request.app.state["settings"]
@@ -60,7 +63,7 @@ def recommendations(
         subject = service.subject_of(anonymous_id, "anonymous")
     else:
         raise WrongRequest(400, "whose list? neither user_id nor anonymous_id is given", "add ?user_id=…")
-    return service.recommend(subject, n or settings.list_length)
+    return ASGIResponse(body=service.recommend_json(subject, n or settings.list_length), media_type=MediaType.JSON)
 
 
 @get(

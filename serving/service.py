@@ -5,24 +5,23 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from feedback.errors import HeedError, NoModel
 from feedback.settings import Settings
 from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
-from lakehouse.online import OnlineStore, RecentEvent, open_online_store
+from lakehouse.online import OnlineStore, open_online_store
 from models.bundle import Bundle
 from models.bundle_store import BundleStore
 from models.histories import History
+from serving.list_cache import ListCache, MadeFrom, MadeList
 from serving.lists import ItemList, ListedItem, build_list, similar_items, titles_of
 
 LOGGER = logging.getLogger("heed.serving")
 WATCH_SECONDS = 0.25
-CACHED_LISTS = 20_000
 NO_MODEL = "no model has been published yet; `heed run` lands what was ingested, learns from it and publishes one"
 
 
@@ -38,14 +37,23 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[ListedItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What a list depends on: the same known gives the same list."""
+NOTES = {
+    "popular": "nothing is known of this person yet: what is popular",
+    "blend": "little is known of this person yet: their taste, mixed with what is popular",
+    "personal": "chosen by this person's own feedback",
+}
+_ID_HEAD = b'{"decision_id":"'
+_NO_ID = "0" * 32
+_AFTER_ID = len(_ID_HEAD) + len(_NO_ID)
+"""Where the part of a served list begins that is the same whenever it is served."""
 
-    subject: str
-    version: str
-    events: tuple[tuple[int, int, int], ...]
-    n: int
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The bundle in use, swapped as one."""
+
+    bundle: Bundle
+    titles: list[str]
 
 
 class Service:
@@ -55,9 +63,8 @@ class Service:
         self._bundles = bundles
         self._store = store
         self._pseudonyms = pseudonyms
-        self._bundle: Bundle | None = None
-        self._titles: list[str] = []
-        self._lists: OrderedDict[_Known, ItemList] = OrderedDict()
+        self._loaded: _Loaded | None = None
+        self._lists = ListCache()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
         self.load_error: str | None = None
@@ -74,15 +81,13 @@ class Service:
         Raises:
             NoModel: None was published yet.
         """
-        if self._bundle is None:
-            raise NoModel(self.load_error or NO_MODEL)
-        return self._bundle
+        return self._in_use().bundle
 
     def refresh(self) -> bool:
         """Take over a newly published bundle, if there is one; the old one serves on where that fails."""
         try:
             version = self._bundles.current_version()
-            if version is None or (self._bundle is not None and self._bundle.version == version):
+            if version is None or (self._loaded is not None and self._loaded.bundle.version == version):
                 return False
             fresh = self._bundles.load(version)
         except HeedError as error:
@@ -90,9 +95,7 @@ class Service:
                 LOGGER.error("the published bundle cannot be used: %s", error)  # noqa: TRY400 - the message is enough
             self.load_error = str(error)
             return False
-        self._titles = titles_of(fresh)
-        self._bundle, self.load_error = fresh, None
-        self._lists.clear()
+        self._loaded, self.load_error = _warmed(fresh), None
         self.swaps += 1
         return True
 
@@ -103,24 +106,17 @@ class Service:
 
     def recommend(self, subject: str, n: int) -> Served:
         """The list of one person: what the bundle knows, and what happened since."""
-        bundle = self.bundle
-        personal = self._store.personal(subject)
-        events = self._events_since(bundle, subject) if personal else []
-        places = tuple((e.log_partition, e.log_offset, e.log_index) for e in events) if personal else ((-1, -1, -1),)
-        known = _Known(subject, bundle.version, places, n)
-        found = self._lists.get(known)
-        if found is None:
-            history = bundle.history_of(subject).after(events) if personal else History()
-            found = build_list(bundle, self._titles, history, n)
-            self._lists[known] = found
-            if len(self._lists) > CACHED_LISTS:
-                self._lists.popitem(last=False)
-        return self._served(bundle, found, personal=personal)
+        return msgspec.json.decode(self.recommend_json(subject, n), type=Served)
+
+    def recommend_json(self, subject: str, n: int) -> bytes:
+        """The same as JSON: a list is encoded when it is made, each serving gives it a decision id of its own."""
+        return _ID_HEAD + uuid.uuid4().hex.encode() + self._made(subject, n).body
 
     def similar(self, item_id: str, n: int) -> tuple[ListedItem, ...] | None:
         """Items near one; `None` where the item is unknown."""
-        bundle = self.bundle
-        return similar_items(bundle, self._titles, item_id, n) if item_id in bundle.model.items else None
+        loaded = self._in_use()
+        known = item_id in loaded.bundle.model.items
+        return similar_items(loaded.bundle, loaded.titles, item_id, n) if known else None
 
     def online_ready(self) -> bool:
         """Whether the online store answers."""
@@ -133,29 +129,64 @@ class Service:
             self._watcher.join(timeout=5)
         self._store.close()
 
-    def _events_since(self, bundle: Bundle, subject: str) -> list[RecentEvent]:
-        return self._store.recent(subject, after=bundle.manifest.positions)
+    def _in_use(self) -> _Loaded:
+        if self._loaded is None:
+            raise NoModel(self.load_error or NO_MODEL)
+        return self._loaded
 
-    def _served(self, bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
-        notes = {
-            "popular": "nothing is known of this person yet: what is popular",
-            "blend": "little is known of this person yet: their taste, mixed with what is popular",
-            "personal": "chosen by this person's own feedback",
-        }
-        note = notes[found.source] if personal else "this person withdrew personalization: what is popular"
-        return Served(
-            decision_id=uuid.uuid4().hex,
-            model_version=bundle.version,
-            delta_versions=bundle.manifest.delta_versions,
-            source=found.source,
-            note=note,
-            known_items=found.known_items,
-            items=found.items,
-        )
+    def _made(self, subject: str, n: int) -> MadeList:
+        """A person's list, made again only where what it depends on has changed."""
+        loaded = self._in_use()
+        bundle = loaded.bundle
+        # read before the events: whatever is pushed in between changes the stamp and is looked at next time
+        stamp = self._store.stamp()
+        kept = self._lists.get(subject, n)
+        if kept is not None and kept.stamp == stamp and kept.made_from.bundle == bundle.version:
+            return kept
+        personal = self._store.personal(subject)
+        events = self._store.recent(subject, after=bundle.manifest.positions) if personal else []
+        places = tuple((e.log_partition, e.log_offset, e.log_index) for e in events)
+        made_from = MadeFrom(bundle.version, personal, places)
+        if kept is not None and kept.made_from == made_from:
+            made = replace(kept, stamp=stamp)
+        else:
+            history = bundle.history_of(subject).after(events) if personal else History()
+            served = _served(bundle, build_list(bundle, loaded.titles, history, n), personal=personal)
+            made = MadeList(made_from, stamp, msgspec.json.encode(served)[_AFTER_ID:])
+        self._lists.put(subject, n, made)
+        return made
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
             self.refresh()
+
+
+def _warmed(bundle: Bundle) -> _Loaded:
+    """A bundle that has made its first list: what it derives from its arrays once, nobody has to wait for."""
+    loaded = _Loaded(bundle, titles_of(bundle))
+    if len(bundle.histories):
+        build_list(bundle, loaded.titles, bundle.histories.history(0, bundle.model.items), 1)
+    return loaded
+
+
+def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
+    if not personal:
+        note = "this person withdrew personalization: what is popular"
+    elif found.source == "popular" and found.known_items:
+        note = (
+            "what is popular and new to this person: the model that serves makes no list of its own of what they said"
+        )
+    else:
+        note = NOTES[found.source]
+    return Served(
+        decision_id=_NO_ID,
+        model_version=bundle.version,
+        delta_versions=bundle.manifest.delta_versions,
+        source=found.source,
+        note=note,
+        known_items=found.known_items,
+        items=found.items,
+    )
 
 
 def open_service(settings: Settings, *, watch: bool = True, store: Callable[[], OnlineStore] | None = None) -> Service:

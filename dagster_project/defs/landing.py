@@ -34,11 +34,12 @@ def landed_feedback(heed: HeedHome, lake: LakeResource) -> dg.MaterializeResult[
         report = drain(heed.settings)
         opened = lake.open()
         version = opened.version(FEEDBACK)
-        if version is None:
+        rows = None if version is None else opened.scan(FEEDBACK, version=version)
+        count = 0 if rows is None else _count(rows)
+        if version is None or rows is None or count == 0:  # landing an empty log still makes the table
             raise NotEnoughFeedback("nothing has landed yet; send events to the gateway, or use `heed ingest FILE`")
-        rows = opened.scan(FEEDBACK, version=version)
         positions = positions_of(rows)
-        landed = TableVersion("feedback", version, rows=_count(rows), feedback_version=version, positions=positions)
+        landed = TableVersion("feedback", version, rows=count, feedback_version=version, positions=positions)
     dg.get_dagster_logger().info(
         f"landed {report.landed:,} of {report.events:,} events, {report.events_per_second:,.0f} a second"
     )

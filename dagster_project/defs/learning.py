@@ -42,7 +42,7 @@ def evaluations(
     from feedback.errors import NotEnoughFeedback
 
     settings = heed.settings
-    evaluation_id = dg.AssetExecutionContext.get().run_id
+    evaluation_id = dg.AssetExecutionContext.get().run.run_id
     with clear_failures():
         frame, index = load_learning(lake.open(), interactions, items)
         champion = serving_now(settings)

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_project.defs.resources import HeedHome
 from dagster_project.instance import LOOP_TAG
 from dagster_project.lock import holder
+from dagster_project.stages import UPKEEP
 from dagster_project.starting import (
     Feedback,
     Positions,
@@ -51,12 +52,12 @@ def look(settings: Settings, instance: dg.DagsterInstance, *, enough: int, curso
         enough: Waiting events are counted no further than this.
         cursor: Up to where the loop was last started.
     """
-    from feedback.log import open_log
+    from lakehouse.continuity import open_landed_log
     from lakehouse.lake import open_lake
 
     started = positions_from(cursor)
     lake = open_lake(settings)
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         bounds = log.bounds()
         committed = lake.positions(log.name, len(bounds))
@@ -128,14 +129,14 @@ def _learned(instance: dg.DagsterInstance) -> dict[int, int]:
 
 @dg.definitions
 def loop() -> dg.Definitions:
-    """The job over every asset and check, its schedule and its sensor.
+    """The job over every asset and check but upkeep, its schedule and its sensor.
 
     Both are on by default: they only start what passes the checks and the gate before anything is published, and
     they start nothing on a home without new feedback.
     """
     job = dg.define_asset_job(
         LOOP,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.groups(UPKEEP),
         description="Land, check, build features, learn, judge, publish: feedback in, a better bundle out.",
         tags={LOOP_TAG: "yes"},
         executor_def=dg.in_process_executor,

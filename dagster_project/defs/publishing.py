@@ -116,7 +116,7 @@ def _checks_of_run() -> dict[str, bool]:
     """Every check that this run has evaluated, and whether it held."""
     context = dg.AssetExecutionContext.get()
     records = context.instance.get_records_for_run(
-        context.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, limit=1000
+        context.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, limit=1000
     ).records
     found: dict[str, bool] = {}
     for record in records:

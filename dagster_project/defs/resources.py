@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from lakehouse.lake import Lake
 
 
-class HeedHome(dg.ConfigurableResource[Any]):
-    """The home folder that a run works on; while it runs, no other loop works on it."""
+class SharedHome(dg.ConfigurableResource[Any]):
+    """The home folder that a run works on, beside whatever else works on it."""
 
     home: str = Field(default="", description="The home folder; empty means HEED_HOME, else ~/.heed.")
     overrides: dict[str, Any] = Field(default={}, description="Settings by name that win over heed.toml.")
-    wait_seconds: float = Field(default=1800.0, description="How long to wait while another loop runs on this home.")
 
     @property
     def settings(self) -> Settings:
         """The home's settings, read anew."""
         return load_settings(self.home or None, **self.overrides)
+
+
+class HeedHome(SharedHome):
+    """The home folder that a run of the loop works on; while it runs, no other loop works on it."""
+
+    wait_seconds: float = Field(default=1800.0, description="How long to wait while another loop runs on this home.")
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["HeedHome"]:
@@ -74,6 +79,11 @@ def resources() -> dg.Definitions:
     """One home for all; steps of a run share its process, one Spark session and one import of each library."""
     heed = HeedHome.configure_at_launch()
     return dg.Definitions(
-        resources={"heed": heed, "lake": LakeResource(heed=heed), "tracking": TrackingResource(heed=heed)},
+        resources={
+            "heed": heed,
+            "lake": LakeResource(heed=heed),
+            "tracking": TrackingResource(heed=heed),
+            "shared_home": SharedHome.configure_at_launch(),
+        },
         executor=dg.in_process_executor,
     )

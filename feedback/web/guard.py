@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -13,7 +13,7 @@ from feedback.errors import AccessDenied
 
 STATE_KEY = "api_keys"
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
 class Forbidden(AccessDenied):
@@ -25,7 +25,7 @@ class Forbidden(AccessDenied):
 def require(scope: Scope) -> Guard:
     """A Litestar guard that asks for a key with a scope, in `Authorization: Bearer` or `X-API-Key`."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         keys: ApiKeys | None = connection.app.state.get(STATE_KEY)
         if keys is None:
             return

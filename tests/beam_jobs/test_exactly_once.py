@@ -40,7 +40,7 @@ POINTS = ("before commit", "after data file", "between tables", "after commit")
 FOREIGN = 99
 
 workers = st.sampled_from([0, 1])
-events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=6)
+events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=12)
 
 
 class ExactlyOnce(RuleBasedStateMachine):
@@ -122,7 +122,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @rule(which=workers)
     def a_sleeper_wakes_in_mid_batch(self, which: int) -> None:
-        """Its partitions have moved meanwhile, and another has landed a part of its batch, or more; then they return."""
+        """Its partitions have moved meanwhile, and another has landed a part of its batch, or more; they return."""
         self.a_worker_reads(which)
         self.a_worker_prepares(which)
         self.clock += 2 * LEASE_SECONDS

@@ -28,6 +28,8 @@ GROUPS = {
     "gate": "learning",
     "published_bundle": "publishing",
 }
+BESIDE = {"lake_upkeep": "upkeep"}
+"""Not part of the loop."""
 POOLS = {
     "landed_feedback": "delta_feedback",
     "items": "delta_items",
@@ -57,7 +59,7 @@ def specs_of(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 def test_every_asset_belongs_to_its_stage(definitions: dg.Definitions) -> None:
-    assert {name: spec.group_name for name, spec in specs_of(definitions).items()} == GROUPS
+    assert {name: spec.group_name for name, spec in specs_of(definitions).items()} == GROUPS | BESIDE
     assert set(GROUPS.values()) == set(STAGES)
 
 
@@ -78,6 +80,17 @@ def test_the_ends_of_the_loop_have_a_freshness_policy(definitions: dg.Definition
 @pytest.mark.parametrize(("asset", "pool"), POOLS.items())
 def test_what_one_writer_may_replace_is_in_a_pool_of_its_own(job: dg.JobDefinition, asset: str, pool: str) -> None:
     assert job.get_node_named(asset).definition.pool == pool
+
+
+def test_upkeep_has_a_job_and_an_hourly_schedule_of_its_own(definitions: dg.Definitions) -> None:
+    schedule = definitions.resolve_schedule_def("hourly_upkeep")
+    upkeep = definitions.resolve_job_def("upkeep")
+
+    assert schedule.job_name == "upkeep"
+    assert schedule.cron_schedule == "7 * * * *"
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    keys = upkeep.asset_layer.asset_graph.materializable_asset_keys
+    assert {key.to_user_string() for key in keys} == {"lake_upkeep"}
 
 
 def test_the_loop_is_every_asset_and_every_check(job: dg.JobDefinition, definitions: dg.Definitions) -> None:

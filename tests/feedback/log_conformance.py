@@ -113,6 +113,14 @@ class LogConformance(ABC):
         assert [r.offset for r in log.read(0, 1, max_events=10)] == [1, 2]
         assert log.read(0, 3, max_events=10) == []
 
+    def test_reading_is_bounded_by_bytes_but_never_stalls(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        log.append([NewRecord(0, b"x" * size, 1) for size in (40, 40, 40, 500, 1)], now=NOW)
+
+        assert [r.offset for r in log.read(0, 0, max_events=100, max_bytes=100)] == [0, 1]
+        assert [r.offset for r in log.read(0, 2, max_events=100, max_bytes=100)] == [2]
+        assert [r.offset for r in log.read(0, 3, max_events=100, max_bytes=100)] == [3]
+
     def test_what_was_appended_is_there_after_opening_again(self, tmp_path: Path) -> None:
         first = self.open(tmp_path)
         first.append([NewRecord(0, b"kept", 1, (b"k" * 16,))], now=NOW)

@@ -185,6 +185,31 @@ class TestKafkaLog(SharedLogConformance):
 
         assert again.partitions == 4
 
+    def test_what_this_process_appends_is_read_at_once(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+
+        for number in range(50):
+            log.append([NewRecord(0, b"%d" % number, 1)], now=NOW)
+            assert [r.value for r in log.read(0, number, max_events=9)] == [b"%d" % number]
+
+    def test_a_share_that_was_silent_is_empty_before_the_group_says_so(self, tmp_path: Path) -> None:
+        leap = 0.0
+        log = KafkaLog(
+            self.address(tmp_path).removeprefix("kafka://"),
+            name=self.topic(tmp_path),
+            lease_seconds=LEASE_SECONDS,
+            clock=lambda: time.monotonic() + leap,
+        )
+        self.opened.append(log)
+        share = log.join("sleeper")
+        eventually(lambda: share.partitions() == EVERY_PARTITION)
+
+        leap = LEASE_SECONDS
+
+        assert share.partitions() == frozenset()
+        eventually(lambda: share.partitions() == EVERY_PARTITION)
+        share.leave()
+
     def test_a_broker_that_restarts_loses_nothing(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
         share = log.join("worker")

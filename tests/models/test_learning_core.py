@@ -20,6 +20,7 @@ from models.popularity import Popularity
 from models.preferences import KINDS, RULES, Opinion, build_interactions, merged, signal_of
 from models.ranking import top_positions
 from models.splits import stratified_by_item
+from tests.models.frames import ratings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -126,9 +127,9 @@ def test_fold_in_is_the_least_squares_solution_and_its_contributions_add_up() ->
     batch = fold.solve_all(np.array([0, 3]), rows, strengths)
     np.testing.assert_allclose(batch[0], vector, rtol=1e-9)
     targets = y[[0, 2]]
-    np.testing.assert_allclose(
-        fold.contributions(rows, strengths, targets=targets).sum(axis=1), targets @ vector, rtol=1e-6
-    )
+    placed = fold.place(rows, strengths)
+    assert placed is not None
+    np.testing.assert_allclose(placed.contributions(targets).sum(axis=1), targets @ vector, rtol=1e-6)
 
 
 def taste() -> FactorModel:
@@ -148,6 +149,53 @@ def test_a_list_continues_a_persons_taste_leaves_out_what_they_know_and_says_why
     assert model.explain(history, ranking.items)[0][0].item == "a"
     assert set(model.recommend(history, 5, exclude=("b",)).items) == {"c", "x", "y", "z"}
     assert not model.recommend(History(), 3).personal
+
+
+def test_the_reasons_are_the_strongest_of_the_history_and_never_what_speaks_against() -> None:
+    model = taste()
+    history = History(
+        {"x": Opinion(explicit=1.0), "a": Opinion(explicit=1.0, implicit=2.0), "b": Opinion(explicit=1.0)}
+    )
+
+    reasons = model.explain(history, ("c", "unknown"), reasons=3)
+
+    assert [reason.item for reason in reasons[0]] == ["a", "b"]
+    assert reasons[0][0].contribution > reasons[0][1].contribution > 0
+    assert reasons[1] == ()
+    assert model.explain(History(), ("c",)) == ((),)
+
+
+def test_a_stored_history_and_the_same_by_name_give_the_same_list_and_reasons(tmp_path: Path) -> None:
+    store = BundleStore(tmp_path)
+    publish_factors(store)
+    bundle = store.load()
+
+    for subject in bundle.histories.subjects.tolist():
+        stored = bundle.history_of(subject.decode())
+        named = History(dict(stored.opinions))
+        assert len(stored) == len(named) > 0
+        ranking = bundle.recommend(stored, 3)
+        assert ranking == bundle.recommend(named, 3)
+        assert bundle.explain(stored, ranking.items) == bundle.explain(named, ranking.items)
+
+
+def publish_factors(store: BundleStore) -> str:
+    """A bundle that folds histories in, with fixed factors; everybody knows half of twelve items."""
+    pairs = ((user, item) for user in range(8) for item in range(12) if (user + item) % 2)
+    interactions = ratings((f"s{user}", f"i{item}", float(1 + user * item % 5)) for user, item in pairs)
+    index = ItemIndex.of(interactions)
+    factors = np.random.default_rng(5).normal(size=(len(index), 4)).astype(np.float32)
+    model = FactorModel(
+        index,
+        Popularity().fit(interactions, index, seed=1).popularity,
+        factors=ItemFactors(liked=factors, disliked=None, regularization=0.1, alpha=2.0),
+    )
+    manifest = store.publish(
+        model, name="als", parameters={"regularization": 0.1, "alpha": 2.0}, interactions=interactions,
+        items=pl.DataFrame({"item_id": ["i0"], "title": ["Zero"]}),
+        provenance=Provenance(created_at=START, metrics={}, positions={0: 0}),
+    )  # fmt: skip
+    return manifest.version
 
 
 def publish(store: BundleStore, at: datetime = START) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -123,6 +124,28 @@ def test_wrong_requests_are_told_what_is_wrong(
 
     assert answer.status_code == status
     assert status == 422 or answer.json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "words"),
+    [
+        ("application/json", b'{"kind":"review","text":"' + b"x" * 10_000_000 + b'"}', 422, "too_large"),
+        ("application/json", b'{"kind":' + b"[" * 10_000 + b"]" * 10_000 + b"}", 422, "not_json"),
+        ("application/json", b"[" * 10_000 + b"]" * 10_000, 400, "nested too deeply|not valid JSON"),
+        ("application/x-ndjson", b"{}\n" * 1_000_000, 413, "50,000 records"),
+        ("application/json", b"[" + b"{}," * 1_000_000 + b"{}]", 413, "50,000 records"),
+        ("application/json", b" " * 17_000_000, 413, "Too Large|too large|Entity"),
+    ],
+    ids=["10 MB record", "10,000 deep", "deep array", "a million lines", "a million elements", "17 MB body"],
+)
+def test_giants_are_refused_quickly_and_the_next_request_is_served(
+    client: httpx.Client, content_type: str, body: bytes, status: int, words: str
+) -> None:
+    answer = client.post("/v1/feedback", content=body, headers={"Content-Type": content_type}, timeout=10)
+
+    assert answer.status_code == status, answer.text[:300]
+    assert re.search(words, answer.text)
+    assert client.post("/v1/feedback", json={**RATING, "user_id": "bert"}).status_code == 202
 
 
 def test_without_a_key_nobody_gets_in(client: httpx.Client) -> None:

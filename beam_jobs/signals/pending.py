@@ -1,0 +1,62 @@
+"""What came since the last flush, kept small: columns, then facts, then partials."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from beam_jobs.signals.window import NEEDED, Partials, added, aggregate, facts_of
+
+EVENTS_PER_FRAME = 200_000
+"""Events whose facts are worked out together: per event less than half the cost of batches of 20,000."""
+FACTS_AT_MOST = 1_000_000
+"""Facts that wait for a flush, about 60 bytes each; more are grouped at once."""
+
+
+class Pending:
+    """Events that wait to be counted, and the newest time at which the log took one of each partition."""
+
+    def __init__(self, lateness: timedelta) -> None:
+        self._lateness = lateness
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._events: list[pl.DataFrame] = []
+        self._facts: list[pl.DataFrame] = []
+        self._partials: list[Partials] = []
+        self.clocks: dict[int, int] = {}
+        """Per log partition, in ms since 1970 (UTC)."""
+
+    def add(self, events: pl.DataFrame) -> None:
+        """Take events (`NEEDED` and more)."""
+        if events.is_empty():
+            return
+        self._events.append(events.select(NEEDED))
+        if sum(frame.height for frame in self._events) >= EVENTS_PER_FRAME:
+            self._state_facts()
+        if sum(frame.height for frame in self._facts) >= FACTS_AT_MOST:
+            self._group()
+
+    def take(self) -> Partials:
+        """Everything that waits, grouped; nothing waits afterwards."""
+        self._state_facts()
+        self._group()
+        partials, self._partials = self._partials, []
+        return added(partials)
+
+    def _state_facts(self) -> None:
+        if not self._events:
+            return
+        events, self._events = pl.concat(self._events), []
+        self._facts.append(facts_of(events, lateness=self._lateness))
+        taken = events.group_by("log_partition").agg(pl.col("appended_at").max().dt.epoch("ms"))
+        for partition, clock in taken.iter_rows():
+            self.clocks[partition] = max(clock, self.clocks.get(partition, 0))
+
+    def _group(self) -> None:
+        if not self._facts and self._partials:
+            return
+        facts, self._facts = self._facts, []
+        self._partials.append(aggregate(facts))

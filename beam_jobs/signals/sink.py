@@ -1,0 +1,276 @@
+"""The shell of live windows: counts committed batches, and every few seconds writes what has changed.
+
+Nothing in memory is authoritative. What came since the last flush is lost with the process and counted again from the
+landed rows between the store's mark and the committed position. A flush publishes its panes first and then moves the
+store; both refuse a writer that somebody else overtook, which then forgets what it had and counts again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from beam_jobs.batch import Batch
+from beam_jobs.signals.accumulate import accumulate
+from beam_jobs.signals.pending import Pending
+from beam_jobs.signals.window import tallies_of
+from feedback.errors import LakeError, StalePosition
+from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
+from lakehouse.lake import Lake, open_lake
+from lakehouse.signals import SignalsPublisher, landed_between, newest_panes
+from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of, open_window_store
+
+LOGGER = logging.getLogger("heed.signals")
+MARGIN_MS = 5_000
+"""How far appends may overtake each other on their way into the log; windows are closed that much later."""
+IDLE_CHECK = timedelta(seconds=10)
+"""How often a silent log is asked whether it really ends where counting stands."""
+WRITING_SHARE = 0.05
+"""Of a worker's time, at most for writing windows: many keys at full load are written less often than asked for."""
+LONGEST_WAIT = timedelta(minutes=1)
+MAX_ATTEMPTS = 5
+
+LogEnds = Callable[[], Mapping[int, int]]
+
+
+class WindowSink:
+    """Live windows of one log, as one worker keeps them; `open` before the worker commits anything."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        store: WindowStore,
+        *,
+        log_name: str,
+        partitions: int,
+        lateness: timedelta,
+        every: timedelta,
+        kept_windows: int,
+        log_ends: LogEnds,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            lake: Where committed rows are read and panes are published.
+            store: Where windows stand.
+            log_name: The log's name, as positions are committed under.
+            partitions: How many partitions it has.
+            lateness: How long after a window's end the log may take an event that still counts.
+            every: Between two flushes.
+            kept_windows: Closed windows of each length that stay in the store.
+            log_ends: Asks the log for its partitions' next offsets.
+            timer: Seconds on a clock of one's own, to know how long writing takes.
+        """
+        self._lake = lake
+        self._store = store
+        self._publisher = SignalsPublisher(lake, log_name)
+        self._log_name = log_name
+        self._partitions = partitions
+        self._lateness = lateness
+        self._every = every
+        self._kept = kept_windows
+        self._log_ends = log_ends
+        self._timer = timer
+        self._wait = every
+        self._pending = Pending(lateness)
+        self._held = pl.DataFrame(schema=ROW_SCHEMA)
+        self._marks: dict[int, Mark] = {}
+        self._panes: dict[int, int] = {}
+        self._counted: dict[int, int] = {}
+        self._clocks: dict[int, int] = {}
+        self._closed: dict[int, int] = {}
+        self._flushed_at: datetime | None = None
+        self._asked_at: datetime | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, *, now: datetime) -> WindowSink:
+        """The sink that the settings describe, caught up with what was committed."""
+        log = open_landed_log(settings)
+        name, partitions = log.name, log.partitions
+        log.close()
+        sink = cls(
+            open_lake(settings),
+            open_window_store(settings),
+            log_name=name,
+            partitions=partitions,
+            lateness=lateness_of(settings),
+            every=timedelta(seconds=settings.signals_every_seconds),
+            kept_windows=settings.signals_kept_windows,
+            log_ends=lambda: _ends(settings),
+        )
+        sink.load(now)
+        return sink
+
+    def load(self, now: datetime) -> None:
+        """Start from the store's marks and count what was committed beyond them."""
+        self._reload(range(self._partitions))
+        self.flush(now)
+
+    def process(self, batch: Batch, *, now: datetime) -> None:
+        """Count a batch that is committed; what is counted already is skipped, a gap is read from the lake."""
+        ahead = {p: end for p, end in batch.end.items() if end > self._counted[p]}
+        if any(batch.start[p] > self._counted[p] for p in ahead):
+            self._reload(ahead)
+        elif ahead:
+            self._pending.add(_beyond(batch.events, self._counted, batch.start))
+            self._counted.update(ahead)
+        self.flush_if_due(now)
+
+    def flush_if_due(self, now: datetime) -> None:
+        """Flush if the last one is long enough ago."""
+        if self._flushed_at is None or now - self._flushed_at >= self._wait:
+            self.flush(now)
+
+    def flush(self, now: datetime) -> None:
+        """Write every window that changed, and close those whose time has come."""
+        self._flushed_at = now
+        for _ in range(MAX_ATTEMPTS):
+            touched = self._write(now)
+            if touched is None:
+                return
+            self._reload(touched)
+        LOGGER.warning("signals: another worker was quicker %d times; the next flush counts again", MAX_ATTEMPTS)
+
+    def close(self, now: datetime) -> None:
+        """Write what waits and release the store."""
+        try:
+            self.flush(now)
+        except LakeError as error:
+            LOGGER.warning("signals: the last flush failed and is made up for at the next start: %s", error)
+        finally:
+            self._store.close()
+
+    def _write(self, now: datetime) -> Iterable[int] | None:
+        """One flush; returns the partitions to count again if another worker was quicker."""
+        partials = self._pending.take()
+        tallies = tallies_of(partials.counts)
+        rows = accumulate(self._rows_before(tallies), tallies, partials.people)
+        self._advance_clocks(now)
+        closing = pl.concat([rows.clear(), *(self._closing(p) for p in self._marks)])
+        rows = pl.concat([rows, closing.join(rows, on=KEY, how="anti")]).with_columns(final=self._is_final())
+        with_rows = set(rows["log_partition"].unique())
+        moved = {p for p, mark in self._marks.items() if p in with_rows or self._counted[p] > mark.position}
+        marks = {p: Mark(max(self._marks[p].pane, self._panes.get(p, 0)) + 1, self._counted[p]) for p in moved}
+        if not marks:
+            return None
+        started = self._timer()
+        if with_rows:
+            try:
+                self._publisher.publish(rows, {p: marks[p] for p in with_rows}, at=now)
+            except StalePosition as error:
+                LOGGER.info("%s", error)
+                return moved
+        if not self._store.put(rows, marks, expected={p: self._marks[p].pane for p in marks}):
+            LOGGER.info("signals: the store's marks of partitions %s moved on", sorted(moved))
+            return moved
+        took = timedelta(seconds=self._timer() - started)
+        self._wait = max(self._every, min(took / WRITING_SHARE, LONGEST_WAIT))
+        self._marks.update(marks)
+        self._held = rows
+        self._closed.update(self._closing_times())
+        self._forget()
+        return None
+
+    def _reload(self, partitions: Iterable[int]) -> None:
+        """Forget what waits; count these partitions, and those that waited, from the store's marks on."""
+        waited = {p for p, mark in self._marks.items() if self._counted[p] > mark.position}
+        self._pending.clear()
+        self._held = pl.DataFrame(schema=ROW_SCHEMA)
+        published = self._publisher.marks(self._partitions)
+        self._panes = {p: mark.pane for p, mark in published.items()}
+        marks, committed = self._marks_and_positions()
+        missing = {p: published.get(p) or Mark(1, committed[p]) for p in committed if p not in marks}
+        if missing:
+            self._begin(missing, restore=[p for p in missing if p in published])
+            marks, committed = self._marks_and_positions()
+        self._marks = marks
+        # A mark beyond what is committed belongs to a log that was made anew.
+        self._counted = {p: min(mark.position, committed[p]) for p, mark in marks.items()}
+        behind = {p: (self._counted[p], committed[p]) for p in {*partitions, *waited}}
+        for events in landed_between(self._lake, behind):
+            self._pending.add(events)
+        self._counted.update({p: end for p, (_, end) in behind.items()})
+
+    def _marks_and_positions(self) -> tuple[dict[int, Mark], dict[int, int]]:
+        """Marks first: what is committed afterwards is never behind them."""
+        marks = self._store.marks()
+        return marks, self._lake.positions(self._log_name, self._partitions)
+
+    def _begin(self, marks: Mapping[int, Mark], *, restore: list[int]) -> None:
+        """Give partitions that the store does not know a mark: where they were published, or from here on."""
+        rows = newest_panes(self._lake, restore, windows=self._kept, lateness=self._lateness)
+        self._store.put(rows, marks, expected=dict.fromkeys(marks, 0))
+
+    def _rows_before(self, tallies: pl.DataFrame) -> pl.DataFrame:
+        """What the store holds of these windows; those of the last flush are still at hand."""
+        keys = tallies.select(KEY)
+        known = self._held.join(keys, on=KEY, how="semi")
+        unknown = keys.join(known, on=KEY, how="anti")
+        return pl.concat([known, self._store.get(unknown)]) if unknown.height else known
+
+    def _advance_clocks(self, now: datetime) -> None:
+        """The log's time of each partition: its newest event, or now where the log proves to be silent."""
+        for partition, clock in self._pending.clocks.items():
+            self._clocks[partition] = max(clock, self._clocks.get(partition, 0))
+        silent = _milliseconds(now - IDLE_CHECK)
+        waiting = [p for p in self._marks if self._clocks.get(p, 0) < silent]
+        if not waiting or (self._asked_at is not None and now - self._asked_at < IDLE_CHECK):
+            return
+        self._asked_at = now
+        ends = self._log_ends()
+        for partition in waiting:
+            if ends.get(partition) == self._counted[partition]:
+                self._clocks[partition] = _milliseconds(now)
+
+    def _closing_times(self) -> dict[int, int]:
+        """Per partition, the end in ms of the last window that can be closed."""
+        late = self._lateness // timedelta(milliseconds=1) + MARGIN_MS
+        return {p: max(clock - late, self._closed.get(p, 0)) for p, clock in self._clocks.items()}
+
+    def _closing(self, partition: int) -> pl.DataFrame:
+        """Rows whose window can be closed by now."""
+        old, new = self._closed.get(partition, 0), self._closing_times().get(partition, 0)
+        found = [pl.DataFrame(schema=ROW_SCHEMA)]
+        for size in SIZES.values():
+            first, last = (time // (size * 1000) * size for time in (old, new))
+            if last > first:
+                found.append(self._store.unfinished(partition, size, start=first, end=last))
+        return pl.concat(found)
+
+    def _is_final(self) -> pl.Expr:
+        times = self._closing_times() or {-1: 0}
+        closed = pl.col("log_partition").replace_strict(times, default=0, return_dtype=pl.Int64)
+        return (pl.col("start") + pl.col("size_seconds")) * 1000 <= closed
+
+    def _forget(self) -> None:
+        """Drop closed windows beyond those that are kept, whenever another one has closed."""
+        for partition, closed in self._closed.items():
+            for size in SIZES.values():
+                self._store.forget(partition, size, before=(closed // (size * 1000) - self._kept) * size)
+
+
+def _beyond(events: pl.DataFrame, counted: Mapping[int, int], start: Mapping[int, int]) -> pl.DataFrame:
+    """The rows of a batch that are not counted yet."""
+    repeated = {p: counted[p] for p, first in start.items() if first < counted[p]}
+    if not repeated:
+        return events
+    bound = pl.col("log_partition").replace_strict(repeated, default=0, return_dtype=pl.Int64)
+    return events.filter(pl.col("log_offset") >= bound)
+
+
+def _ends(settings: Settings) -> dict[int, int]:
+    log = open_landed_log(settings)
+    try:
+        return {partition: end for partition, (_, end) in log.bounds().items()}
+    finally:
+        log.close()
+
+
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)

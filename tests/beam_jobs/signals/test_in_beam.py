@@ -1,0 +1,123 @@
+"""Live windows behind real Beam pipelines: a drain, a stream, a crash, and switched off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from beam_jobs.landing import drain, stream
+from beam_jobs.signals.sink import WindowSink
+from beam_jobs.signals.transform import LiveWindows
+from feedback.intake import open_intake
+from feedback.settings import Settings
+from lakehouse.lake import open_lake
+from lakehouse.signals import newest_windows, read_signals
+from lakehouse.tables import FEEDBACK, SIGNALS
+from lakehouse.windows import SCOPES, SIZES, open_window_store
+from tests.beam_jobs.signals import reference
+from tests.beam_jobs.signals.streams import KEEP_ALL, LATENESS, World, counted, event, numbered, shown
+
+pytestmark = pytest.mark.beam
+
+
+def feedback(count: int, *, start: int = 0) -> list[dict[str, Any]]:
+    """Ratings of now, and every tenth of long ago."""
+    now = datetime.now(UTC)
+    return [
+        {
+            "kind": "rating", "id": f"r{n}", "user_id": str(n % 7), "item_id": f"i{n % 5}", "value": n % 5 + 1,
+            "scale": [1, 5], "context": {"section": f"s{n % 2}"},
+            "occurred_at": (now - timedelta(days=n % 10 == 0, seconds=n % 3)).isoformat(),
+        }
+        for n in range(start, start + count)
+    ]  # fmt: skip
+
+
+def online(settings: Settings) -> dict[reference.Window, dict[str, Any]]:
+    store = open_window_store(settings)
+    found = [newest_windows(store, size, scope, windows=KEEP_ALL) for size in SIZES.values() for scope in SCOPES]
+    store.close()
+    return {window: row for frame in found for window, row in shown(frame).items()}
+
+
+def expected(settings: Settings) -> dict[reference.Window, dict[str, Any]]:
+    landed = open_lake(settings).scan(FEEDBACK).collect().to_dicts()
+    return counted(reference.windows(landed, lateness=LATENESS))
+
+
+def test_a_drain_leaves_the_windows_of_what_landed(settings: Settings) -> None:
+    intake = open_intake(settings)
+    intake.submit(feedback(300))
+    drain(settings)
+    intake.submit(feedback(40, start=300))
+
+    drain(settings)
+
+    assert online(settings) == expected(settings)
+    assert shown(read_signals(open_lake(settings))) == expected(settings)
+    assert sum(row.get("late", 0) for window, row in online(settings).items() if window[0] == 3600) == 34
+
+
+def test_a_quiet_stream_shows_its_last_events_without_an_end_and_equals_a_drain(settings: Settings) -> None:
+    settings = msgspec.structs.replace(settings, signals_every_seconds=0.2)
+    intake = open_intake(settings)
+    stop, landed = threading.Event(), threading.Event()
+
+    def note(done: int) -> None:
+        if done >= 120:
+            landed.set()
+
+    thread = threading.Thread(target=stream, args=(settings, stop), kwargs={"on_progress": note})
+    thread.start()
+    try:
+        for start in range(0, 120, 20):
+            intake.submit(feedback(20, start=start))
+        assert landed.wait(90)
+        waiting = threading.Event()
+        shows = eventually(lambda: online(settings) == expected(settings), waiting)
+    finally:
+        stop.set()
+        thread.join(60)
+
+    assert shows
+    drain(settings)
+    assert online(settings) == expected(settings)
+    assert shown(read_signals(open_lake(settings))) == expected(settings)
+
+
+def eventually(holds: Callable[[], bool], pause: threading.Event, *, seconds: float = 60.0) -> bool:
+    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+    while datetime.now(UTC) < deadline:
+        if holds():
+            return True
+        pause.wait(0.2)
+    return False
+
+
+def test_switched_off_no_window_is_kept(settings: Settings) -> None:
+    settings = msgspec.structs.replace(settings, signals=False)
+    open_intake(settings).submit(feedback(10))
+
+    assert drain(settings).landed == 10
+
+    assert online(settings) == {}
+    assert not open_lake(settings).exists(SIGNALS)
+
+
+def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> None:
+    world = World(settings.home_path)
+    log = numbered([event(after=n, partition=n % 2, item_id="a") for n in range(6)])
+    WindowSink.open(settings, now=world.now).close(world.now)
+    batches = [world.commit(log[:2]), world.commit(log[2:])]
+
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = pipeline | beam.Create(batches, reshuffle=False) | LiveWindows(settings)
+
+    assert online(settings) == counted(reference.windows(log, lateness=LATENESS))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from beam_jobs.signals.window import aggregate, facts_of, tallies_of
+from feedback.contract import KINDS
+from lakehouse.windows import TALLIES
+from tests.beam_jobs.signals.reference import counts
+from tests.beam_jobs.signals.streams import LATENESS, event, frame_schema
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def tallies(*events: dict[str, Any]) -> pl.DataFrame:
+    frame = pl.DataFrame(list(events), schema=frame_schema(), orient="row")
+    return tallies_of(aggregate([facts_of(frame, lateness=LATENESS)]).counts)
+
+
+def only(frame: pl.DataFrame, size: int, scope: str = "all") -> dict[str, int]:
+    (row,) = frame.filter(pl.col("size_seconds") == size, pl.col("scope") == scope).to_dicts()
+    return {name: row[name] for name in TALLIES if row[name]}
+
+
+@pytest.mark.parametrize(
+    ("delay", "taken_late"),
+    [(10 - 1e-6 + 600, False), (10 + 600, True), (-299.0, False)],
+    ids=["last moment", "too late", "clock ahead"],
+)
+def test_the_lateness_ends_to_the_microsecond(delay: float, taken_late: bool) -> None:
+    happened = event(after=0)["occurred_at"]
+    one = {**event(after=0), "appended_at": happened + timedelta(seconds=delay)}
+
+    found = tallies(one)
+
+    ten = found.filter(pl.col("size_seconds") == 10)
+    assert ten["late"].to_list() == ([1] if taken_late else [0])
+    assert ten["events"].to_list() == ([0] if taken_late else [1])
+    assert found.filter(pl.col("size_seconds") == 3600)["events"].sum() == 1
+
+
+def test_a_late_event_counts_where_the_log_took_it_and_in_no_item() -> None:
+    found = tallies(event(after=0, delay=1e8, item_id="a", section="s"))
+
+    assert set(found["scope"]) == {"all"}
+    assert found["start"].unique().to_list() == [int(event(after=0)["appended_at"].timestamp())]
+    assert found["late"].to_list() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_count(kind: str) -> None:
+    assert only(tallies(event(after=0, kind=kind)), 10)[f"n_{kind}"] == 1
+
+
+@pytest.mark.parametrize("value", range(11))
+def test_promoter_answers_fall_into_three_groups(value: int) -> None:
+    one = event(after=0, kind="survey", label="nps", value=float(value))
+
+    assert only(tallies(one), 60) == dict(counts(one).items() - {("positive", 0), ("negative", 0)})
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "satisfied"),
+    [
+        (3.0, None, False), (4.0, None, True), (5.0, (1.0, 5.0), True), (5.0, (1.0, 7.0), False),
+        (6.0, (1.0, 7.0), True), (7.0, (0.0, 10.0), False), (8.0, (0.0, 10.0), True),
+    ],
+)  # fmt: skip
+def test_satisfied_is_the_top_box_of_the_scale(
+    value: float, scale: tuple[float, float] | None, satisfied: bool
+) -> None:
+    low, high = scale or (None, None)
+    one = event(after=0, kind="survey", label="csat", value=value, scale_min=low, scale_max=high)
+
+    found = only(tallies(one), 10)
+
+    assert (found["csat_answered"], found.get("csat_satisfied", 0)) == (1, int(satisfied))
+
+
+def test_events_before_1970_and_far_apart_are_no_trouble() -> None:
+    old = event(after=0)
+    ancient = {**old, "occurred_at": datetime.fromisoformat("1901-01-01T00:00:00Z")}
+    early = {**old, "occurred_at": datetime.fromisoformat("1960-01-01T00:00:05Z")}
+    early["appended_at"] = early["occurred_at"] + MICROSECOND
+
+    found = tallies(ancient, early, old)
+
+    assert found["late"].sum() == 3
+    assert found.filter(pl.col("size_seconds") == 10, pl.col("events") > 0)["start"].min() == -315_619_200
+    assert tallies().is_empty()

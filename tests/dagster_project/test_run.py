@@ -1,0 +1,201 @@
+"""The whole loop in this process: real Beam, Great Expectations, Spark and MLflow on a few hundred events."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from dagster_project.definitions import defs
+from dagster_project.instance import open_instance
+from dagster_project.run import HEADLESS_TAG, bury_dead_runs, load_job, run_config, run_loop
+from dagster_project.summary import LoopSummary, StepEvent
+from feedback.settings import Settings, load_settings
+from lakehouse.lake import open_lake
+from lakehouse.tables import EVALUATIONS, FEEDBACK, INTERACTIONS
+from models.bundle_store import BundleStore
+from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
+
+pytestmark = [pytest.mark.beam, pytest.mark.filterwarnings("default")]
+
+UNLISTED = {f"item-{item}" for item in (37, 38, 39)}
+"""Rated, but not in the catalogue: 7 % of the interactions."""
+FREE_INDEX = 1_000
+"""A place inside a log record where no other event of these tests stands."""
+
+
+class Looped(NamedTuple):
+    settings: Settings
+    summary: LoopSummary
+    events: list[StepEvent]
+
+
+@pytest.fixture(scope="module")
+def looped(tmp_path_factory: pytest.TempPathFactory) -> Looped:
+    settings = load_settings(tmp_path_factory.mktemp("loop") / "home", spark_memory="1g")
+    listed = (e for e in generated_events() if not (e["kind"] == "item" and e["item_id"] in UNLISTED))
+    send(settings, listed)
+    events: list[StepEvent] = []
+    return Looped(settings, run_loop(settings, on_event=events.append), events)
+
+
+@pytest.mark.spark
+class TestWholeLoop:
+    """One run, looked at from all sides."""
+
+    def test_it_succeeds_and_tells_every_step_from_beginning_to_end(self, looped: Looped) -> None:
+        assert looped.summary.failures == []
+        assert looped.summary.success
+        assert {step.state for step in looped.summary.steps} == {"done"}
+        ended = [event.step for event in looped.events if event.state == "done"]
+        assert ended[0] == "landed_feedback"
+        assert ended[-1] == "published_bundle"
+        assert len(ended) == looped.events[0].steps
+        assert ended.index("interactions_suite") < ended.index("evaluations") < ended.index("gate")
+        assert any("judging signed_als" in str(event.detail) for event in looped.events)
+
+    def test_everything_that_was_accepted_has_landed(self, looped: Looped) -> None:
+        landing = looped.summary.landing
+
+        assert landing is not None
+        assert (landing.landed, landing.duplicates, landing.quarantined) == (USERS * 14 + ITEMS - 3, 0, 0)
+        assert landing.rows == open_lake(looped.settings).row_count(FEEDBACK)
+
+    def test_items_outside_the_catalogue_are_a_warning_that_stops_nothing(self, looped: Looped) -> None:
+        assert [(c.asset, c.name, c.severity) for c in looped.summary.failed_checks] == [
+            ("interactions", "share__in_catalogue", "warning")
+        ]
+
+    def test_the_signed_recommender_beats_popularity_and_passes_the_gate(self, looped: Looped) -> None:
+        figures = {(m.recommender, m.split): m for m in looped.summary.models}
+        signed, popular = figures["signed_als", "stratified"], figures["popularity", "stratified"]
+
+        assert signed.metrics["ndcg"] > popular.metrics["ndcg"]
+        assert signed.chosen
+        assert signed.mlflow_run_id
+        assert looped.summary.gate is not None
+        assert looped.summary.gate.approved, looped.summary.gate.reasons
+
+    def test_the_bundle_serves_what_its_person_likes_and_names_where_it_comes_from(self, looped: Looped) -> None:
+        bundle = BundleStore(looped.settings.bundles).load()
+        lake = open_lake(looped.settings)
+        ratings = lake.scan(FEEDBACK).filter(pl.col("kind") == "rating").collect()
+        even = ratings.filter(pl.col("id") == ratings.filter(pl.col("id").str.starts_with("0-"))["id"][0])["subject"][0]
+
+        listed = bundle.recommend(bundle.history_of(even), 5)
+
+        assert bundle.version == looped.summary.published_version
+        assert listed.personal
+        assert sum(int(item.removeprefix("item-")) % 2 == 0 for item in listed.items) >= 4
+        assert bundle.manifest.delta_versions["interactions"] == lake.version(INTERACTIONS)
+        assert bundle.manifest.positions == lake.positions("feedback", looped.settings.log_partitions)
+        assert bundle.manifest.checks["interactions.share__in_catalogue"] is False
+        assert len(bundle.manifest.checks) == len(looped.summary.checks)
+
+    def test_the_figures_are_in_the_table_of_evaluations(self, looped: Looped) -> None:
+        rows = open_lake(looped.settings).scan(EVALUATIONS).collect()
+
+        assert set(rows["evaluation_id"]) == {looped.summary.run_id}
+        assert set(rows["recommender"]) == {"popularity", "decayed_popularity", "unsigned_als", "signed_als"}
+
+    def test_the_data_docs_are_written(self, looped: Looped) -> None:
+        assert (looped.settings.docs_site / "index.html").is_file()
+
+    def test_the_run_stands_in_the_list_as_a_run_of_this_code_location(self, looped: Looped) -> None:
+        with open_instance(looped.settings) as instance:
+            run = instance.get_run_by_id(looped.summary.run_id)
+
+            assert run is not None
+            assert (run.job_name, run.status) == ("loop", dg.DagsterRunStatus.SUCCESS)
+            assert run.remote_job_origin is not None
+            assert run.remote_job_origin.location_name == "heed"
+            assert instance.get_latest_materialization_event(dg.AssetKey("published_bundle")) is not None
+            assert run.job_snapshot_id is not None
+            assert instance.has_job_snapshot(run.job_snapshot_id)
+
+
+def test_a_broken_row_in_the_lake_stops_learning_and_publishing(settings: Settings) -> None:
+    send(settings, itertools.islice(generated_events(), 60))
+    first = run_landing(settings)
+    lake = open_lake(settings)
+    row = lake.scan(FEEDBACK).filter(pl.col("kind") == "rating").head(1).collect()
+    elsewhere = row.with_columns(log_index=FREE_INDEX, log_count=FREE_INDEX + 1)
+    lake.append(FEEDBACK, elsewhere.with_columns(id=pl.lit("written around the gateway"), value=pl.lit(99.0)))
+
+    summary = run_loop(settings)
+
+    assert first.success
+    assert not summary.success
+    states = {step.step: step.state for step in summary.steps}
+    assert states["feedback_suite"] == "failed"
+    assert {states[step] for step in ("interactions", "evaluations", "gate", "published_bundle")} == {"skipped"}
+    assert summary.failures == [
+        "Check feedback: landed_feedback, at_least_value__scale_max: 1 of 61 rows (1.64 %) are not as expected, "
+        "such as 5.0 / 99.0"
+    ]
+    assert BundleStore(settings.bundles).current_version() is None
+    assert "at_least_value__scale_max" not in (settings.docs_site / "index.html").read_text(encoding="utf-8")
+    assert list(settings.docs_site.rglob("feedback*.html"))
+
+
+def run_landing(settings: Settings) -> dg.ExecuteInProcessResult:
+    """Only the first asset, as somebody might do from the web page."""
+    with open_instance(settings) as instance:
+        job = defs().resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=instance, run_config=run_config(settings), asset_selection=[dg.AssetKey("landed_feedback")]
+        )
+
+
+def test_with_too_little_feedback_to_judge_what_is_popular_is_published(settings: Settings) -> None:
+    moment = "2026-01-01T00:00:00Z"
+    few = (
+        {"kind": "rating", "user_id": f"u{n}", "item_id": f"i{n}", "value": 4, "scale": [1, 5], "occurred_at": moment}
+        for n in range(5)
+    )
+    send(settings, few)
+
+    summary = run_loop(settings)
+
+    assert summary.failures == []
+    assert summary.gate is not None
+    assert (summary.gate.approved, summary.gate.action) == (False, "fall_back")
+    assert BundleStore(settings.bundles).load().manifest.recommender == "decayed_popularity"
+    assert summary.published_version == BundleStore(settings.bundles).current_version()
+
+
+def test_a_home_without_feedback_is_told_what_to_do(settings: Settings) -> None:
+    summary = run_loop(settings)
+
+    assert not summary.success
+    assert summary.failures == [
+        "Land feedback: nothing has landed yet; send events to the gateway, or use `heed ingest FILE`"
+    ]
+    assert [step.state for step in summary.steps].count("skipped") == len(summary.steps) - 1
+
+
+def test_a_run_whose_process_died_is_marked_failed(settings: Settings) -> None:
+    with open_instance(settings) as instance:
+        run = instance.create_run_for_job(
+            load_job(), tags={HEADLESS_TAG: "4711"}, status=dg.DagsterRunStatus.STARTED, run_config=run_config(settings)
+        )
+
+        buried = bury_dead_runs(instance)
+
+        assert buried == [run.run_id]
+        found = instance.get_run_by_id(run.run_id)
+        assert found is not None
+        assert found.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_settings_given_in_code_reach_the_steps(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, seed=7, lake_uri=str(tmp_path / "elsewhere"))
+
+    config = run_config(settings)["resources"]["heed"]["config"]
+
+    assert config["home"] == str(tmp_path)
+    assert config["overrides"] == {"seed": 7, "lake_uri": str(tmp_path / "elsewhere")}
