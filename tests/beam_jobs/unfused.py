@@ -108,7 +108,7 @@ class UnfusedWorker:
     def _restart(self) -> None:
         positions = self._lake.positions(self._log.name, self._log.partitions)
         mine = {partition: positions[partition] for partition in sorted(self._owned or ())}
-        refuse_gaps(self._log, mine)
+        refuse_gaps(self._log, self._lake, mine)
         self._read.clear()
         self._cursor = self._at(mine)
 
