@@ -33,6 +33,8 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
     seconds: float
     startup_seconds: float
+    loading_seconds: float
+    """Of `seconds`, what went into reading the ids of rows that had landed before."""
     positions: dict[int, int]
 
     @property
@@ -77,6 +79,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         codes=codes,
         batches=counters.get("batches", 0),
         seconds=(last_ms - first_ms) / 1000,
+        loading_seconds=counters.get("loading_ms", 0) / 1000,
         startup_seconds=max(0.0, first_ms / 1000 - started),
         positions=positions,
     )
