@@ -38,6 +38,8 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
     seconds: float
     startup_seconds: float
+    loading_seconds: float
+    """Of `seconds`, what went into reading the ids of rows that had landed before."""
     positions: dict[int, int]
 
     @property
@@ -99,6 +101,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         codes=codes,
         batches=counters.get("batches", 0),
         seconds=last - first,
+        loading_seconds=counters.get("loading_ms", 0) / 1000,
         startup_seconds=max(0.0, first - started),
         positions=positions,
     )

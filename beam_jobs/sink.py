@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -37,6 +38,7 @@ class Deduplicate(beam.DoFn):
     def setup(self) -> None:
         """Begin with what the pipeline before knew, else with nothing: ids are read with a partition's first batch."""
         self._lake = open_lake(self._settings)
+        self._loading_ms = Metrics.counter(NAMESPACE, "loading_ms")
         self._landed = keep(self._token, "landed ids", lambda: LandedIds(self._settings.dedup_window_days))
 
     def process(self, batch: Batch) -> Iterator[Batch]:
@@ -44,8 +46,10 @@ class Deduplicate(beam.DoFn):
         if is_takeover(batch):
             yield batch
             return
+        began = time.perf_counter()
         with failing(self._token):
             self._landed.prepare(self._lake, batch.start, batch.day)
+        self._loading_ms.inc(int(1000 * (time.perf_counter() - began)))
         yield deduplicate(batch, self._landed)
 
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -274,25 +275,30 @@ def write_files(lake: Lake, spec: TableSpec, rows: pa.Table, *, at: datetime) ->
         folder = "/".join(f"{name}={value}" for name, value in values.items())
         path = "/".join(filter(None, (folder, f"{uuid.uuid4()}.zstd.parquet")))
         stored = part.drop_columns(list(spec.partition_by)) if spec.partition_by else part
-        size = _write_parquet(lake, f"{lake.uri(spec)}/{path}", stored)
+        size = _write_parquet(lake, spec, f"{lake.uri(spec)}/{path}", stored)
         modified = int(at.timestamp() * 1000)
         adds.append(AddAction(path, size, dict(values), modified, True, json.dumps(_statistics(spec, stored))))
     return adds
 
 
-def _write_parquet(lake: Lake, uri: str, rows: pa.Table) -> int:
+def _write_parquet(lake: Lake, spec: TableSpec, uri: str, rows: pa.Table) -> int:
     """Write and flush one file; returns its size in bytes."""
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": [name for name in rows.column_names if name not in spec.unlike_columns],
+        "write_statistics": [name for name in rows.column_names if name in spec.stats_columns],
+    }
     if "://" in uri:
         from deltalake.fs import DeltaStorageHandler
 
         base, _, name = uri.rpartition("/")
         store = pafs.PyFileSystem(DeltaStorageHandler(base, lake.storage_options or None))
-        pq.write_table(rows, name, compression="zstd", filesystem=store)
+        pq.write_table(rows, name, filesystem=store, **options)
         return int(store.get_file_info(name).size)
     path = Path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        pq.write_table(rows, file, compression="zstd", write_statistics=True)
+        pq.write_table(rows, file, **options)
         file.flush()
         size = file.tell()
     return size

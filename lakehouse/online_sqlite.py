@@ -176,7 +176,7 @@ def _slot(subject: str) -> str:
 
 def _slots(rows: pl.DataFrame) -> pl.DataFrame:
     """(slot, its events as members of a JSON array), in columns from `ONLINE_COLUMNS`."""
-    owner, *members = (_json_of(name, rows.schema[name]) for name in ONLINE_COLUMNS)
+    owner, *members = (_json_of(rows[name]) for name in ONLINE_COLUMNS)
     event = pl.concat_str(pl.lit("["), owner, pl.lit(",["), pl.concat_str(members, separator=","), pl.lit("]]"))
     return (
         rows.select(pl.col("subject").str.slice(0, SLOT_CHARACTERS).alias("slot"), event.alias("events"))
@@ -185,15 +185,18 @@ def _slots(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _json_of(name: str, type_: pl.DataType) -> pl.Expr:
-    """One column as JSON text."""
-    column = pl.col(name)
-    if type_ != pl.String:
-        return column.cast(pl.String).fill_null("null")
-    plain = pl.concat_str([pl.lit('"'), column, pl.lit('"')])
-    escaped = pl.struct(column.alias("x")).struct.json_encode().str.strip_prefix('{"x":').str.strip_suffix("}")
-    needs = column.str.contains(_NEEDS_ESCAPE)
-    return pl.when(column.is_null()).then(pl.lit("null")).when(needs).then(escaped).otherwise(plain)
+def _json_of(values: pl.Series) -> pl.Expr:
+    """One column as JSON text; looked at as a whole first, since Polars works out every branch for every row."""
+    column = pl.col(values.name)
+    if values.null_count() == len(values):
+        return pl.lit("null")
+    if values.dtype != pl.String:
+        text = column.cast(pl.String)
+    elif values.str.contains(_NEEDS_ESCAPE).any():
+        text = pl.struct(column.alias("x")).struct.json_encode().str.strip_prefix('{"x":').str.strip_suffix("}")
+    else:
+        text = pl.concat_str([pl.lit('"'), column, pl.lit('"')])
+    return text.fill_null("null") if values.null_count() else text
 
 
 _NEEDS_ESCAPE = r'[\x00-\x1f"\\]'

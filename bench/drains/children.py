@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.drains.drain_child import Drained
+from bench.peers.plain_loop import Looped
 from feedback.errors import ServiceError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,6 +28,15 @@ def drain_in_child(home: Path, overrides: Mapping[str, object]) -> Drained:
     """
     given = msgspec.json.encode(dict(overrides)).decode()
     return ask_child([sys.executable, "-m", "bench.drains.drain_child", str(home), given], Drained)
+
+
+def loop_in_child(servers: str, topic: str, events: int, file: Path) -> Looped:
+    """Let the plain loop read so many events of a topic.
+
+    Raises:
+        ServiceError: The child failed.
+    """
+    return ask_child([sys.executable, "-m", "bench.peers.plain_loop", servers, topic, str(events), str(file)], Looped)
 
 
 def ask_child(command: Sequence[str], answer: type[Answer], *, environment: Mapping[str, str] | None = None) -> Answer:

@@ -25,6 +25,8 @@ class Drained(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
     seconds: float
     startup_seconds: float
+    loading_seconds: float
+    """Of `seconds`, what went into reading the ids of landed rows."""
     cpu_seconds: float
     peak_mib: float
 
@@ -52,6 +54,7 @@ def main(home: str, overrides: str) -> None:
         quarantined=done.quarantined,
         batches=done.batches,
         seconds=done.seconds,
+        loading_seconds=done.loading_seconds,
         startup_seconds=imported + done.startup_seconds,
         cpu_seconds=time.process_time() - cpu_before,
         peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -19,7 +19,7 @@ from feedback.subjects import SUBJECT_LENGTH
 
 CHUNK_EVENTS = 50_000
 PEOPLE = 100_000
-ITEMS = 20_000
+ITEMS = 3_700
 TAIL, FLAT_HEAD = 1.1, 100
 """A rank's popularity is (rank + FLAT_HEAD) ** -TAIL: a tenth of the people send three quarters of the events."""
 
@@ -27,7 +27,7 @@ REPEATS = 0.02
 LOOK_BACK = 4
 """Chunks from which repeats are drawn."""
 
-EVENTS_PER_SECOND = 1_000
+EVENTS_PER_SECOND = 10_000
 """How fast the events' own clock runs."""
 
 _WORDS = """
@@ -85,7 +85,7 @@ def _lines(rng: np.random.Generator, people: pl.DataFrame, numbers: Numbers, fir
     """(line, partition) of events with these numbers, none of them a repeat."""
     count = len(numbers)
     who = people[_ranks(rng, PEOPLE, count)]
-    occurred = first_at_us + numbers * (1_000_000 // EVENTS_PER_SECOND) + rng.integers(0, 1_000, count)
+    occurred = first_at_us + numbers * (1_000_000 // EVENTS_PER_SECOND) + rng.integers(0, 100, count)
     fields: dict[str, pl.Series | str] = {
         "v": str(CONTRACT_VERSION),
         "id": _quoted(_text(numbers) + "-" + _text(rng.integers(*_TAGS, count))),
@@ -111,7 +111,8 @@ def _lines(rng: np.random.Generator, people: pl.DataFrame, numbers: Numbers, fir
 def _ranks(rng: np.random.Generator, population: int, count: int) -> Numbers:
     """Ranks drawn by a power law that is cut at the population's end."""
     weight = np.cumsum(np.arange(FLAT_HEAD, FLAT_HEAD + population, dtype=np.float64) ** -TAIL)
-    return np.searchsorted(weight, rng.random(count) * weight[-1]).astype(np.int64)
+    found: Numbers = np.searchsorted(weight, rng.random(count) * weight[-1]).astype(np.int64)
+    return found
 
 
 def _text(numbers: Numbers) -> pl.Series:

@@ -6,6 +6,7 @@ Heed itself runs a newer Spark that no Delta build exists for, so the peer canno
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,17 @@ def spark_environment() -> SparkEnvironment:
         _fetch_pyspark(venv)
     if not jars.exists():
         _fetch_jars(jars)
-    return SparkEnvironment(venv / "bin" / "python", tuple(sorted(jars.glob("*.jar"))), str(java.parent.parent))
+    added = [jar for jar in sorted(jars.glob("*.jar")) if _artifact(jar) not in _shipped(venv)]
+    return SparkEnvironment(venv / "bin" / "python", tuple(added), str(java.parent.parent))
+
+
+def _shipped(venv: Path) -> frozenset[str]:
+    """Libraries that PySpark brings along; a second version of one of them would hide its own."""
+    return frozenset(map(_artifact, venv.glob("lib/python*/site-packages/pyspark/jars/*.jar")))
+
+
+def _artifact(jar: Path) -> str:
+    return re.sub(r"-\d[\w.]*$", "", jar.stem)
 
 
 def _fetch_pyspark(place: Path) -> None:
