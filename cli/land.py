@@ -6,6 +6,7 @@ import signal
 import threading
 
 import click
+from msgspec.structs import replace
 
 from cli.options import home_command
 from cli.output import Output
@@ -16,11 +17,21 @@ from feedback.settings import Settings
 @click.command()
 @click.option("--drain", is_flag=True, help="Land what the log holds now, and return.")
 @click.option("--stream", is_flag=True, help="Land events as they come, until Ctrl-C or SIGTERM.")
+@click.option("--runner", metavar="NAME", help="Beam's runner, instead of the setting beam_runner.")
+@click.option(
+    "--beam-option", "options", multiple=True, metavar="--NAME=VALUE",
+    help="An option for Beam, as --beam-option=--job_endpoint=HOST:PORT; may be given again. With --runner or this, "
+    "the setting beam_options does not count.",
+)  # fmt: skip
 @home_command
-def land(settings: Settings, output: Output, drain: bool, stream: bool) -> None:
+def land(
+    settings: Settings, output: Output, drain: bool, stream: bool, runner: str | None, options: tuple[str, ...]
+) -> None:
     """Land the feedback log in Delta, exactly once."""
     if drain == stream:
         raise UsageError("heed land: choose one of --drain and --stream")
+    if runner is not None or options:
+        settings = replace(settings, beam_runner=runner or settings.beam_runner, beam_options=list(options))
     from beam_jobs import landing
 
     if drain:
