@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from feedback.admitted import HIDDEN, IDENTITY_FIELDS
 from feedback.errors import Code
-from feedback.log import LogRecord
+from feedback.records import Records
 from lakehouse.commit import LandingBatch
 from lakehouse.quarantine import MAX_RAW_BYTES
 from lakehouse.tables import FEEDBACK, QUARANTINE
@@ -43,7 +43,7 @@ REFUSED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 class Poll:
     """One poll over a worker's partitions: the records, where they start and where reading goes on."""
 
-    records: tuple[LogRecord, ...]
+    records: Records
     start: Mapping[int, int]
     end: Mapping[int, int]
     counts: tuple[int, ...] = ()
@@ -52,7 +52,7 @@ class Poll:
     @property
     def events(self) -> int:
         """How many events the records hold, as their producers counted."""
-        return sum(record.count for record in self.records)
+        return sum(self.records.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class Batch:
     refused: tuple[pl.DataFrame, ...] = field(default=())
     day: date = date.min
     """UTC day of the newest record, by the log's own time."""
+    traces: tuple[str, ...] = ()
+    """Trace contexts that its records brought."""
     generation: int = 0
     """Which start of its reader it comes from."""
     polled_at: float = 0.0

@@ -14,10 +14,12 @@ import pyarrow.json as pj
 
 from beam_jobs.batch import REFUSED_SCHEMA, Batch, Poll, raw_text
 from beam_jobs.limits import LandingLimits, is_line_by_line, long_lines, part_off_records
+from beam_jobs.lines import Lines
 from beam_jobs.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
 from feedback.errors import Code
-from feedback.log import LogRecord
+from feedback.records import Records
+from feedback.tracing import traces_of
 from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables import FEEDBACK_EVENT
 
@@ -41,11 +43,12 @@ class Decoder:
         """Records to columns, keeping each event's place in the log; never raises on what a record holds."""
         records, too_large = part_off_records(poll.records, self._limits)
         refused = [] if too_large is None else [too_large]
-        data = b"\n".join([record.value for record in records])
-        all_lines = lines = data.split(b"\n") if records else []
+        data = b"\n".join(records.values)
         places = _places(records, poll.counts if records is poll.records else ())
+        all_lines: Sequence[bytes] = Lines(data, places.height)
+        lines = all_lines
         day = max(map(_newest_day, (places, *refused)))
-        long = long_lines(lines, self._limits)
+        long = long_lines(lines, records, self._limits)
         if long is not None:
             refused.append(_refused(lines, long, places, Code.TOO_LARGE))
             lines, places = _good(lines, long), places.filter(long.is_null())
@@ -56,7 +59,8 @@ class Decoder:
             refused.append(_refused(lines, reasons, places, Code.UNDECODABLE))
             places = places.filter(reasons.is_null())
         events = _with_places(table, places)
-        return Batch(events, poll.start, poll.end, all_lines, tuple(refused), day=day)
+        traces = traces_of(poll.records.headers.values())
+        return Batch(events, poll.start, poll.end, all_lines, tuple(refused), day=day, traces=traces)
 
     def _parse_apart(self, lines: Sequence[bytes]) -> tuple[pa.Table, pl.Series]:
         """Lines of which some do not fit: those that do, and what is wrong with each (null: nothing)."""
@@ -126,16 +130,16 @@ def _good(lines: Sequence[bytes], reasons: pl.Series) -> list[bytes]:
     return [line for line, reason in zip(lines, reasons, strict=True) if reason is None]
 
 
-def _places(records: Sequence[LogRecord], known_counts: Sequence[int]) -> pl.DataFrame:
+def _places(records: Records, known_counts: Sequence[int]) -> pl.DataFrame:
     """Where each line stands in the log, and when it was appended."""
-    lines = known_counts or [record.value.count(b"\n") + 1 for record in records]
+    lines = known_counts or [value.count(b"\n") + 1 for value in records.values]
     counts = np.array(lines, dtype=np.int32)
     rows = pl.DataFrame(
         {
-            "log_partition": np.fromiter((r.partition for r in records), np.int32, len(records)),
-            "log_offset": np.fromiter((r.offset for r in records), np.int64, len(records)),
+            "log_partition": np.array(records.partitions, np.int32),
+            "log_offset": np.array(records.offsets, np.int64),
             "log_count": counts,
-            "appended_at": np.fromiter((r.appended_at_ms for r in records), np.int64, len(records)),
+            "appended_at": np.array(records.appended_at_ms, np.int64),
         }
     ).with_columns(pl.from_epoch("appended_at", time_unit="ms").dt.replace_time_zone("UTC").dt.cast_time_unit("us"))
     rows = rows.with_columns(pl.col("appended_at").dt.date().alias("landed_on"))

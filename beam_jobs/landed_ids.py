@@ -178,12 +178,14 @@ def _hash_expressions() -> list[pl.Expr]:
 
 def _first_of_each(first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
     """Which hashes have no equal before them."""
-    if len(np.unique(first)) == len(first):  # 64 bits that differ are two events; the rest is looked at closely
-        return np.ones(len(first), dtype=np.bool_)
-    order = np.lexsort((np.arange(len(first)), second, first))
-    same = (first[order][1:] == first[order][:-1]) & (second[order][1:] == second[order][:-1])
     fresh = np.ones(len(first), dtype=np.bool_)
-    fresh[order[1:][same]] = False
+    # 64 bits that differ are two events; only the rest, which is little, is looked at closely
+    alike = np.flatnonzero(pl.Series(first).is_duplicated().to_numpy())
+    if len(alike):
+        one, other = first[alike], second[alike]
+        order = np.lexsort((alike, other, one))
+        same = (one[order][1:] == one[order][:-1]) & (other[order][1:] == other[order][:-1])
+        fresh[alike[order[1:][same]]] = False
     return fresh
 
 

@@ -12,16 +12,16 @@ import msgspec
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
 from beam_jobs.landed_counts import count_between
+from beam_jobs.monitor import RESTARTS
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
-from feedback.log import open_log
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 
 LOGGER = logging.getLogger("heed.landing")
 RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 PASS_ON_SECONDS = 0.05
-
 
 EMBEDDED = "FnApiRunner"
 """Beam's runner inside this process; named, since Beam's default tries to download another one."""
@@ -37,6 +37,8 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
     seconds: float
     startup_seconds: float
+    loading_seconds: float
+    """Of `seconds`, what went into reading the ids of rows that had landed before."""
     positions: dict[int, int]
 
     @property
@@ -57,7 +59,7 @@ def is_embedded(settings: Settings) -> bool:
 
 def waiting_events(settings: Settings) -> int:
     """About how many records the log holds beyond the committed positions."""
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         positions = open_lake(settings).positions(log.name, log.partitions)
         return sum(end - positions.get(partition, 0) for partition, (_, end) in log.bounds().items())
@@ -77,7 +79,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         ServiceError: The runner failed or cannot be reached.
     """
     started = time.time()
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         lake = open_lake(settings)
         before = lake.positions(log.name, log.partitions)
@@ -90,7 +92,9 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
     if not is_embedded(settings):
         landed, codes = count_between(lake, before, positions)
-    first, last = (started, time.time()) if span is None else (span[0] / 1000, span[1] / 1000)
+    now = time.time()
+    untold = (started if landed or codes else now, now)
+    first, last = untold if span is None else (span[0] / 1000, span[1] / 1000)
     return LandingReport(
         landed=landed,
         duplicates=codes.get("duplicate", 0),
@@ -98,6 +102,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         codes=codes,
         batches=counters.get("batches", 0),
         seconds=last - first,
+        loading_seconds=counters.get("loading_ms", 0) / 1000,
         startup_seconds=max(0.0, first - started),
         positions=positions,
     )
@@ -128,6 +133,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
                     if isinstance(error, LogGap):
                         raise
                     pause = RETRY_SECONDS if time.monotonic() - began > LONGEST_RETRY_SECONDS else pause
+                    RESTARTS.inc()
                     LOGGER.warning("landing starts again in %.0f s from the committed positions: %s", pause, error)
                     caller.close()
                     stop.wait(pause)

@@ -12,7 +12,7 @@ import polars as pl
 
 from beam_jobs.batch import REFUSED_SCHEMA, raw_text
 from feedback.errors import Code
-from feedback.log import LogRecord
+from feedback.records import Records
 from feedback.settings import Settings
 
 
@@ -30,14 +30,14 @@ def landing_limits(settings: Settings) -> LandingLimits:
     return LandingLimits(settings.max_event_bytes, settings.max_record_bytes, settings.max_record_events)
 
 
-def part_off_records(
-    records: Sequence[LogRecord], limits: LandingLimits
-) -> tuple[Sequence[LogRecord], pl.DataFrame | None]:
+def part_off_records(records: Records, limits: LandingLimits) -> tuple[Records, pl.DataFrame | None]:
     """Part off records that are too large as a whole; each becomes one refused row, and counts as one event."""
-    details = [_record_objection(record.value, limits) for record in records]
+    if max(map(len, records.values), default=0) <= min(limits.max_record_bytes, limits.max_record_events):
+        return records, None  # a line takes a byte at least, its newline
+    details = [_record_objection(value, limits) for value in records.values]
     if not any(details):
         return records, None
-    kept = [record for record, detail in zip(records, details, strict=True) if detail is None]
+    kept = Records.of(record for record, detail in zip(records, details, strict=True) if detail is None)
     rows = [
         {
             "code": str(Code.TOO_LARGE),
@@ -62,7 +62,7 @@ def part_off_records(
 def _record_objection(value: bytes, limits: LandingLimits) -> str | None:
     if len(value) > limits.max_record_bytes:
         return f"the record holds {len(value):,} bytes, the limit is {limits.max_record_bytes:,}"
-    if len(value) <= limits.max_record_events:  # a line takes a byte at least, its newline
+    if len(value) <= limits.max_record_events:
         return None
     count = value.count(b"\n") + 1
     if count > limits.max_record_events:
@@ -70,10 +70,10 @@ def _record_objection(value: bytes, limits: LandingLimits) -> str | None:
     return None
 
 
-def long_lines(lines: Sequence[bytes], limits: LandingLimits) -> pl.Series | None:
-    """What is wrong with lines that are too long (null: nothing), or `None` if none is."""
+def long_lines(lines: Sequence[bytes], records: Records, limits: LandingLimits) -> pl.Series | None:
+    """What is wrong with lines of records that are too long (null: nothing), or `None` if none is."""
     limit = limits.max_event_bytes
-    if not lines or max(map(len, lines)) <= limit:
+    if max(map(len, records.values), default=0) <= limit or max(map(len, lines)) <= limit:
         return None
     words = [f"{len(line):,} bytes, the limit is {limit:,}" if len(line) > limit else None for line in lines]
     return pl.Series(words, dtype=pl.String)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import accumulate
 
 from beam_jobs.batch import Poll
-from feedback.log import FeedbackLog, LogRecord
+from feedback.log import FeedbackLog
+from feedback.records import Records
 
 
 class Cursor:
@@ -20,8 +22,18 @@ class Cursor:
         self._events_each = max(1, max_events // max(1, len(positions)))
         self._bytes_each = max(1, max_bytes // max(1, len(positions)))
         self._turn = 0
+        self._newest_ms: dict[int, int] = {}
         self.is_behind = False
         """Whether the last poll gave a partition's whole share, so that more is waiting."""
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Per partition, the next offset to read."""
+        return self._positions
+
+    def ages(self, now: float) -> dict[int, float]:
+        """Per partition, how many seconds before a time (since 1970) the last record that was read was appended."""
+        return {partition: max(0.0, now - ms / 1000) for partition, ms in self._newest_ms.items()}
 
     def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
         """The next records, at most about `max_events` events and `max_bytes`, shared fairly; `None` if there are none.
@@ -32,7 +44,7 @@ class Cursor:
         Args:
             until: Per partition, an offset to stop before; all that is there by default.
         """
-        records: list[LogRecord] = []
+        records = Records()
         counts: list[int] = []
         start: dict[int, int] = {}
         end: dict[int, int] = {}
@@ -45,10 +57,11 @@ class Cursor:
                 continue
             found, lines = self._read(partition, position, limit)
             if found:
-                start[partition], end[partition] = position, found[-1].offset + 1
-                records += found
+                start[partition], end[partition] = position, found.offsets[-1] + 1
+                self._newest_ms[partition] = found.appended_at_ms[-1]
+                records.extend(found)
                 counts += lines
-                mine, bytes_of_mine = sum(lines), sum(len(record.value) for record in found)
+                mine, bytes_of_mine = sum(lines), sum(map(len, found.values))
                 self.is_behind |= mine >= self._events_each or bytes_of_mine >= self._bytes_each
                 events, size = events + mine, size + bytes_of_mine
             self._turn += 1
@@ -57,19 +70,19 @@ class Cursor:
         if not records:
             return None
         self._positions |= end
-        return Poll(tuple(records), start, end, tuple(counts))
+        return Poll(records, start, end, tuple(counts))
 
     def _in_turn(self) -> list[int]:
         partitions = list(self._positions)
         first = self._turn % len(partitions) if partitions else 0
         return partitions[first:] + partitions[:first]
 
-    def _read(self, partition: int, position: int, limit: int | None) -> tuple[list[LogRecord], list[int]]:
+    def _read(self, partition: int, position: int, limit: int | None) -> tuple[Records, list[int]]:
         """One partition's share, and the lines of each record; what records say of their count is not believed."""
         found = self._log.read(partition, position, max_events=self._events_each, max_bytes=self._bytes_each)
-        if limit is not None and found and found[-1].offset >= limit:
-            found = [record for record in found if record.offset < limit]
-        lines = [record.value.count(b"\n") + 1 for record in found]
+        if limit is not None and found and found.offsets[-1] >= limit:
+            found = found[: bisect_left(found.offsets, limit)]
+        lines = [value.count(b"\n") + 1 for value in found.values]
         if sum(lines) > self._events_each:
             enough = next(n for n, total in enumerate(accumulate(lines), 1) if total >= self._events_each)
             found, lines = found[:enough], lines[:enough]

@@ -20,13 +20,18 @@ from queue import Empty, Full, Queue
 from beam_jobs.batch import Batch, Poll
 from beam_jobs.decode import Decoder
 from beam_jobs.limits import landing_limits
+from beam_jobs.monitor import tell_lag
 from beam_jobs.poll import Cursor
-from feedback.errors import LogGap
-from feedback.log import FeedbackLog, Share, open_log
+from feedback.log import FeedbackLog, Share
+from feedback.records import Records
 from feedback.settings import Settings
+from lakehouse.continuity import meet, open_landed_log, refuse_gaps
 from lakehouse.lake import Lake, open_lake
 
 READ_AHEAD = 1
+LAG_SECONDS = 1.0
+"""How often a stream measures how far it is behind."""
+
 LOOK_SECONDS = 0.05
 """How often a reader that has nothing to read looks whether everything it was to read has landed."""
 
@@ -112,7 +117,7 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            log = open_log(self._settings)
+            log = open_landed_log(self._settings)
             try:
                 share = log.join(worker_name())
                 try:
@@ -126,17 +131,21 @@ class Reader:
 
     def _read(self, log: FeedbackLog, share: Share) -> None:
         lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
+        meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
         owned: frozenset[int] | None = None
-        flushed_at = 0.0
+        flushed_at = told_at = 0.0
         while not self._closing.is_set():
             now = share.partitions()
             if now != owned or self._rewind.is_set():
                 owned = now
                 start = self._restart(log, lake, owned)
                 if owned:
-                    taken = decoder.decode(Poll((), start.positions, start.positions))
+                    taken = decoder.decode(Poll(Records(), start.positions, start.positions))
                     self._put(replace(taken, generation=start.generation))
+            if until is None and time.monotonic() >= told_at + LAG_SECONDS:
+                told_at = time.monotonic()
+                tell_lag(log.bounds(), start.cursor.positions, start.cursor.ages(time.time()))
             pause = flushed_at + self._settings.landing_flush_seconds - time.monotonic()
             if until is None and pause > 0:
                 self._closing.wait(min(pause, LOOK_SECONDS))
@@ -160,7 +169,7 @@ class Reader:
             generation = self._generation
         positions = lake.positions(log.name, max((log.partitions, *(p + 1 for p in owned))))
         mine = {partition: positions[partition] for partition in sorted(owned)}
-        refuse_gaps(log, mine)
+        refuse_gaps(log, lake, mine)
         limits = self._settings
         cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
         return _Start(generation, mine, cursor)
@@ -178,25 +187,6 @@ def _is_landed(log: FeedbackLog, lake: Lake, until: Mapping[int, int]) -> bool:
     """Whether everything below `until` is committed, whoever did it."""
     positions = lake.positions(log.name, log.partitions)
     return all(positions[partition] >= end for partition, end in until.items())
-
-
-def refuse_gaps(log: FeedbackLog, positions: Mapping[int, int]) -> None:
-    """Compare where reading resumes with what the log holds.
-
-    Raises:
-        LogGap: Some of it is gone, or the log is shorter than what was landed from it.
-    """
-    for partition, (first, end) in log.bounds().items():
-        position = positions.get(partition, first)
-        if first <= position <= end:
-            continue
-        if position < first:
-            what = f"{first - position:,} records from offset {position} to {first - 1} are no longer held"
-            remedy = "`heed land --skip-gap` goes on behind them and writes the gap to the accounting"
-        else:
-            what = f"it ends at offset {end - 1}, but offset {position - 1} was landed from it: it was made anew"
-            remedy = "give the new log a name of its own with the setting log_name"
-        raise LogGap(f"log {log.name!r}, partition {partition}: {what}; {remedy}")
 
 
 def worker_name() -> str:

@@ -23,9 +23,11 @@ from beam_jobs.mending import Left, Mend, mended_line
 from feedback.admitted import identity_key, owner_of
 from feedback.errors import Code, UsageError
 from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
-from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, open_log, pack, partition_of
+from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, pack, partition_of
+from feedback.records import Records
 from feedback.settings import Settings
 from lakehouse.commit import FaultPoint, no_faults
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
 from lakehouse.quarantine import read_parts, select_rows
 from lakehouse.replays import PLACE, Place, Plan, PlannedLine, ReplayLedger
@@ -176,7 +178,7 @@ class Replayer:
 
 def open_replayer(settings: Settings) -> Replayer:
     """A replayer over the log and the lake of a home; close its log after use."""
-    return Replayer(open_lake(settings), open_log(settings), settings)
+    return Replayer(open_lake(settings), open_landed_log(settings), settings)
 
 
 def refuse_code(code: str) -> None:
@@ -198,9 +200,8 @@ def check_lines(lines: Sequence[bytes], settings: Settings, *, at: datetime) -> 
         return objections
     record = LogRecord(0, 0, int(at.timestamp() * 1000), len(lines), b"\n".join(lines))
     limits = replace(landing_limits(settings), max_record_bytes=UNLIMITED_BYTES, max_record_events=len(lines))
-    batch = admit(
-        decode(Poll((record,), {0: 0}, {0: 1}), limits), max_future=timedelta(seconds=settings.max_future_seconds)
-    )
+    poll = Poll(Records.of([record]), {0: 0}, {0: 1})
+    batch = admit(decode(poll, limits), max_future=timedelta(seconds=settings.max_future_seconds))
     for refused in batch.refused:
         for index, code, detail in refused.select("log_index", "code", "detail").iter_rows():
             objections[index] = f"{code}: {detail}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import apache_beam as beam
 import polars as pl
@@ -13,19 +12,20 @@ from apache_beam.metrics import Metrics
 
 from beam_jobs.batch import Batch
 from beam_jobs.deduplicate import deduplicate
+from beam_jobs.fault_points import fault_point
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
+from beam_jobs.monitor import Monitor
 from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
-from feedback.log import open_log
+from feedback.intake import utc_now
 from feedback.settings import Settings
-from lakehouse.commit import LandingCommitter, no_faults
+from lakehouse.commit import LandingCommitter
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 from lakehouse.online import catch_up, open_online_store, push_commit
 
 NAMESPACE = "landing"
-FAULT_VARIABLE = "HEED_FAULT_POINT"
-"""Names a point of the commit at which the process kills itself; for crash tests only."""
 
 
 class Deduplicate(beam.DoFn):
@@ -38,6 +38,7 @@ class Deduplicate(beam.DoFn):
     def setup(self) -> None:
         """Begin with what the pipeline before knew, else with nothing: ids are read with a partition's first batch."""
         self._lake = open_lake(self._settings)
+        self._loading_ms = Metrics.counter(NAMESPACE, "loading_ms")
         self._landed = keep(self._token, "landed ids", lambda: LandedIds(self._settings.dedup_window_days))
 
     def process(self, batch: Batch) -> Iterator[Batch]:
@@ -45,8 +46,10 @@ class Deduplicate(beam.DoFn):
         if is_takeover(batch):
             yield batch
             return
+        began = time.perf_counter()
         with failing(self._token):
             self._landed.prepare(self._lake, batch.start, batch.day)
+        self._loading_ms.inc(int(1000 * (time.perf_counter() - began)))
         yield deduplicate(batch, self._landed)
 
 
@@ -66,10 +69,10 @@ class Commit(beam.DoFn):
             self._open()
 
     def _open(self) -> None:
-        log = open_log(self._settings)
+        self._monitor = Monitor()
+        log = open_landed_log(self._settings)
         lake = self._lake = open_lake(self._settings)
-        fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
-        self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault)
+        self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
         self._store = open_online_store(self._settings)
         catch_up(self._store, lake, log.name, log.partitions)
@@ -89,8 +92,10 @@ class Commit(beam.DoFn):
         ready = batch.to_commit()
         rewind = reader_of(self._token)
         try:
-            is_ours = self._committer.commit(ready, at=datetime.now(UTC))
-        except StalePosition:
+            with self._monitor.committing(batch):
+                is_ours = self._committer.commit(ready, at=utc_now())
+        except StalePosition as error:
+            self._monitor.stale(batch, error)
             if rewind is None:  # the reader is elsewhere: the runner repeats the bundle, which reads again
                 raise
             Metrics.counter(NAMESPACE, "stale").inc()
@@ -99,11 +104,12 @@ class Commit(beam.DoFn):
         count = ready.feedback.num_rows + ready.quarantine.num_rows
         if is_ours:
             self._count(batch, ready.feedback.num_rows)
+            self._monitor.landed(batch)
             self._done += count
             caller_of(self._token).on_progress(self._done)
         self._push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
-        self._span_ms.update(int(datetime.now(UTC).timestamp() * 1000))
+        self._span_ms.update(int(utc_now().timestamp() * 1000))
         yield batch
 
     def finish_bundle(self) -> None:
@@ -133,19 +139,3 @@ class Commit(beam.DoFn):
         self._pushing = self._beside.submit(
             push_commit, self._store, self._lake, rows, start=batch.start, end=batch.end
         )
-
-
-class crash_at:  # noqa: N801 - reads as a verb where it is used
-    """A fault hook that ends the process without any clean-up at `POINT:COUNT`, as `kill -9` would."""
-
-    def __init__(self, where: str) -> None:
-        point, _, count = where.partition(":")
-        self._point = point
-        self._left = int(count or 1)
-
-    def __call__(self, point: str) -> None:
-        """Count a pass of the point; at the last one, end the process."""
-        if point == self._point:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), 9)

@@ -13,11 +13,11 @@ from feedback.settings import Settings
 @home_command
 def audit(settings: Settings, output: Output) -> int:
     """Compare every committed position with the rows in the tables; exit code 1 if they differ."""
-    from feedback.log import open_log
     from lakehouse.audit import audit as audit_tables
+    from lakehouse.continuity import open_landed_log
     from lakehouse.lake import open_lake
 
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         report = audit_tables(open_lake(settings), log.name, bounds=log.bounds())
     finally:
@@ -27,6 +27,10 @@ def audit(settings: Settings, output: Output) -> int:
     output.table("", ("partition", "position", "log end", "landed", "duplicates", "quarantined"), rows, numbers=5)
     for code, count in report.codes.items():
         output.say(f"  {code}: {count:,}")
+    if report.skipped:
+        output.say(
+            f"  [yellow]{report.skipped:,} records were no longer in the log[/yellow] and were skipped on demand"
+        )
     for fault in report.faults:
         place = f"partition {fault.partition}, offset {fault.offset}" + (
             f", index {fault.index}" if fault.index else ""

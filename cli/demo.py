@@ -96,11 +96,11 @@ def show_counts(counts: VerdictCounts, output: Output) -> None:
 
 def accounting(settings: Settings, counts: VerdictCounts, output: Output) -> None:
     """Both sums, from the verdicts and from the tables."""
-    from feedback.log import open_log
     from lakehouse.audit import audit
+    from lakehouse.continuity import open_landed_log
     from lakehouse.lake import open_lake
 
-    log = open_log(settings)
+    log = open_landed_log(settings)
     report = audit(open_lake(settings), log.name, bounds=log.bounds())
     log.close()
     stored = report.landed + report.quarantined + report.duplicates

@@ -23,18 +23,21 @@ class Process:
     command: tuple[str, ...]
     url: str | None = None
     probe: str | None = None
+    stops_its_own: bool = True
+    """Whether its children end with it; otherwise the stop signal goes to all of them."""
 
 
 def processes(settings: Settings) -> tuple[Process, ...]:
     """What `heed up` runs, in the order in which it starts."""
     heed = (sys.executable, "-m", "cli")
+    home, metrics_port = ("--home", settings.home), str(settings.landing_metrics_port)
     tools = Path(sys.executable).parent
     workspace = str(ROOT / "workspace.yaml")
     web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.port, settings.dagster_port))
     mlflow = f"http://{_host(settings)}:{settings.mlflow_port}"
     return (
         Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
-        Process("landing", "landing stream", (*heed, "land", "--stream", "--home", settings.home)),
+        Process("landing", "landing stream", (*heed, "land", "--stream", *home, "--metrics-port", metrics_port)),
         Process("upkeep", "upkeep of the tables", _upkeep(heed, settings)),
         Process(
             "dagster-webserver",
@@ -42,9 +45,15 @@ def processes(settings: Settings) -> tuple[Process, ...]:
             (str(tools / "dagster-webserver"), "-w", workspace, "-h", settings.host, "-p", str(settings.dagster_port)),
             dagster,
             f"{dagster}/server_info",
+            stops_its_own=False,  # code servers outlive their parent until they miss its heartbeat
         ),
-        Process("dagster-daemon", "Dagster daemon", (str(tools / "dagster-daemon"), "run", "-w", workspace)),
-        Process("mlflow", "MLflow", _mlflow(tools, settings), mlflow, f"{mlflow}/health"),
+        Process(
+            "dagster-daemon",
+            "Dagster daemon",
+            (str(tools / "dagster-daemon"), "run", "-w", workspace),
+            stops_its_own=False,
+        ),
+        Process("mlflow", "MLflow", _mlflow(tools, settings), mlflow, f"{mlflow}/health", stops_its_own=False),
     )
 
 
@@ -58,7 +67,8 @@ def supervisor_config(settings: Settings, environment: Mapping[str, str]) -> str
     ]
     sections += [
         f"[program:{process.name}]\ncommand={_quoted(process.command)}\nautorestart=true\nstartsecs=2\n"
-        f"startretries=5\nstopsignal=TERM\nstopwaitsecs={STOP_SECONDS}\nstopasgroup=false\nkillasgroup=true\n"
+        f"startretries=5\nstopsignal=TERM\nstopwaitsecs={STOP_SECONDS}\n"
+        f"stopasgroup={str(not process.stops_its_own).lower()}\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile={run}/{process.name}.log\nstdout_logfile_maxbytes=20MB\n"
         "stdout_logfile_backups=2\n"
         for process in processes(settings)

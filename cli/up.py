@@ -38,6 +38,7 @@ def up(settings: Settings, output: Output, demo: bool) -> None:
         for what, port, name in (
             ("Heed's HTTP API", settings.port, "port"),
             ("Dagster", settings.dagster_port, "dagster_port"),
+            ("landing's /metrics", settings.landing_metrics_port, "landing_metrics_port"),
             ("MLflow", settings.mlflow_port, "mlflow_port"),
         ):
             refuse_taken_port(what, settings.host, port, setting=name)

@@ -16,6 +16,7 @@ from litestar.plugins.prometheus import PrometheusController
 from feedback.api_keys import ApiKeys
 from feedback.intake import open_intake
 from feedback.settings import Settings, ensure_home, load_settings
+from feedback.tracing import set_up_tracing
 from feedback.web.guard import STATE_KEY
 from feedback.web.measure import measure
 from feedback.web.problem import problem_response
@@ -66,6 +67,7 @@ def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
 def create_app(settings: Settings) -> Litestar:
     """The app over one home; opens the log, the online store and the current bundle."""
     ensure_home(settings)
+    set_up_tracing("heed-web")
     service = open_service(settings)
     intake = open_intake(settings)
 

@@ -168,6 +168,8 @@ class Code(StrEnum):
     # landing: what the log holds
     UNDECODABLE = "undecodable"
     CONTRACT_BROKEN = "contract_broken"
+    # landing: what the log no longer holds
+    SKIPPED = "skipped"
 
 
 REMEDIES: dict[Code, Remedy] = {
@@ -195,6 +197,9 @@ REMEDIES: dict[Code, Remedy] = {
     Code.DUPLICATE: Remedy("an event with this id from this sender is already there", "nothing: a retry is safe"),
     Code.UNDECODABLE: Remedy(
         "the log's record is not an admitted event", "mend the producer that bypasses the gateway"
+    ),
+    Code.SKIPPED: Remedy(
+        "the log no longer held these records when landing came to them", "send them again, if the senders still can"
     ),
     Code.CONTRACT_BROKEN: Remedy("the admitted event breaks the contract", "mend the row and replay it"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from feedback.admission import Admission, Admitted
 from feedback.errors import REMEDIES, Code
-from feedback.log import FeedbackLog, open_log, pack, partition_of
+from feedback.log import FeedbackLog, Headers, open_log, pack, partition_of
 from feedback.settings import Settings
 from feedback.subjects import Pseudonyms, load_or_create_key
 from feedback.verdicts import Rejected, Verdict
@@ -37,8 +37,12 @@ class Intake:
         """The log behind this intake."""
         return self._log
 
-    def submit(self, records: Iterable[bytes | Mapping[str, Any]]) -> list[Verdict]:
+    def submit(self, records: Iterable[bytes | Mapping[str, Any]], *, headers: Headers = ()) -> list[Verdict]:
         """Admit records in order; what is answered as accepted is durable in the log.
+
+        Args:
+            records: As they were sent.
+            headers: What their log records carry beside them, such as the request's trace context.
 
         Raises:
             LogError: The log refused the append; then nothing of this call was accepted.
@@ -58,7 +62,7 @@ class Intake:
                 partition = partition_of(outcome.owner, self._log.partitions)
                 fresh.append((partition, outcome.line, outcome.key))
                 verdicts.append(Verdict(index=index, verdict="accepted", id=outcome.id))
-        self._log.append(pack(fresh, max_events=MAX_EVENTS_PER_RECORD), now=now)
+        self._log.append(pack(fresh, max_events=MAX_EVENTS_PER_RECORD, headers=headers), now=now)
         return verdicts
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from feedback.errors import LogError, LogGap, SettingsError
 from feedback.kafka_client import HOPELESS, REQUEST_SECONDS, Complaints, Connection, patiently, words
-from feedback.kafka_record import record_of
+from feedback.kafka_record import records_of
 from feedback.kafka_topic import Topic, TopicFacts
-from feedback.log import UNLIMITED_BYTES, LogRecord
+from feedback.log import UNLIMITED_BYTES
+from feedback.records import Records
 
 BUFFER_BYTES = 64 * 1024 * 1024
 """What all buffers may hold together; a partition that nobody reads must not grow while others are read."""
@@ -66,24 +68,30 @@ class _Partition:
     ended_at: int = -1
     """The end that the broker last reported, above the last record's where a foreign producer uses transactions."""
 
-    records: deque[LogRecord] = field(default_factory=deque)
+    records: Records = field(default_factory=Records)
     events: int = 0
     size: int = 0
     paused: bool = False
     read_at: float = 0.0
 
-    def push(self, record: LogRecord) -> None:
-        self.records.append(record)
-        self.fetched = record.offset + 1
-        self.events += record.count
-        self.size += len(record.value)
+    def push(self, more: Records) -> None:
+        """Take records that follow those that are there; what was fetched before is left out."""
+        if more.offsets[0] < self.fetched:
+            more = more[bisect_left(more.offsets, self.fetched) :]
+        if more:
+            self.records.extend(more)
+            self.fetched = more.offsets[-1] + 1
+            self.events += sum(more.counts)
+            self.size += sum(map(len, more.values))
 
-    def pop(self) -> LogRecord:
-        record = self.records.popleft()
-        self.position = record.offset + 1
-        self.events -= record.count
-        self.size -= len(record.value)
-        return record
+    def pop(self, count: int) -> Records:
+        """Give away so many records from the front."""
+        taken = self.records.take(count)
+        if taken:
+            self.position = taken.offsets[-1] + 1
+            self.events -= sum(taken.counts)
+            self.size -= sum(map(len, taken.values))
+        return taken
 
 
 class KnownEnds:
@@ -124,9 +132,7 @@ class Reader:
         except KafkaException as error:
             raise SettingsError(f"log_options: {words(error)}") from error
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         with self._lock:
             now = time.monotonic()
@@ -148,8 +154,7 @@ class Reader:
         """Whether what is fetched already serves a read at `offset`; records before it are dropped."""
         if not state.position <= offset <= state.fetched:
             return False
-        while state.position < offset and state.records and state.records[0].offset < offset:
-            state.pop()
+        state.pop(bisect_left(state.records.offsets, offset))
         state.position = offset
         return True
 
@@ -206,16 +211,16 @@ class Reader:
     def _consume(self, timeout: float) -> bool:
         """Move what the client has fetched into the buffers; whether there was anything."""
         messages = self._consumer.consume(1 if timeout else CONSUME_MESSAGES, timeout)
-        states = self._states
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                self._hear(error, message)
-                continue
-            record = record_of(message)
-            state = states.get(record.partition)
-            if state is not None and record.offset >= state.fetched:
-                state.push(record)
+        errors = [(error, message) for message in messages if (error := message.error()) is not None]
+        fetched = records_of([message for message in messages if message.error() is None] if errors else messages)
+        at = 0
+        for partition, run in groupby(fetched.partitions):
+            start, at = at, at + sum(1 for _ in run)
+            state = self._states.get(partition)
+            if state is not None:
+                state.push(fetched[start:at])
+        for error, message in errors:
+            self._hear(error, message)
         self._pause_full_buffers()
         return bool(messages)
 
@@ -233,14 +238,8 @@ class Reader:
         elif code in GONE:
             self._forget([partition])
 
-    def _take(self, partition: int, state: _Partition, max_events: int, max_bytes: int) -> list[LogRecord]:
-        taken: list[LogRecord] = []
-        events = size = 0
-        while state.records:
-            events, size = events + state.records[0].count, size + len(state.records[0].value)
-            if taken and (events > max_events or size > max_bytes):
-                break
-            taken.append(state.pop())
+    def _take(self, partition: int, state: _Partition, max_events: int, max_bytes: int) -> Records:
+        taken = state.pop(state.records.within(max_events=max_events, max_bytes=max_bytes))
         if state.paused and state.size < self._room() // 4:
             self._consumer.resume([TopicPartition(self._connection.topic, partition)])
             state.paused = False

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from confluent_kafka import Message
 
-from feedback.log import Headers, LogRecord
+from feedback.records import Headers, Records
 
 COUNT = "heed-count"
 """Header with the number of events, where the value's lines do not show it."""
+
+
+_LINE_ENDS = frozenset({b"\n", b"\r"})
 
 
 def lines_of(value: bytes) -> tuple[bytes, int]:
@@ -26,19 +30,30 @@ def headers_for(value: bytes, count: int, headers: Headers) -> list[tuple[str, s
     return sent
 
 
-def record_of(message: Message) -> LogRecord:
-    """A message as the log's record; whatever a producer did, it counts as one event at least."""
-    value = message.value() or b""
-    beside: Headers = ()
-    count: int | None = None
-    sent = message.headers()
-    if sent:
-        beside, count = _read(cast("list[tuple[str, bytes | None]]", sent))
-    if count is None:
-        value, count = lines_of(value)
-    _, written_ms = message.timestamp()
-    # A message that was fetched has a place.
-    return LogRecord(cast("int", message.partition()), cast("int", message.offset()), written_ms, count, value, beside)
+def records_of(messages: Sequence[Message]) -> Records:
+    """Messages, none of them an error, as the log's records; each counts as one event at least, whoever wrote it."""
+    values = [value or b"" for value in map(Message.value, messages)]
+    counts = [value.count(b"\n") + 1 for value in values]
+    headers: dict[int, Headers] = {}
+    said: dict[int, int | None] = {}
+    for place, sent in enumerate(map(Message.headers, messages)):
+        if sent:
+            beside, said[place] = _read(cast("list[tuple[str, bytes | None]]", sent))
+            if beside:
+                headers[place] = beside
+    for place, value in enumerate(values):
+        if value[-1:] in _LINE_ENDS and said.get(place) is None:
+            values[place], counts[place] = lines_of(value)
+    for place, count in said.items():
+        counts[place] = count or counts[place]
+    return Records(
+        cast("list[int]", list(map(Message.partition, messages))),  # a message that was fetched has a place
+        cast("list[int]", list(map(Message.offset, messages))),
+        [written_ms for _, written_ms in map(Message.timestamp, messages)],
+        counts,
+        values,
+        headers,
+    )
 
 
 def _read(sent: list[tuple[str, bytes | None]]) -> tuple[Headers, int | None]:

@@ -15,13 +15,13 @@ from typing import Protocol
 import msgspec
 
 from feedback.errors import SettingsError
+from feedback.records import Headers as Headers
+from feedback.records import LogRecord as LogRecord
+from feedback.records import Records
 from feedback.settings import Settings
 
 RECORD_BYTES = 1024 * 1024
 """What a record holds at most, unless one event alone is larger; any Kafka takes it, and landing takes it whole."""
-
-Headers = tuple[tuple[str, bytes], ...]
-"""What travels beside a record's lines, such as its trace context."""
 
 UNLIMITED_BYTES = 1 << 62
 
@@ -33,17 +33,6 @@ class NewRecord(msgspec.Struct, frozen=True):
     value: bytes
     count: int
     keys: tuple[bytes, ...] = ()
-    headers: Headers = ()
-
-
-class LogRecord(msgspec.Struct, frozen=True):
-    """A record as read: its coordinates, when it was appended (ms since 1970, UTC), its lines and its headers."""
-
-    partition: int
-    offset: int
-    appended_at_ms: int
-    count: int
-    value: bytes
     headers: Headers = ()
 
 
@@ -96,9 +85,7 @@ class FeedbackLog(Protocol):
         """
         ...
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached.
 
         Raises:
@@ -133,9 +120,13 @@ def partition_of(owner: str, partitions: int) -> int:
 
 
 def pack(
-    events: Iterable[tuple[int, bytes, bytes]], *, max_events: int, max_bytes: int = RECORD_BYTES
+    events: Iterable[tuple[int, bytes, bytes]],
+    *,
+    max_events: int,
+    max_bytes: int = RECORD_BYTES,
+    headers: Headers = (),
 ) -> list[NewRecord]:
-    """Group (partition, line, key) into records, in order within a partition.
+    """Group (partition, line, key) into records with the same headers, in order within a partition.
 
     A record has at most `max_events` lines, and one line only where the next would take it beyond `max_bytes`.
     """
@@ -148,17 +139,17 @@ def pack(
         size = 0
         for line, key in lines:
             if chunk and (len(chunk) == max_events or size + len(line) > max_bytes):
-                records.append(_record(partition, chunk))
+                records.append(_record(partition, chunk, headers))
                 chunk, size = [], 0
             chunk.append((line, key))
             size += len(line) + 1
-        records.append(_record(partition, chunk))
+        records.append(_record(partition, chunk, headers))
     return records
 
 
-def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]]) -> NewRecord:
+def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]], headers: Headers) -> NewRecord:
     value = b"\n".join(line for line, _ in chunk)
-    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk))
+    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk), headers)
 
 
 def open_log(settings: Settings) -> FeedbackLog:

@@ -20,7 +20,8 @@ from feedback.kafka_reader import KnownEnds, Reader
 from feedback.kafka_share import GroupShare
 from feedback.kafka_topic import Topic
 from feedback.leases import Monotonic
-from feedback.log import UNLIMITED_BYTES, LogRecord, NewRecord, Share
+from feedback.log import UNLIMITED_BYTES, NewRecord, Share
+from feedback.records import Records
 
 REMEMBERED_KEYS = 1_000_000
 """Identity keys that one process remembers; about 100 MB when they are full."""
@@ -81,9 +82,7 @@ class KafkaLog:
             self._known_ends.note(record.partition, offset + 1)
         return offsets
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         self._require(partition)
         return self._reading().read(partition, offset, max_events=max_events, max_bytes=max_bytes)

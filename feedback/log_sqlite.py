@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import starmap
 from pathlib import Path
 
 import msgspec
@@ -22,7 +21,8 @@ import msgspec
 from feedback.errors import LogError, LogGap
 from feedback.leases import SCHEMA as LEASES_SCHEMA
 from feedback.leases import LeasedShare, Monotonic
-from feedback.log import UNLIMITED_BYTES, Headers, LogRecord, NewRecord, Share
+from feedback.log import UNLIMITED_BYTES, Headers, NewRecord, Share
+from feedback.records import Records
 
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
@@ -116,25 +116,23 @@ class SqliteLog:
             raise LogError(f"feedback log {self._path} refused the append: {mine.error}") from mine.error
         return mine.offsets
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
-        records: list[LogRecord] = []
+        records = Records()
         events = size = 0
         with self._reading() as connection:
             rows = connection.execute(_READ, (partition, offset))
             chunk_rows = 1
             while events < max_events and size < max_bytes and (chunk := rows.fetchmany(chunk_rows)):
-                records.extend(starmap(_record, chunk))
-                events += sum(row[3] for row in chunk)
-                size += sum(len(row[4]) for row in chunk)
+                found = _records(chunk)
+                records.extend(found)
+                events += sum(found.counts)
+                size += sum(map(len, found.values))
                 chunk_rows = max(1, min(READ_ROWS, len(records) * READ_BYTES // max(1, size)))
             rows.close()
-        while len(records) > 1 and (events > max_events or size > max_bytes):
-            last = records.pop()
-            events, size = events - last.count, size - len(last.value)
-        if not records or records[0].offset != offset:
+        if events > max_events or size > max_bytes:
+            records = records.take(records.within(max_events=max_events, max_bytes=max_bytes))
+        if not records or records.offsets[0] != offset:
             self._refuse_gap(partition, offset)
         return records
 
@@ -276,10 +274,11 @@ class SqliteLog:
         return connection
 
 
-def _record(
-    partition: int, offset: int, appended_at_ms: int, count: int, value: bytes, headers: str | None
-) -> LogRecord:
-    return LogRecord(partition, offset, appended_at_ms, count, value, _decode_headers(headers) if headers else ())
+def _records(rows: Sequence[tuple[int, int, int, int, bytes, str | None]]) -> Records:
+    """Rows of `_READ`, at least one, in columns."""
+    partitions, offsets, appended_at_ms, counts, values, headers = map(list, zip(*rows, strict=True))
+    beside = {place: _decode_headers(text) for place, text in enumerate(headers) if text}
+    return Records(partitions, offsets, appended_at_ms, counts, values, beside)
 
 
 def _insert(connection: sqlite3.Connection, heads: dict[int, int], append: _Append) -> list[int]:

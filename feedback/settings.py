@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     landing_poll_seconds: PositiveSeconds = 0.01
     landing_bundle_seconds: PositiveSeconds = 1.0
     landing_roll_minutes: PositiveSeconds = 10.0
+    landing_metrics_port: Port = 9464
     dedup_window_days: Positive = 30
     # live windows
     signals: bool = True
@@ -67,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # upkeep of the tables
     upkeep_every_seconds: PositiveSeconds = 30.0
     upkeep_memory_mb: Annotated[int, msgspec.Meta(ge=512)] = 1024
-    upkeep_orphan_hours: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    upkeep_orphan_hours: Annotated[float, msgspec.Meta(ge=0.5)] = 1.0
     landing_history_hours: Positive = 4
     lake_history_days: Positive = 7
     # learning and serving

@@ -14,6 +14,7 @@ _OFF = {
     "GX_ANALYTICS_ENABLED": "false",
     "UV_NO_PROGRESS": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 
 

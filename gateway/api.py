@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -10,6 +11,7 @@ from litestar import Request, Response, Router, post
 from prometheus_client import Counter
 
 from feedback.intake import Intake
+from feedback.tracing import receiving
 from feedback.verdicts import Verdict, count_verdicts
 from feedback.web.guard import require
 from gateway.bodies import split_body
@@ -42,7 +44,8 @@ async def receive_feedback(request: Request[Any, Any, Any]) -> Response[Feedback
     """Admit the records of one request; the append waits for the disk off the event loop."""
     records = split_body(await request.body(), request.headers.get("content-type", ""))
     intake: Intake = request.app.state[INTAKE_KEY]
-    verdicts = await anyio.to_thread.run_sync(intake.submit, records)
+    with receiving(request.headers) as headers:
+        verdicts = await anyio.to_thread.run_sync(partial(intake.submit, records, headers=headers))
     counts = count_verdicts(verdicts)
     for verdict in verdicts:
         VERDICTS.labels(verdict.verdict, verdict.code or "").inc()

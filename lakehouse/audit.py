@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
+from feedback.errors import Code
 from lakehouse.lake import Lake
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
@@ -48,6 +49,8 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     quarantined: int
     codes: dict[str, int]
+    skipped: int
+    """Records that the log no longer held, and that somebody agreed to go on without."""
     partitions: list[PartitionAudit]
     faults: list[Fault]
     fault_count: int
@@ -69,10 +72,12 @@ def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -
     version = lake.version(FEEDBACK)
     positions = lake.positions(log_name, max(bounds, default=-1) + 1, version=version)
     rows = _reached(_rows(lake, version), positions)
+    is_marker = pl.col("code").eq_missing(pl.lit(str(Code.SKIPPED)))
+    markers, rows = rows.filter(is_marker), rows.filter(~is_marker)
     faults = [
         *_doubles(rows),
         *_incomplete(rows),
-        *_gaps(rows, positions),
+        *_gaps(rows, markers, positions),
         *_strays(rows, positions),
         *_twins(lake, version),
     ]
@@ -84,6 +89,7 @@ def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -
         duplicates=codes.get("duplicate", 0),
         quarantined=sum(count for code, count in codes.items() if code != "duplicate"),
         codes=codes,
+        skipped=int(markers["log_count"].sum()),
         partitions=partitions,
         faults=faults[:MAX_EXAMPLES],
         fault_count=len(faults),
@@ -135,11 +141,15 @@ def _incomplete(rows: pl.DataFrame) -> list[Fault]:
     ]
 
 
-def _gaps(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
+def _gaps(rows: pl.DataFrame, markers: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
     faults: list[Fault] = []
     for partition, position in positions.items():
         seen = rows.filter(pl.col("log_partition") == partition)["log_offset"].unique()
-        missing = pl.Series(range(position), dtype=pl.Int64).to_frame("o").filter(~pl.col("o").is_in(seen.implode()))
+        missing = (
+            pl.int_range(position, dtype=pl.Int64, eager=True).to_frame("o").filter(~pl.col("o").is_in(seen.implode()))
+        )
+        for start, count in markers.filter(pl.col("log_partition") == partition)["log_offset", "log_count"].iter_rows():
+            missing = missing.filter(~pl.col("o").is_between(start, start + count, closed="left"))
         faults.extend(
             Fault(kind="gap", partition=partition, offset=offset, detail="no event of this record is in any table")
             for offset in missing["o"]

@@ -11,12 +11,14 @@ by place, so that nothing hangs on the repeat judging each event as the first at
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -36,6 +38,9 @@ DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 """How Delta writes a time in its statistics."""
 
 PLACE = ("log_partition", "log_offset", "log_index")
+FRESH_SECONDS = 600.0
+"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
+`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
 """Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
@@ -109,12 +114,16 @@ class LandingCommitter:
         """Commit to `feedback`, through the snapshot whose positions were compared."""
         table = self._known(FEEDBACK)
         adds: list[AddAction] | None = None
+        written = 0.0
         for _ in range(MAX_ATTEMPTS):
             if self._is_landed(batch, table):
                 return False
             if adds is None:
-                adds = write_files(self._lake, FEEDBACK, batch.feedback, at=at)
+                adds, written = write_files(self._lake, FEEDBACK, batch.feedback, at=at), time.time()
                 self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                adds = None
+                continue
             try:
                 self._transact(table, FEEDBACK, adds, batch.end)
             except CommitFailedError:
@@ -138,8 +147,10 @@ class LandingCommitter:
             settled = self._settled(batch, committed)
             if not settled.quarantine.num_rows:
                 return settled
-            adds = write_files(self._lake, QUARANTINE, settled.quarantine, at=at)
+            adds, written = write_files(self._lake, QUARANTINE, settled.quarantine, at=at), time.time()
             self._fault("after data file")
+            if time.time() - written > FRESH_SECONDS:
+                continue
             ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
             try:
                 self._transact(table, QUARANTINE, adds, ends)
@@ -264,25 +275,30 @@ def write_files(lake: Lake, spec: TableSpec, rows: pa.Table, *, at: datetime) ->
         folder = "/".join(f"{name}={value}" for name, value in values.items())
         path = "/".join(filter(None, (folder, f"{uuid.uuid4()}.zstd.parquet")))
         stored = part.drop_columns(list(spec.partition_by)) if spec.partition_by else part
-        size = _write_parquet(lake, f"{lake.uri(spec)}/{path}", stored)
+        size = _write_parquet(lake, spec, f"{lake.uri(spec)}/{path}", stored)
         modified = int(at.timestamp() * 1000)
         adds.append(AddAction(path, size, dict(values), modified, True, json.dumps(_statistics(spec, stored))))
     return adds
 
 
-def _write_parquet(lake: Lake, uri: str, rows: pa.Table) -> int:
+def _write_parquet(lake: Lake, spec: TableSpec, uri: str, rows: pa.Table) -> int:
     """Write and flush one file; returns its size in bytes."""
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "use_dictionary": [name for name in rows.column_names if name not in spec.unlike_columns],
+        "write_statistics": [name for name in rows.column_names if name in spec.stats_columns],
+    }
     if "://" in uri:
         from deltalake.fs import DeltaStorageHandler
 
         base, _, name = uri.rpartition("/")
         store = pafs.PyFileSystem(DeltaStorageHandler(base, lake.storage_options or None))
-        pq.write_table(rows, name, compression="zstd", filesystem=store)
+        pq.write_table(rows, name, filesystem=store, **options)
         return int(store.get_file_info(name).size)
     path = Path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        pq.write_table(rows, file, compression="zstd", write_statistics=True)
+        pq.write_table(rows, file, **options)
         file.flush()
         size = file.tell()
     return size

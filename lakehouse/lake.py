@@ -5,13 +5,21 @@ Readers get Polars frames; Spark gets file addresses. Landing's exactly-once com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-from deltalake import DeltaTable, Field, PostCommitHookProperties, Schema, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Field,
+    PostCommitHookProperties,
+    Schema,
+    Transaction,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
@@ -176,6 +184,31 @@ class Lake:
             table.load_as_version(version)
         return {p: table.transaction_version(application_id(log_name, p)) or 0 for p in range(partitions)}
 
+    def notes(self, names: Iterable[str]) -> dict[str, int]:
+        """Numbers noted beside the positions in `feedback`; 0 for what was never noted."""
+        if not self.exists(FEEDBACK):
+            return dict.fromkeys(names, 0)
+        table = self.table(FEEDBACK)
+        return {name: table.transaction_version(f"{NOTES}/{name}") or 0 for name in names}
+
+    def note(self, numbers: Mapping[str, int]) -> None:
+        """Note numbers beside the positions in `feedback`, all in one commit."""
+        transactions = [Transaction(f"{NOTES}/{name}", number) for name, number in sorted(numbers.items())]
+        table = self.ensure(FEEDBACK)
+        try:
+            table.create_write_transaction(
+                actions=[],
+                mode="append",
+                schema=table.schema(),
+                partition_by=list(FEEDBACK.partition_by),
+                commit_properties=CommitProperties(app_transactions=transactions),
+                post_commithook_properties=PostCommitHookProperties(
+                    create_checkpoint=False, cleanup_expired_logs=False
+                ),
+            )
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"table feedback at {self.uri(FEEDBACK)}: a note cannot be written: {error}") from error
+
     def versions(self) -> dict[str, int]:
         """The current version of every table that exists."""
         from lakehouse.tables import TABLES
@@ -207,9 +240,13 @@ def open_lake(settings: Settings) -> Lake:
     return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
 
 
+NOTES = "landing"
+"""What the names of positions and notes begin with in the Delta log."""
+
+
 def application_id(log_name: str, partition: int) -> str:
     """Under which name a partition's position stands in the Delta log."""
-    return f"landing/{log_name}/{partition}"
+    return f"{NOTES}/{log_name}/{partition}"
 
 
 def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:

@@ -24,14 +24,9 @@ PERSONAL_KINDS = (
 )  # fmt: skip
 """Kinds that can say something about an item; the others are not kept online."""
 
-ONLINE_COLUMNS = (
-    "subject", "log_partition", "log_offset", "log_index",
-    "kind", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at",
-)  # fmt: skip
 
-
-class RecentEvent(msgspec.Struct, frozen=True):
-    """One recent event of a person; `occurred_at` in microseconds since 1970 (UTC)."""
+class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
+    """One recent event of a person; `occurred_at` in microseconds since 1970 (UTC). As JSON an array."""
 
     log_partition: int
     log_offset: int
@@ -43,6 +38,10 @@ class RecentEvent(msgspec.Struct, frozen=True):
     scale_max: float | None
     label: str | None
     occurred_at: int
+
+
+ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)
+"""What is kept of an event: whose it is, and the event."""
 
 
 class OnlineStore(Protocol):

@@ -42,27 +42,8 @@ CREATE TABLE IF NOT EXISTS positions (log_partition INTEGER PRIMARY KEY, positio
 """
 
 
-class _Kept(msgspec.Struct, frozen=True, array_like=True):
-    """One event as it stands in a slot: the columns of `ONLINE_COLUMNS` in their order."""
-
-    subject: str
-    log_partition: int
-    log_offset: int
-    log_index: int
-    kind: str
-    item_id: str
-    value: float | None
-    scale_min: float | None
-    scale_max: float | None
-    label: str | None
-    occurred_at: int
-
-    def event(self) -> RecentEvent:
-        """Without its subject."""
-        return RecentEvent(*(getattr(self, name) for name in RecentEvent.__struct_fields__))
-
-
-_DECODER = msgspec.json.Decoder(list[_Kept])
+_DECODER = msgspec.json.Decoder(list[tuple[str, RecentEvent]])
+"""A slot: whose event each is, and the event."""
 
 
 class SqliteOnlineStore:
@@ -122,11 +103,11 @@ class SqliteOnlineStore:
             linked = {row[0] for row in self._connection.execute(_LINKED, (subject,))}
             texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in (subject, *linked)}
         events = [
-            kept.event()
+            event
             for who, rows in texts.items()
             for (text,) in rows
-            for kept in _DECODER.decode(f"[{text}]")
-            if kept.subject == who and (who != subject or kept.log_offset >= known.get(kept.log_partition, 0))
+            for owner, event in _DECODER.decode(f"[{text}]")
+            if owner == who and (who != subject or event.log_offset >= known.get(event.log_partition, 0))
         ]
         events.sort(key=_in_time)
         return events[-MAX_RECENT:]
@@ -195,8 +176,8 @@ def _slot(subject: str) -> str:
 
 def _slots(rows: pl.DataFrame) -> pl.DataFrame:
     """(slot, its events as members of a JSON array), in columns from `ONLINE_COLUMNS`."""
-    members = [_json_of(name, rows.schema[name]) for name in ONLINE_COLUMNS]
-    event = pl.concat_str(pl.lit("["), pl.concat_str(members, separator=","), pl.lit("]"))
+    owner, *members = (_json_of(rows[name]) for name in ONLINE_COLUMNS)
+    event = pl.concat_str(pl.lit("["), owner, pl.lit(",["), pl.concat_str(members, separator=","), pl.lit("]]"))
     return (
         rows.select(pl.col("subject").str.slice(0, SLOT_CHARACTERS).alias("slot"), event.alias("events"))
         .group_by("slot", maintain_order=True)
@@ -204,15 +185,18 @@ def _slots(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _json_of(name: str, type_: pl.DataType) -> pl.Expr:
-    """One column as JSON text."""
-    column = pl.col(name)
-    if type_ != pl.String:
-        return column.cast(pl.String).fill_null("null")
-    plain = pl.concat_str([pl.lit('"'), column, pl.lit('"')])
-    escaped = pl.struct(column.alias("x")).struct.json_encode().str.strip_prefix('{"x":').str.strip_suffix("}")
-    needs = column.str.contains(_NEEDS_ESCAPE)
-    return pl.when(column.is_null()).then(pl.lit("null")).when(needs).then(escaped).otherwise(plain)
+def _json_of(values: pl.Series) -> pl.Expr:
+    """One column as JSON text; looked at as a whole first, since Polars works out every branch for every row."""
+    column = pl.col(values.name)
+    if values.null_count() == len(values):
+        return pl.lit("null")
+    if values.dtype != pl.String:
+        text = column.cast(pl.String)
+    elif values.str.contains(_NEEDS_ESCAPE).any():
+        text = pl.struct(column.alias("x")).struct.json_encode().str.strip_prefix('{"x":').str.strip_suffix("}")
+    else:
+        text = pl.concat_str([pl.lit('"'), column, pl.lit('"')])
+    return text.fill_null("null") if values.null_count() else text
 
 
 _NEEDS_ESCAPE = r'[\x00-\x1f"\\]'

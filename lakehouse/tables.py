@@ -59,6 +59,8 @@ class TableSpec:
     version: int = 1
     stats_columns: tuple[str, ...] = field(default=())
     """Columns whose minimum and maximum may stand in the Delta log; never text or ids of persons."""
+    unlike_columns: tuple[str, ...] = ()
+    """Columns whose values hardly repeat: the writer would build a dictionary of each only to give it up."""
     cluster_by: tuple[str, ...] = ()
     """What rows of a closed day are put next to each other by; names that the table does not have yet are left out."""
 
@@ -138,6 +140,18 @@ FEEDBACK = TableSpec(
     partition_by=("landed_on",),
     version=2,
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
+    unlike_columns=(
+        "id",
+        "occurred_at",
+        "received_at",
+        "text",
+        "order_id",
+        "decision_id",
+        "session_id",
+        "payload",
+        "attributes",
+        "log_offset",
+    ),
     cluster_by=("country", "segment", "subject"),
 )
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from feedback.log import open_log
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 from lakehouse.online import open_online_store
 
@@ -31,7 +31,7 @@ def trim_stores(settings: Settings, *, now: datetime, learned: Mapping[int, int]
         now: The time.
         learned: Per log partition, the offset below which the published bundle knows all; `None` without a bundle.
     """
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         before = now - timedelta(days=settings.log_retention_days)
         records = log.trim(before=before, keep_from=open_lake(settings).positions(log.name, log.partitions))

@@ -8,6 +8,7 @@ store; both refuse a writer that somebody else overtook, which then forgets what
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -18,8 +19,8 @@ from beam_jobs.signals.accumulate import accumulate
 from beam_jobs.signals.pending import Pending
 from beam_jobs.signals.window import tallies_of
 from feedback.errors import LakeError, StalePosition
-from feedback.log import open_log
 from feedback.settings import Settings
+from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
 from lakehouse.signals import SignalsPublisher, landed_between, newest_panes
 from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of, open_window_store
@@ -29,6 +30,9 @@ MARGIN_MS = 5_000
 """How far appends may overtake each other on their way into the log; windows are closed that much later."""
 IDLE_CHECK = timedelta(seconds=10)
 """How often a silent log is asked whether it really ends where counting stands."""
+WRITING_SHARE = 0.05
+"""Of a worker's time, at most for writing windows: many keys at full load are written less often than asked for."""
+LONGEST_WAIT = timedelta(minutes=1)
 MAX_ATTEMPTS = 5
 
 LogEnds = Callable[[], Mapping[int, int]]
@@ -48,6 +52,7 @@ class WindowSink:
         every: timedelta,
         kept_windows: int,
         log_ends: LogEnds,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Put the parts together.
 
@@ -60,6 +65,7 @@ class WindowSink:
             every: Between two flushes.
             kept_windows: Closed windows of each length that stay in the store.
             log_ends: Asks the log for its partitions' next offsets.
+            timer: Seconds on a clock of one's own, to know how long writing takes.
         """
         self._lake = lake
         self._store = store
@@ -70,6 +76,8 @@ class WindowSink:
         self._every = every
         self._kept = kept_windows
         self._log_ends = log_ends
+        self._timer = timer
+        self._wait = every
         self._pending = Pending(lateness)
         self._held = pl.DataFrame(schema=ROW_SCHEMA)
         self._marks: dict[int, Mark] = {}
@@ -83,7 +91,7 @@ class WindowSink:
     @classmethod
     def open(cls, settings: Settings, *, now: datetime) -> WindowSink:
         """The sink that the settings describe, caught up with what was committed."""
-        log = open_log(settings)
+        log = open_landed_log(settings)
         name, partitions = log.name, log.partitions
         log.close()
         sink = cls(
@@ -116,7 +124,7 @@ class WindowSink:
 
     def flush_if_due(self, now: datetime) -> None:
         """Flush if the last one is long enough ago."""
-        if self._flushed_at is None or now - self._flushed_at >= self._every:
+        if self._flushed_at is None or now - self._flushed_at >= self._wait:
             self.flush(now)
 
     def flush(self, now: datetime) -> None:
@@ -151,6 +159,7 @@ class WindowSink:
         marks = {p: Mark(max(self._marks[p].pane, self._panes.get(p, 0)) + 1, self._counted[p]) for p in moved}
         if not marks:
             return None
+        started = self._timer()
         if with_rows:
             try:
                 self._publisher.publish(rows, {p: marks[p] for p in with_rows}, at=now)
@@ -160,6 +169,8 @@ class WindowSink:
         if not self._store.put(rows, marks, expected={p: self._marks[p].pane for p in marks}):
             LOGGER.info("signals: the store's marks of partitions %s moved on", sorted(moved))
             return moved
+        took = timedelta(seconds=self._timer() - started)
+        self._wait = max(self._every, min(took / WRITING_SHARE, LONGEST_WAIT))
         self._marks.update(marks)
         self._held = rows
         self._closed.update(self._closing_times())
@@ -254,7 +265,7 @@ def _beyond(events: pl.DataFrame, counted: Mapping[int, int], start: Mapping[int
 
 
 def _ends(settings: Settings) -> dict[int, int]:
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         return {partition: end for partition, (_, end) in log.bounds().items()}
     finally:

@@ -52,12 +52,12 @@ def look(settings: Settings, instance: dg.DagsterInstance, *, enough: int, curso
         enough: Waiting events are counted no further than this.
         cursor: Up to where the loop was last started.
     """
-    from feedback.log import open_log
+    from lakehouse.continuity import open_landed_log
     from lakehouse.lake import open_lake
 
     started = positions_from(cursor)
     lake = open_lake(settings)
-    log = open_log(settings)
+    log = open_landed_log(settings)
     try:
         bounds = log.bounds()
         committed = lake.positions(log.name, len(bounds))

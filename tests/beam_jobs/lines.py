@@ -9,6 +9,7 @@ import msgspec
 
 from beam_jobs.batch import Poll
 from feedback.log import FeedbackLog, LogRecord, NewRecord
+from feedback.records import Records
 from tests.conftest import NOW
 
 SUBJECT = "a" * 32
@@ -25,7 +26,7 @@ def line(**changes: Any) -> bytes:
 
 def poll(*lines: bytes, at: datetime = NOW) -> Poll:
     record = LogRecord(0, 0, int(at.timestamp() * 1000), len(lines), b"\n".join(lines))
-    return Poll((record,), {0: 0}, {0: 1})
+    return Poll(Records.of([record]), {0: 0}, {0: 1})
 
 
 def append(log: FeedbackLog, *lines: bytes, partition: int = 0, at: datetime | None = None) -> None:

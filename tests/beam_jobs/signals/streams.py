@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,14 @@ class World:
         self.positions = dict.fromkeys(range(PARTITIONS), 0)
         self.now = START
 
-    def sink(self, *, every: float = 0.0, kept: int = KEEP_ALL, log_ends: LogEnds | None = None) -> WindowSink:
+    def sink(
+        self, *, every: float = 0.0, kept: int = KEEP_ALL, log_ends: LogEnds | None = None, write_seconds: float = 0.0
+    ) -> WindowSink:
         """A new worker's sink, caught up."""
         sink = WindowSink(
             self.lake, self.store, log_name="feedback", partitions=PARTITIONS, lateness=LATENESS,
             every=timedelta(seconds=every), kept_windows=kept, log_ends=log_ends or (lambda: self.positions),
+            timer=count(0.0, write_seconds).__next__,
         )  # fmt: skip
         sink.load(self.now)
         return sink

@@ -55,6 +55,23 @@ def test_between_flushes_nothing_is_written(world: World) -> None:
     assert world.stored() == plainly(log)
 
 
+def test_where_writing_takes_long_it_is_done_less_often(world: World) -> None:
+    log = numbered(views(8))
+    sink = world.sink(every=5.0, write_seconds=2.0)  # 5 % of 40 seconds
+    start = world.now
+
+    def marked() -> int:
+        return sum(mark.position for mark in world.store.marks().values())
+
+    sink.process(world.commit(log[:2]), now=start + timedelta(seconds=5))
+    first = marked()
+    sink.process(world.commit(log[2:4]), now=start + timedelta(seconds=44))
+    second = marked()
+    sink.process(world.commit(log[4:6]), now=start + timedelta(seconds=45))
+
+    assert (first, second, marked()) == (2, 2, 6)
+
+
 def test_a_window_becomes_final_once_the_log_has_passed_its_end_and_the_lateness(world: World) -> None:
     first = [event(after=0), event(after=0, partition=1)]
     log = numbered([*first, event(after=614), event(after=616), event(after=616, partition=1)])

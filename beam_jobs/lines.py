@@ -1,0 +1,36 @@
+"""Lines of one poll, split only when somebody asks for one: landing needs them for what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+
+class Lines(Sequence[bytes]):
+    """So many lines that stand in one block of bytes, parted by newlines."""
+
+    __slots__ = ("_count", "_data", "_split")
+
+    def __init__(self, data: bytes, count: int) -> None:
+        self._data = data
+        self._count = count
+        self._split: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if self._split is None:
+            self._split = self._data.split(b"\n") if self._count else []
+        return self._split[index]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all lines together."""
+        return len(self._data)

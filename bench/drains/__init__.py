@@ -1,0 +1,1 @@
+"""Loads for the benches: events, logs that hold them, and children that land them."""

@@ -1,0 +1,66 @@
+"""One drain in a process of its own, so that its start-up and its memory are its own: prints one JSON object.
+
+python -m bench.drains.drain_child HOME '{"setting": value}'
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import msgspec
+
+from feedback.settings import load_settings
+
+BEGAN = time.perf_counter()
+
+
+class Drained(msgspec.Struct, frozen=True, kw_only=True):
+    """What a drain did and what it took."""
+
+    landed: int
+    duplicates: int
+    quarantined: int
+    batches: int
+    seconds: float
+    startup_seconds: float
+    loading_seconds: float
+    """Of `seconds`, what went into reading the ids of landed rows."""
+    cpu_seconds: float
+    peak_mib: float
+
+    @property
+    def events(self) -> int:
+        """Events that were read."""
+        return self.landed + self.duplicates + self.quarantined
+
+    @property
+    def events_per_second(self) -> float:
+        """After start-up."""
+        return self.events / self.seconds
+
+
+def main(home: str, overrides: str) -> None:
+    """Drain the log and print what it did."""
+    import beam_jobs.pipeline  # noqa: F401 - the drain imports it; here, so that it is not counted as its work
+    from beam_jobs.landing import drain
+
+    imported, cpu_before = time.perf_counter() - BEGAN, time.process_time()
+    done = drain(load_settings(home, **msgspec.json.decode(overrides)))
+    drained = Drained(
+        landed=done.landed,
+        duplicates=done.duplicates,
+        quarantined=done.quarantined,
+        batches=done.batches,
+        seconds=done.seconds,
+        loading_seconds=done.loading_seconds,
+        startup_seconds=imported + done.startup_seconds,
+        cpu_seconds=time.process_time() - cpu_before,
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+    sys.stdout.buffer.write(msgspec.json.encode(drained) + b"\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""What landing is measured against."""
