@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import apache_beam as beam
 
 from beam_jobs.batch import Batch
+from beam_jobs.in_process import failing
 from beam_jobs.signals.sink import WindowSink
 from feedback.settings import Settings
 
@@ -15,13 +16,14 @@ from feedback.settings import Settings
 class LiveWindows(beam.PTransform):
     """Committed batches -> nothing; the windows are in the online store and in the `signals` table."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str = "") -> None:
         super().__init__()
         self._settings = settings
+        self._token = token
 
     def expand(self, committed: beam.PCollection) -> beam.PCollection:
         """Wire it behind the commit."""
-        return committed | "CountWindows" >> beam.ParDo(CountWindows(self._settings))
+        return committed | "CountWindows" >> beam.ParDo(CountWindows(self._settings, self._token))
 
 
 class CountWindows(beam.DoFn):
@@ -31,14 +33,16 @@ class CountWindows(beam.DoFn):
     says by itself up to where they count.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str = "") -> None:
         self._settings = settings
+        self._token = token
         self._under_way: Future[None] | None = None
 
     def setup(self) -> None:
         """Open the store; count what a crash kept from it."""
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="live-windows")
-        self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
+        with failing(self._token):
+            self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
 
     def process(self, batch: Batch) -> None:
         """Count one batch; waits only while the one before is being counted."""
@@ -60,4 +64,5 @@ class CountWindows(beam.DoFn):
     def _finish(self) -> None:
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
-            under_way.result()
+            with failing(self._token):
+                under_way.result()
