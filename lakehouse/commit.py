@@ -28,7 +28,7 @@ from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
 from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
-from lakehouse.lake import Lake, application_id, conform
+from lakehouse.lake import Lake, application_id, conform, is_torn_listing
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
@@ -108,13 +108,15 @@ class LandingCommitter:
                 continue
             try:
                 self._transact(table, spec, adds, {p: max(end, committed[p]) for p, end in batch.end.items()})
-            except CommitFailedError:
+            except DeltaError as error:
+                if not isinstance(error, CommitFailedError) and not is_torn_listing(error):
+                    raise
                 before, table = committed, self._fresh(spec)
                 if spec is not FEEDBACK and self._committed(table, batch.end) != before:
                     adds = None
                 continue
             self._tables[spec.name] = table
-            table.update_incremental()
+            self._catch_up(spec, table)
             self._fault("after commit")
             self._follow_checkpoints(spec, table)
             return True
@@ -141,6 +143,13 @@ class LandingCommitter:
 
     def _committed(self, table: DeltaTable, partitions: Iterable[int]) -> dict[int, int]:
         return {p: table.transaction_version(application_id(self._log_name, p)) or 0 for p in partitions}
+
+    def _catch_up(self, spec: TableSpec, table: DeltaTable) -> None:
+        """Bring the handle to the newest version; the commit is done, so what goes wrong here must not undo it."""
+        try:
+            table.update_incremental()
+        except DeltaError:
+            self._tables.pop(spec.name, None)
 
     def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
         """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""
