@@ -72,7 +72,7 @@ def pandas_types(type_: pa.DataType, *, nullable: bool) -> tuple[str, ...]:
     Raises:
         ContractViolation: The type is not one that the tables use.
     """
-    if pa.types.is_list(type_):
+    if pa.types.is_list(type_) or pa.types.is_binary(type_):
         return ()
     if pa.types.is_string(type_):
         return ("str",)

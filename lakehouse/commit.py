@@ -30,7 +30,7 @@ from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
 from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
-from lakehouse.lake import Lake, application_id, conform
+from lakehouse.lake import Lake, application_id, conform, is_torn_listing
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
@@ -126,7 +126,8 @@ class LandingCommitter:
                 continue
             try:
                 self._transact(table, FEEDBACK, adds, batch.end)
-            except CommitFailedError:
+            except DeltaError as error:
+                self._refuse_hopeless(error)
                 table = self._fresh(FEEDBACK)
                 continue
             self._advance(table, FEEDBACK, batch.end)
@@ -154,7 +155,8 @@ class LandingCommitter:
             ends = {p: max(end, committed[p]) for p, end in batch.end.items()}
             try:
                 self._transact(table, QUARANTINE, adds, ends)
-            except CommitFailedError:
+            except DeltaError as error:
+                self._refuse_hopeless(error)
                 if self._is_landed(batch, self._fresh(FEEDBACK)):  # somebody else may work on these partitions
                     return None
                 table = self._fresh(QUARANTINE)
@@ -234,11 +236,21 @@ class LandingCommitter:
     def _advance(self, table: DeltaTable, spec: TableSpec, ends: Positions) -> None:
         """Move on to the snapshot with our commit in it; positions are kept if nobody else's came in between."""
         before = table.version()
-        table.update_incremental()
+        try:
+            table.update_incremental()
+        except DeltaError:  # the commit is done, so what goes wrong here must not undo it
+            self._tables.pop(spec.name, None)
+            return
         known = self._positions.get(spec.name)
         if known is not None and known.version == before and table.version() == before + 1:
             self._positions[spec.name] = _Known(before + 1, {**known.positions, **ends})
         self._tables[spec.name] = table
+
+    def _refuse_hopeless(self, error: DeltaError) -> None:
+        """Raise what another look cannot mend; a stale handle, or one whose log was cleaned or half listed, it can."""
+        stale = isinstance(error, CommitFailedError) or "Invalid table version" in str(error)
+        if not stale and not is_torn_listing(error):
+            raise error
 
     def _follow_checkpoints(self, spec: TableSpec, table: DeltaTable) -> None:
         """Open the table anew once a newer checkpoint is there: a handle replays all that came after its own."""

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lakehouse.checkpoints import NO_CHECKPOINT, clean_log, last_checkpoint, write_checkpoint
-from lakehouse.lake import Lake
+from lakehouse.lake import Lake, is_torn_listing
 from lakehouse.orphans import remove_orphans
 from lakehouse.tables import TableSpec
 from lakehouse.upkeep import Action, PartitionFiles, Retention, TableStatistics, Work, cluster_columns, properties
@@ -92,8 +92,9 @@ def _rewrite(lake: Lake, spec: TableSpec, action: Action, *, cap: int) -> Outcom
         try:
             metrics = _optimize(table, spec, action, cap=cap)
             break
-        except CommitFailedError:
-            if attempt + 1 == ATTEMPTS:
+        except DeltaError as error:
+            may_pass = isinstance(error, CommitFailedError) or is_torn_listing(error)
+            if not may_pass or attempt + 1 == ATTEMPTS:
                 raise
     if action.marks:
         _mark(lake, spec, action)

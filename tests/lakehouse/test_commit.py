@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,20 @@ def test_quarantine_is_its_own_table_with_the_raw_line(lake: Lake) -> None:
     committer(lake).commit(batch(0, 2, quarantine=(0,)), at=NOW)
 
     assert lake.scan(QUARANTINE).select("raw", "code").collect().rows() == [("{", "undecodable")]
+
+
+def test_a_torn_listing_of_the_log_neither_stops_nor_doubles_a_commit(lake: Lake) -> None:
+    worker = committer(lake)
+    worker.commit(batch(0, 3), at=NOW)
+    log = Path(lake.uri(FEEDBACK), "_delta_log")
+    ahead = log / f"{lake.table(FEEDBACK).version() + 3:020}.json"  # two versions on: the one between is missing
+    ahead.write_text(json.dumps({"commitInfo": {"timestamp": 1}}))
+    timer = threading.Timer(0.1, ahead.unlink)
+    timer.start()
+
+    worker.commit(batch(3, 6), at=NOW)
+
+    timer.join()
+    assert worker.commit(batch(6, 9), at=NOW)
+    assert audited(lake, 9).holds
+    assert audited(lake, 9).landed == 9

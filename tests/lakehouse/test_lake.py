@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from feedback.errors import ContractViolation, TableMissing
+from feedback.errors import ContractViolation, LakeError, TableMissing
 from lakehouse.lake import Lake
 from lakehouse.tables import FEEDBACK, TABLES, Column
 from tests.lakehouse.rows import rows
@@ -96,3 +97,29 @@ def test_scans_are_lazy(lake: Lake) -> None:
     lake.append(FEEDBACK, rows(FEEDBACK, {"id": "a", "log_offset": 0}))
 
     assert isinstance(lake.scan(FEEDBACK), pl.LazyFrame)
+
+
+@pytest.fixture
+def torn(lake: Lake) -> tuple[Path, Path]:
+    """A table whose log lacks a commit in the middle, as a listing that was overtaken by commits shows it."""
+    for number in range(4):
+        lake.append(FEEDBACK, rows(FEEDBACK, {"id": str(number), "log_offset": number}))
+    commit = Path(lake.uri(FEEDBACK), "_delta_log", f"{2:020}.json")
+    away = commit.with_suffix(".away")
+    commit.rename(away)
+    return commit, away
+
+
+def test_a_log_that_was_listed_while_it_grew_is_looked_at_again(lake: Lake, torn: tuple[Path, Path]) -> None:
+    commit, away = torn
+    timer = threading.Timer(0.05, away.rename, [commit])
+    timer.start()
+
+    assert lake.table(FEEDBACK).version() == 4
+
+    timer.join()
+
+
+def test_a_log_that_really_lacks_a_commit_is_an_error(lake: Lake, torn: tuple[Path, Path]) -> None:
+    with pytest.raises(LakeError, match="contiguous commit files"):
+        lake.table(FEEDBACK)
