@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import msgspec
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
+from beam_jobs.landed_counts import count_between
 from beam_jobs.monitor import RESTARTS
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
 from feedback.settings import Settings
@@ -23,8 +24,12 @@ LONGEST_RETRY_SECONDS = 10.0
 PASS_ON_SECONDS = 0.05
 
 
+EMBEDDED = "FnApiRunner"
+"""Beam's runner inside this process; named, since Beam's default tries to download another one."""
+
+
 class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one drain did."""
+    """What one drain did; `batches` is 0 where the runner does not count, and `seconds` then includes start-up."""
 
     landed: int
     duplicates: int
@@ -48,6 +53,11 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.events / self.seconds if self.seconds > 0 else 0.0
 
 
+def is_embedded(settings: Settings) -> bool:
+    """Whether landing runs inside this process."""
+    return settings.beam_runner == EMBEDDED
+
+
 def waiting_events(settings: Settings) -> int:
     """About how many records the log holds beyond the committed positions."""
     log = open_landed_log(settings)
@@ -61,26 +71,43 @@ def waiting_events(settings: Settings) -> int:
 def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> LandingReport:
     """Land everything that the log holds now, and return.
 
+    On the embedded runner the report counts what this drain did; on others, what the tables gained meanwhile, which
+    includes what another worker landed.
+
     Raises:
         LogGap: The log no longer holds the committed position.
         LakeError: The tables cannot be written.
+        ServiceError: The runner failed or cannot be reached.
     """
     started = time.time()
-    with calling(Caller(on_progress=on_progress)) as token:
-        counters, (first_ms, last_ms) = _run(settings, token, streaming=False)
-    codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
     log = open_landed_log(settings)
-    positions = open_lake(settings).positions(log.name, log.partitions)
-    log.close()
+    try:
+        lake = open_lake(settings)
+        before = lake.positions(log.name, log.partitions)
+        with calling(Caller(on_progress=on_progress)) as token:
+            counters, span = _run(settings, token, streaming=False)
+        positions = lake.positions(log.name, log.partitions)
+    finally:
+        log.close()
+    landed = counters.get("landed", 0)
+    codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
+    if not is_embedded(settings):
+        landed, codes = count_between(lake, before, positions)
+    first, last = (started, time.time()) if span is None else (span[0] / 1000, span[1] / 1000)
     return LandingReport(
-        landed=counters.get("landed", 0),
+        landed=landed,
         duplicates=codes.get("duplicate", 0),
         quarantined=sum(n for code, n in codes.items() if code != "duplicate"),
         codes=codes,
         batches=counters.get("batches", 0),
+<<<<<<< HEAD
         seconds=(last_ms - first_ms) / 1000,
         loading_seconds=counters.get("loading_ms", 0) / 1000,
         startup_seconds=max(0.0, first_ms / 1000 - started),
+=======
+        seconds=last - first,
+        startup_seconds=max(0.0, first - started),
+>>>>>>> main
         positions=positions,
     )
 
@@ -88,20 +115,22 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
 def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress = ignore_progress) -> None:
     """Land events as they come until `stop` is set.
 
-    The embedded runner keeps some memory of every bundle, so a fresh pipeline takes over every
-    `landing_roll_minutes`; reader and known ids outlive it. A log, a lake or an online store that does not answer is
-    tried again.
+    The embedded runner keeps some memory of every bundle, so there a fresh pipeline takes over every
+    `landing_roll_minutes`; reader and known ids outlive it. On another runner the job runs until it is stopped. A log,
+    a lake, an online store or a runner that does not answer is tried again.
 
     Raises:
         LogGap: The log no longer holds the committed position.
+        SettingsError: The runner or its options do not exist.
     """
     caller = Caller(on_progress=on_progress)
     pause = RETRY_SECONDS
+    roll_seconds = settings.landing_roll_minutes * 60 if is_embedded(settings) else float("inf")
     with calling(caller) as token:
         while not stop.is_set():
             caller.stop, caller.failure = threading.Event(), None
             began = time.monotonic()
-            with _stopping(caller.stop, stop, after_seconds=settings.landing_roll_minutes * 60):
+            with _stopping(caller.stop, stop, after_seconds=roll_seconds):
                 try:
                     _run(settings, token, streaming=True)
                 except (LogError, LakeError, ServiceError) as error:
@@ -118,46 +147,33 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
 @contextmanager
 def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: float) -> Iterator[None]:
     """Set the inner event with the outer one, or after a time."""
+    until = time.monotonic() + after_seconds
 
     def pass_on() -> None:
         while not inner.wait(PASS_ON_SECONDS):
-            if outer.is_set():
+            if outer.is_set() or time.monotonic() >= until:
                 inner.set()
 
-    timer = threading.Timer(after_seconds, inner.set)
     watcher = threading.Thread(target=pass_on, daemon=True)
-    timer.daemon = True
-    timer.start()
     watcher.start()
     try:
         yield
     finally:
-        timer.cancel()
         inner.set()
         watcher.join()
 
 
-def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int]]:
+def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int] | None]:
     quiet()  # before Beam is imported, which has things to say
+    from beam_jobs.job import measured, run_job
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.sink import NAMESPACE
 
     pipeline = open_pipeline(settings, streaming=streaming)
     source = stream_source(settings, token) if streaming else drain_source(settings, token)
     build_landing(pipeline, source, settings, token)
-    try:
-        result = pipeline.run()
-        result.wait_until_finish()
-    except Exception as error:
-        failure = caller_of(token).failure
-        if failure is None:
-            raise
-        raise failure from error
-    measured = result.metrics().query()
-    counters = {m.key.metric.name: int(m.result) for m in measured["counters"] if m.key.metric.namespace == NAMESPACE}
-    spans = [m.result for m in measured["distributions"] if m.key.metric.namespace == NAMESPACE]
-    span = (int(spans[0].min), int(spans[0].max)) if spans else (0, 0)
-    return counters, span
+    result = run_job(pipeline, caller_of(token), token, runner=settings.beam_runner)
+    return ({}, None) if streaming else measured(result, NAMESPACE)
 
 
 def _needs_no_google_cloud(record: logging.LogRecord) -> bool:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
 from datetime import timedelta
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+import grpc  # type: ignore[import-untyped]
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from beam_jobs.admit import admit
 from beam_jobs.batch import Batch, Stage
 from beam_jobs.coder import register_batch_coder
+from beam_jobs.landing import is_embedded
 from beam_jobs.signals.transform import LiveWindows
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
+from feedback.errors import ServiceError, SettingsError
 from feedback.settings import Settings
 
-EMBEDDED = "FnApiRunner"
+JOB_SERVER_SECONDS = 30.0
+"""What a job server may take for its first answer; less with Beam's option `--job_server_timeout`."""
+NO_TIMEOUT_SECONDS = 10 * 365 * 24 * 3600
 
 CLEANING: tuple[tuple[str, Stage], ...] = ()
 """Stages between deduplication and commit, in order: screen, score text, redact, enrich take their place here."""
@@ -59,8 +66,50 @@ def stream_source(settings: Settings, token: str) -> beam.DoFn:
 
 
 def open_pipeline(settings: Settings, *, streaming: bool) -> beam.Pipeline:
-    """A pipeline on the runner that the settings name; other runners get Beam's own options as they are."""
-    options = PipelineOptions(settings.beam_options, streaming=streaming)
-    if settings.beam_runner == EMBEDDED:
-        return beam.Pipeline(runner=FnApiRunner(), options=options)
-    return beam.Pipeline(runner=settings.beam_runner, options=options)
+    """A pipeline on the runner that the settings name; other runners get Beam's own options as they are.
+
+    Raises:
+        SettingsError: Beam knows no such runner, or an option does not fit.
+    """
+    if is_embedded(settings):
+        return beam.Pipeline(runner=FnApiRunner(), options=_options(settings, streaming=streaming))
+    try:
+        return beam.Pipeline(runner=settings.beam_runner, options=_options(settings, streaming=streaming))
+    except (ValueError, ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"beam_runner {settings.beam_runner!r} with beam_options {settings.beam_options}: {error}; "
+            "docs/how-to/runners.md has examples"
+        ) from error
+
+
+def _options(settings: Settings, *, streaming: bool) -> PipelineOptions:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):  # where argparse says what is wrong before it ends the process
+            options = PipelineOptions(settings.beam_options, streaming=streaming)
+            portable = options.view_as(PortableOptions)
+    except SystemExit as error:
+        words = said.getvalue().strip().splitlines() or ["Beam did not take them"]
+        raise SettingsError(f"beam_options {settings.beam_options}: {words[-1]}") from error
+    if portable.job_endpoint and portable.job_endpoint != "embed":
+        _await_job_server(settings, portable.job_endpoint, portable.job_server_timeout)
+        portable.job_server_timeout = NO_TIMEOUT_SECONDS
+    return options
+
+
+def _await_job_server(settings: Settings, endpoint: str, seconds: float) -> None:
+    """Beam ends its watch of a job after the same time that a job server has for its first answer; so wait here.
+
+    Raises:
+        ServiceError: It does not answer.
+    """
+    channel = grpc.insecure_channel(endpoint)
+    try:
+        grpc.channel_ready_future(channel).result(timeout=min(seconds, JOB_SERVER_SECONDS))
+    except grpc.FutureTimeoutError as error:
+        raise ServiceError(
+            f"the job server of the Beam runner {settings.beam_runner} does not answer at {endpoint}; "
+            "start it, or see the option --job_endpoint in beam_options"
+        ) from error
+    finally:
+        channel.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import os
 import time
+=======
+>>>>>>> main
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import apache_beam as beam
 import polars as pl
@@ -14,20 +16,20 @@ from apache_beam.metrics import Metrics
 
 from beam_jobs.batch import Batch
 from beam_jobs.deduplicate import deduplicate
+from beam_jobs.fault_points import fault_point
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
 from beam_jobs.monitor import Monitor
 from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
+from feedback.intake import utc_now
 from feedback.settings import Settings
-from lakehouse.commit import LandingCommitter, no_faults
+from lakehouse.commit import LandingCommitter
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
 from lakehouse.online import catch_up, open_online_store, push_commit
 
 NAMESPACE = "landing"
-FAULT_VARIABLE = "HEED_FAULT_POINT"
-"""Names a point of the commit at which the process kills itself; for crash tests only."""
 
 
 class Deduplicate(beam.DoFn):
@@ -74,8 +76,7 @@ class Commit(beam.DoFn):
         self._monitor = Monitor()
         log = open_landed_log(self._settings)
         lake = self._lake = open_lake(self._settings)
-        fault = crash_at(os.environ.get(FAULT_VARIABLE, "")) if FAULT_VARIABLE in os.environ else no_faults
-        self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault)
+        self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
         self._store = open_online_store(self._settings)
         catch_up(self._store, lake, log.name, log.partitions)
@@ -96,7 +97,7 @@ class Commit(beam.DoFn):
         rewind = reader_of(self._token)
         try:
             with self._monitor.committing(batch):
-                is_ours = self._committer.commit(ready, at=datetime.now(UTC))
+                is_ours = self._committer.commit(ready, at=utc_now())
         except StalePosition as error:
             self._monitor.stale(batch, error)
             if rewind is None:  # the reader is elsewhere: the runner repeats the bundle, which reads again
@@ -112,7 +113,7 @@ class Commit(beam.DoFn):
             caller_of(self._token).on_progress(self._done)
         self._push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
-        self._span_ms.update(int(datetime.now(UTC).timestamp() * 1000))
+        self._span_ms.update(int(utc_now().timestamp() * 1000))
         yield batch
 
     def finish_bundle(self) -> None:
@@ -142,19 +143,3 @@ class Commit(beam.DoFn):
         self._pushing = self._beside.submit(
             push_commit, self._store, self._lake, rows, start=batch.start, end=batch.end
         )
-
-
-class crash_at:  # noqa: N801 - reads as a verb where it is used
-    """A fault hook that ends the process without any clean-up at `POINT:COUNT`, as `kill -9` would."""
-
-    def __init__(self, where: str) -> None:
-        point, _, count = where.partition(":")
-        self._point = point
-        self._left = int(count or 1)
-
-    def __call__(self, point: str) -> None:
-        """Count a pass of the point; at the last one, end the process."""
-        if point == self._point:
-            self._left -= 1
-            if self._left == 0:
-                os.kill(os.getpid(), 9)

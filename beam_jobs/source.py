@@ -12,8 +12,10 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.transforms.core import RestrictionProvider
-from apache_beam.utils.timestamp import Duration
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_jobs.batch import Batch
 from beam_jobs.in_process import caller_of, failing, keep, reading, release
@@ -78,6 +80,10 @@ class BatchNumbers(RestrictionProvider):
         return 1
 
 
+TRACKER = beam.DoFn.RestrictionParam(BatchNumbers())
+WATERMARK = beam.DoFn.WatermarkEstimatorParam(ManualWatermarkEstimator.default_provider())
+
+
 class ReadForever(_LogReader):
     """worker -> batches, as long as the stream runs; an unbounded, self-checkpointing splittable DoFn."""
 
@@ -85,18 +91,32 @@ class ReadForever(_LogReader):
     def process(
         self,
         worker: int,
-        tracker: Any = beam.DoFn.RestrictionParam(BatchNumbers()),  # noqa: ANN401, B008 - Beam's own protocol
-    ) -> Iterator[Batch]:
-        """Hand on batches for a short while, then defer the rest to the runner."""
+        tracker: Any = TRACKER,  # noqa: ANN401 - Beam's own protocol
+        watermark: Any = WATERMARK,  # noqa: ANN401 - Beam's own protocol
+    ) -> Iterator[TimestampedValue]:
+        """Hand on batches for a short while, then defer the rest to the runner.
+
+        A batch's time in Beam is when it was handed on, and so is the watermark: nothing behind is ever late or held.
+        When events happened is a matter of columns, not of Beam.
+        """
         reader = self._open()
         stop = caller_of(self._token).stop
         number = tracker.current_restriction().start
         hand_back_at = time.monotonic() + self._settings.landing_bundle_seconds
+        handed_on_at = _now_not_before(watermark.current_watermark())
         while tracker.try_claim(ENDLESS if stop.is_set() else number):
             number += 1
             batch = self._next(reader)
+            handed_on_at = _now_not_before(handed_on_at)
             if batch is not None:
-                yield batch
+                yield TimestampedValue(batch, handed_on_at)
             if time.monotonic() >= hand_back_at:
+                watermark.set_watermark(handed_on_at)
                 tracker.defer_remainder(Duration(0))
                 return
+
+
+def _now_not_before(earliest: Timestamp | None) -> Timestamp:
+    """The wall clock, held where it stands while it is set back."""
+    now = Timestamp.of(time.time())
+    return now if earliest is None or now > earliest else earliest

@@ -25,6 +25,11 @@ def below(figure: str, value: float, bar: float, *, unit: str = "") -> Figure:
     return Figure(figure=figure, value=value, unit=unit, bar=f"< {bar:g}", holds=value < bar)
 
 
+def exactly(figure: str, value: float, bar: float = 0, *, unit: str = "") -> Figure:
+    """A figure that must be its bar, neither more nor less."""
+    return Figure(figure=figure, value=value, unit=unit, bar=f"= {bar:g}", holds=value == bar)
+
+
 def reported(figure: str, value: float, *, unit: str = "") -> Figure:
     """A figure without a bar."""
     return Figure(figure=figure, value=value, unit=unit, bar="reported", holds=True)

@@ -112,6 +112,11 @@ class Broker:
         return f"127.0.0.1:{self._sasl_port}"
 
     @property
+    def data(self) -> Path:
+        """Where its segments lie."""
+        return self._folder / "data"
+
+    @property
     def pid(self) -> int:
         """The process id of the running node."""
         if self._process is None:

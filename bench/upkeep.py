@@ -1,8 +1,8 @@
 """Upkeep's claims: landing in small commits ruins neither scans nor opening, and nothing is left lying about.
 
 An hour at 1,000 events/s with a commit per 200 ms is 18,000 commits of 200 rows. Here 10,000 commits land as fast as
-they go through the real committer, with `heed maintain --every` beside it in its own process: 2,000 of 500 rows, one half on
-a closed day and one half on the open one, then 8,000 of a single row.
+they go through the real committer, with `heed maintain --every` beside it in its own process: 2,000 of 500 rows, one
+half on a closed day and one half on the open one, then 8,000 of a single row.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,6 +38,22 @@ PERIOD_SECONDS = 5.0
 """Between two passes: the default of 30 s, scaled as the commits are."""
 ORPHANS = 20
 TRIES = 5
+WORDS = (
+    "the",
+    "film",
+    "was",
+    "good",
+    "bad",
+    "great",
+    "awful",
+    "plot",
+    "actor",
+    "long",
+    "short",
+    "music",
+    "end",
+    "slow",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -79,9 +96,9 @@ class maintaining:  # noqa: N801 - reads as a verb where it is used
     def __enter__(self) -> list[UpkeepReport]:
         return self._passes
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._process.send_signal(signal.SIGTERM)
-        out, _ = self._process.communicate(timeout=60)
+        out = self._process.communicate(timeout=60)[0]
         self._passes.extend(msgspec.json.decode(line, type=UpkeepReport) for line in out.splitlines())
 
 
@@ -93,7 +110,7 @@ def days(today: date) -> list[date]:
 
 def land(lake: Lake, landed_on: list[date], *, rows_each: int, start: int) -> int:
     """Commit batches one after the other; returns the next offset."""
-    committer = LandingCommitter(lake, "feedback", 1, checkpoints=False)
+    committer = LandingCommitter(lake, "feedback", 1)
     rng = np.random.default_rng(42)
     for day in landed_on:
         rows = ratings(rng, rows_each, start, day)
@@ -106,27 +123,8 @@ def land(lake: Lake, landed_on: list[date], *, rows_each: int, start: int) -> in
 def ratings(rng: np.random.Generator, count: int, start: int, day: date) -> pa.Table:
     """Ratings with text and context, of about 300 bytes as JSON."""
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    words = np.array(
-        [
-            "the",
-            "film",
-            "was",
-            "good",
-            "bad",
-            "great",
-            "awful",
-            "plot",
-            "actor",
-            "long",
-            "short",
-            "music",
-            "end",
-            "start",
-            "slow",
-            "fast",
-        ]
-    )
-    values = {
+    words = np.array(WORDS)
+    values: dict[str, Any] = {
         "v": [1] * count,
         "id": [f"e{number}" for number in range(start, start + count)],
         "kind": ["rating"] * count,
@@ -145,9 +143,7 @@ def ratings(rng: np.random.Generator, count: int, start: int, day: date) -> pa.T
         "log_count": [1] * count,
         "landed_on": [day] * count,
     }
-    arrays = [
-        pa.array(values[c.name], type=c.type) if c.name in values else pa.nulls(count, c.type) for c in FEEDBACK.columns
-    ]
+    arrays = [pa.array(values.get(column.name, [None] * count), type=column.type) for column in FEEDBACK.columns]
     return pa.table(arrays, schema=FEEDBACK.schema)
 
 

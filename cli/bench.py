@@ -16,7 +16,6 @@ from cli.output import Output
 from feedback.errors import UsageError
 
 FOLDER = Path(__file__).resolve().parent.parent / "bench"
-NOT_BENCHES = frozenset({"__init__", "figures", "kafka_broker"})
 
 
 class Benches(click.Group):
@@ -24,7 +23,7 @@ class Benches(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in order."""
-        return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NOT_BENCHES)
+        return sorted(path.stem for path in FOLDER.glob("*.py") if "\ndef run(" in path.read_text(encoding="utf-8"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """One benchmark as a command.

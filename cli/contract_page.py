@@ -28,9 +28,9 @@ This page is generated from `feedback/contract.py` and `feedback/errors.py`.
 
 _RULES = f"""## Versions
 
-`v` names the version that an event follows; without it, it is {CONTRACT_VERSION}. A version only adds optional fields
-or kinds: it never renames a field, changes what one means or makes an optional one needed. So versions run side by
-side.
+`v` names the version that an event follows; without it, it is {CONTRACT_VERSION}. A version only adds optional
+fields or kinds: it never renames a field, changes what one means or makes an optional one needed. So versions run
+side by side.
 
 | a sender that | outcome |
 |---|---|
@@ -39,10 +39,11 @@ side.
 | sends a kind that this release does not know | `unknown_kind`; past the gateway `contract_broken` |
 | writes a raw `user_id` to the log itself | landed without it: only that there was one is kept |
 
-What a later release has come to know, `heed replay` lands. A field becomes a column by a migration that is declared in
-`lakehouse/tables.py`: the table's `version` goes up by one and gains a nullable `Column` with `added_in`, which names
-the `attribute` that held its values so far. The table widens with the next write and nothing is rewritten. Rows from
-before read as what their `attributes` hold; readers and writers of the release before go on with the columns they know.
+What a later release has come to know, `heed replay` lands. A field becomes a column by a migration that is declared
+in `lakehouse/tables.py`: the table's `version` goes up by one and gains a nullable `Column` with `added_in`, which
+names the `attribute` that held its values so far. The table widens with the next write and nothing is rewritten.
+Rows from before read as what their `attributes` hold; readers and writers of the release before go on with the
+columns they know.
 
 ## Time
 

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "heed"
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": "One run per fit of `heed run`: each recommender fitted on train and judged on both splits, "
+    "then the challenger fitted on everything. Metrics are named split.figure, at the length of a served list.",
+}
+"""Where MLflow's pages file the experiment, and what they say of it."""
 REGISTERED_MODEL = "heed-recommender"
 CHALLENGER, CHAMPION = "challenger", "champion"
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +79,10 @@ class Tracking:
         client = self._client()
         tags = {"code_version": code_version(), "recommender": fit.recommender, "seed": str(fit.seed), **fit.tags}
         tags |= {f"delta.{table}": str(version) for table, version in fit.delta_versions.items()}
-        run = client.create_run(self._experiment(client), run_name=fit.recommender)
+        tags |= {"mlflow.source.name": "heed run", "mlflow.source.type": "JOB"}
+        on_everything = fit.tags.get("fit") == "everything"
+        run_name = f"{fit.recommender}, on everything" if on_everything else fit.recommender
+        run = client.create_run(self._experiment(client), run_name=run_name)
         moment = get_current_time_millis()
         metrics = [
             Metric(f"{split}.{name}", value, moment, 0)
@@ -179,7 +188,9 @@ class Tracking:
         if found is not None:
             return str(found.experiment_id)
         self.settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-        made = client.create_experiment(EXPERIMENT, artifact_location=self.settings.mlflow_artifacts.as_uri())
+        made = client.create_experiment(
+            EXPERIMENT, artifact_location=self.settings.mlflow_artifacts.as_uri(), tags=EXPERIMENT_TAGS
+        )
         return str(made)
 
     @staticmethod

@@ -9,8 +9,9 @@ import pytest
 
 from feedback.settings import Settings, load_settings
 from tests.kafka_broker import kafka_broker
+from tests.prism_runner import prism
 
-__all__ = ["kafka_broker"]
+__all__ = ["kafka_broker", "prism"]
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

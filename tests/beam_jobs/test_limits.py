@@ -59,6 +59,13 @@ def test_what_cannot_be_taken_is_refused_alone_and_its_neighbours_land(bad: byte
     assert refused_of(batch) == [(1, code), (2, "undecodable")]
 
 
+def test_bytes_that_are_no_utf_8_do_not_land_where_all_else_in_the_batch_is_good() -> None:
+    batch = decode(poll(line(id="good"), line(text="?").replace(b"?", b"\xff")))
+
+    assert batch.events["id"].to_list() == ["good"]
+    assert refused_of(batch) == [(1, "undecodable")]
+
+
 def test_a_carriage_return_at_the_end_of_a_line_is_no_fault() -> None:
     assert decode(poll(line(id="1") + b"\r", b" " + line(id="2"))).events["id"].to_list() == ["1", "2"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.processes import processes
+from cli.processes import STOP_SECONDS, processes
 from feedback.log import NewRecord, open_log
 from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter
@@ -64,8 +64,8 @@ def test_a_period_that_makes_no_sense_is_refused(settings: Settings, every: str)
 
 def test_a_second_service_is_refused_by_name_and_sigterm_ends_the_first(settings: Settings) -> None:
     land(settings, 2)
-    first = subprocess.Popen(command(settings, "--every", "60", "--json"), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
+    service = command(settings, "--every", "60", "--json")
+    with subprocess.Popen(service, cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert json.loads(first.stdout.readline())["problems"] == []
 
@@ -73,13 +73,12 @@ def test_a_second_service_is_refused_by_name_and_sigterm_ends_the_first(settings
             command(settings, "--every", "60"), cwd=ROOT, capture_output=True, text=True, check=False
         )
 
-        assert second.returncode == 1
-        assert f"`heed maintain --every`, process {first.pid}" in second.stderr
-    finally:
         first.send_signal(signal.SIGTERM)
         started = time.monotonic()
         assert first.wait(30) == 0
-    assert time.monotonic() - started < 20
+        assert time.monotonic() - started < STOP_SECONDS
+        assert second.returncode == 1
+        assert f"`heed maintain --every`, process {first.pid}" in second.stderr
 
 
 def test_up_runs_it_beside_landing(settings: Settings) -> None:

@@ -84,10 +84,6 @@ class LogConformance(ABC):
         """A log with four partitions in a folder; the same folder gives the same log."""
 
     @abstractmethod
-    def address(self, folder: Path) -> str:
-        """Where another process finds that log."""
-
-    @abstractmethod
     def destroy(self, folder: Path) -> None:
         """Take the log away for good."""
 
@@ -226,6 +222,14 @@ class LogConformance(ABC):
         eventually(lambda: second.partitions() == EVERY_PARTITION)
         assert time.monotonic() - started < LEASE_SECONDS
         second.leave()
+
+
+class SharedLogConformance(LogConformance):
+    """What a log must do besides that other processes can open."""
+
+    @abstractmethod
+    def address(self, folder: Path) -> str:
+        """Where another process finds that log."""
 
     def test_a_stopped_worker_loses_its_partitions_and_knows_it_when_it_wakes(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)

@@ -19,14 +19,14 @@ from feedback.log import FeedbackLog, NewRecord, open_log
 from feedback.log_kafka import KafkaLog
 from feedback.settings import Settings, ensure_home, load_settings
 from feedback.verdicts import count_verdicts
-from tests.feedback.log_conformance import EVERY_PARTITION, LEASE_SECONDS, NOW, LogConformance, eventually
+from tests.feedback.log_conformance import EVERY_PARTITION, LEASE_SECONDS, NOW, SharedLogConformance, eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
 
 FOR_EVER_DAYS = 100_000  # the records of the tests bear a fixed date, which no retention may reach
 
 
-class TestKafkaLog(LogConformance):
+class TestKafkaLog(SharedLogConformance):
     broker: Broker
     opened: list[FeedbackLog]
 

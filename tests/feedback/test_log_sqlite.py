@@ -10,7 +10,7 @@ import pytest
 from feedback.errors import LogError
 from feedback.log import FeedbackLog, NewRecord
 from feedback.log_sqlite import SqliteLog
-from tests.feedback.log_conformance import LEASE_SECONDS, NOW, LogConformance
+from tests.feedback.log_conformance import LEASE_SECONDS, NOW, SharedLogConformance
 
 _APPEND = """
 import sys
@@ -36,7 +36,7 @@ INSERT INTO records VALUES (0, 0, 17, 1, 'old');
 """
 
 
-class TestSqliteLog(LogConformance):
+class TestSqliteLog(SharedLogConformance):
     def open(self, folder: Path) -> FeedbackLog:
         return SqliteLog(folder / "log.db", partitions=4, lease_seconds=LEASE_SECONDS)
 

@@ -119,50 +119,68 @@ def test_a_second_upkeep_is_refused_by_name(settings: Settings, lake: Lake) -> N
     assert run_upkeep(settings).problems == []
 
 
+class Reader(threading.Thread):
+    """Polls the table all along, and holds one version over a whole pass of upkeep."""
+
+    def __init__(self, lake: Lake) -> None:
+        super().__init__()
+        self.lake, self.stop, self.passes = lake, threading.Event(), 0
+        self.faults: list[str] = []
+        self.seen: list[int] = []
+
+    def run(self) -> None:
+        try:
+            while not self.stop.is_set():
+                held, since = self.lake.scan(FEEDBACK), self.passes
+                while self.passes <= since and not self.stop.is_set():
+                    self.check(self.lake.scan(FEEDBACK))
+                self.check(held)
+        except Exception as error:
+            self.faults.append(repr(error))
+
+    def check(self, opened: pl.LazyFrame) -> None:
+        found = opened.select("log_offset").collect()["log_offset"].sort().to_list()
+        if found != list(range(len(found))):
+            self.faults.append(f"{len(found)} rows up to offset {found[-1]}")
+        self.seen.append(len(found))
+
+
+class Lander(threading.Thread):
+    """Lands one event after the other from an offset on."""
+
+    def __init__(self, lake: Lake, start: int) -> None:
+        super().__init__()
+        self.lake, self.stop, self.committed = lake, threading.Event(), start
+
+    def run(self) -> None:
+        committer = LandingCommitter(self.lake, "feedback", 1)
+        while not self.stop.is_set():
+            committer.commit(today(self.committed, self.committed + 1), at=datetime.now(UTC))
+            self.committed += 1
+
+
 def test_readers_always_see_each_row_once_while_landing_and_upkeep_go_on(settings: Settings, lake: Lake) -> None:
     land(lake, 1, today)
-    stop, faults, seen = threading.Event(), [], []
+    reader, lander = Reader(lake), Lander(lake, 1)
+    rewritten, deadline = 0, time.monotonic() + 120
 
-    def read() -> None:
-        while not stop.is_set():
-            opened = lake.scan(FEEDBACK)
-            time.sleep(0.05)  # a reader takes its time between opening and reading
-            try:
-                found = opened.select("log_offset").collect()["log_offset"].sort().to_list()
-            except Exception as error:
-                faults.append(repr(error))
-                return
-            if found != list(range(len(found))) or (seen and len(found) < seen[-1]):
-                faults.append(f"{len(found)} rows after {seen[-1]}")
-            seen.append(len(found))
-
-    committed = [1]
-
-    def go_on_landing() -> None:
-        committer = LandingCommitter(lake, "feedback", 1)
-        while not stop.is_set():
-            committer.commit(today(committed[0], committed[0] + 1), at=datetime.now(UTC))
-            committed[0] += 1
-
-    threads = [threading.Thread(target=read), threading.Thread(target=go_on_landing)]
-    for thread in threads:
-        thread.start()
+    reader.start()
+    lander.start()
     try:
-        rewritten = 0
-        deadline = time.monotonic() + 120
         while rewritten < 2 * OPEN_SMALL_FILES and time.monotonic() < deadline:
             report = run_upkeep(settings)
+            reader.passes += 1
             assert report.problems == []
             rewritten += report.tables[0].rewritten_files
     finally:
-        stop.set()
-        for thread in threads:
+        for thread in (reader, lander):
+            thread.stop.set()
             thread.join()
 
-    assert faults == []
+    assert reader.faults == []
     assert rewritten >= 2 * OPEN_SMALL_FILES
-    assert len(seen) > 5
-    assert lake.row_count(FEEDBACK) == committed[0]
+    assert len(reader.seen) > 5
+    assert lake.row_count(FEEDBACK) == lander.committed
 
 
 def test_files_that_a_reader_may_hold_stay_for_the_time_of_grace(settings: Settings, lake: Lake) -> None:
@@ -276,14 +294,9 @@ def test_a_child_that_outgrows_its_cap_at_once_is_an_error_that_names_the_settin
 @pytest.mark.parametrize("work", [Work.CLUSTER, Work.COMPACT])
 def test_after_a_childs_death_the_next_goes_on_without_what_killed_it(work: Work) -> None:
     job = Job(
-        root="/lake",
-        options={},
-        lock_folder="/run",
-        retention=RETENTION,
-        cap_bytes=CAP,
-        vacuum=True,
+        root="/lake", options={}, lock_folder="/run", retention=RETENTION, cap_bytes=CAP, vacuum=True,
         tables=("feedback",),
-    )
+    )  # fmt: skip
     collected = _Collected()
     first = Action(table="feedback", work=Work.CHECKPOINT)
     fatal = Action(table="feedback", work=work, day=NOW.date(), marks=work is Work.CLUSTER)
@@ -328,3 +341,32 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="upkeep_orphan_hours"):
         load_settings(tmp_path, upkeep_orphan_hours=0.1)
+
+
+def test_a_log_far_behind_its_last_checkpoint_fits_under_the_cap(settings: Settings, lake: Lake) -> None:
+    """Its files are read by hundreds of threads, whose stacks are reserved, not used."""
+    land(lake, 1)
+    log = Path(lake.uri(FEEDBACK), "_delta_log")
+    filler = '{"commitInfo":{"timestamp":1,"operation":"WRITE","operationParameters":{}}}'
+    for version in range(lake.table(FEEDBACK).version() + 1, 2_000):
+        (log / f"{version:020}.json").write_text(filler, encoding="utf-8")
+
+    report = run_upkeep(settings)
+
+    assert report.problems == []
+    assert report.tables[0].checkpoints == 1
+    assert report.peak_bytes < report.cap_bytes
+
+
+def test_a_table_that_cannot_be_read_is_named_and_the_others_are_worked_all_the_same(
+    settings: Settings, lake: Lake
+) -> None:
+    land(lake, 20)
+    lake.append(QUARANTINE, rows(QUARANTINE, {"log_offset": 1}))
+    (Path(lake.uri(QUARANTINE)) / "_delta_log" / f"{0:020}.json").write_text("{broken", encoding="utf-8")
+
+    report = run_upkeep(settings)
+
+    (problem,) = report.problems
+    assert problem.startswith("quarantine: ")
+    assert [(t.table, t.files_after) for t in report.tables] == [("feedback", 1)]

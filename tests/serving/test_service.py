@@ -85,6 +85,19 @@ def test_who_withdraws_personalization_gets_what_is_popular_from_then_on(service
     assert "withdrew" in served.note
 
 
+def test_a_popularity_model_never_claims_that_nothing_is_known(settings: Settings) -> None:
+    publish(BundleStore(settings.bundles))
+    service = open_service(settings, watch=False)
+
+    known, stranger = service.recommend("s1", 3), service.recommend("stranger", 3)
+    service.close()
+
+    assert (known.source, stranger.source) == ("popular", "popular")
+    assert known.known_items > 0
+    assert "new to this person" in known.note
+    assert "nothing is known" in stranger.note
+
+
 def test_a_new_bundle_is_served_from_the_next_list_on(service: Service, settings: Settings) -> None:
     before = service.recommend("s1", 3)
     version = publish(BundleStore(settings.bundles), START + timedelta(hours=1))

@@ -11,9 +11,9 @@ from beam_jobs.landing import drain
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
 from lakehouse.signals import read_signals
+from tests.beam_jobs.killing import land_until_killed, producing
 from tests.beam_jobs.signals.streams import shown
 from tests.beam_jobs.signals.test_in_beam import expected, online
-from tests.beam_jobs.test_crashes import land_until_killed, producing
 
 pytestmark = [pytest.mark.beam, pytest.mark.timeout(1200)]
 

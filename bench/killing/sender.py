@@ -1,0 +1,196 @@
+"""The sender: events through the real intake at a steady rate, one in a hundred poison, and a ledger of it all.
+
+The ledger is a file of lines, appended before and after each step, so that a killed sender's successor does what a
+client does that got no answer: it sends the same events again. What an answer called accepted must land, once.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import TextIO
+
+from bench.killing.worker import shifted_now
+from feedback.errors import LogError, ServiceError
+from feedback.intake import Clock, Intake, open_intake
+from feedback.log import NewRecord
+from feedback.settings import Settings
+
+BEAT_SECONDS = 0.05
+POISON_SHARE = 0.01
+REPEAT_SHARE = 0.01
+PEOPLE, ITEMS = 500, 100
+RETRY_SECONDS = 0.3
+OPEN_SECONDS = 120.0
+
+
+@dataclass
+class Ledger:
+    """What was sent: numbers of events that were answered as accepted, and of poison that is in the log."""
+
+    accepted: set[int] = field(default_factory=set)
+    poison: set[int] = field(default_factory=set)
+    doubtful_poison: set[int] = field(default_factory=set)
+    """Sent, but the sender died before it knew whether it is in."""
+    unanswered: range | None = None
+    """Events that were sent last, without an answer; the next sender sends them again."""
+    next_event: int = 0
+    next_poison: int = 0
+    repeats: int = 0
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Sum up a ledger; a last line that was cut short never happened."""
+    ledger = Ledger()
+    if not path.exists():
+        return ledger
+    text = path.read_text(encoding="utf-8")
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        word, *numbers = line.split()
+        values = [int(number) for number in numbers]
+        match word:
+            case "try":
+                ledger.unanswered = range(values[0], values[0] + values[1])
+                ledger.next_event = max(ledger.next_event, ledger.unanswered.stop)
+            case "accepted":
+                ledger.accepted.update(range(values[0], values[0] + values[1]))
+                ledger.unanswered = None
+            case "try-poison":
+                ledger.doubtful_poison.add(values[0])
+                ledger.next_poison = values[0] + 1
+            case "poison":
+                ledger.doubtful_poison.discard(values[0])
+                ledger.poison.add(values[0])
+            case "repeat":
+                ledger.repeats += 1
+            case _:
+                raise ServiceError(f"{path}: the ledger has no such word: {line!r}")
+    return ledger
+
+
+def event(number: int) -> dict[str, object]:
+    """One event; its id is its number."""
+    return {
+        "kind": "rating" if number % 3 else "click",
+        "id": f"e{number}",
+        "user_id": str(number % PEOPLE),
+        "item_id": str(number % ITEMS),
+        **({"value": number % 5 + 1, "scale": [1, 5]} if number % 3 else {}),
+    }
+
+
+def poison(number: int) -> bytes:
+    """A record that no event is in."""
+    return b'{"poison": %d' % number
+
+
+def send(settings: Settings, ledger: str, rate: float, seed: int, shift: Synchronized[float]) -> None:
+    """Send events until asked to end.
+
+    Args:
+        settings: The home whose log takes them.
+        ledger: The file that says what was sent.
+        rate: Events per second.
+        seed: Draws poison and repeats.
+        shift: By how many seconds the clock of intake and log is wrong.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    clock = partial(shifted_now, shift)
+    intake = _opened(settings, clock)
+    with Path(ledger).open("a", encoding="utf-8", buffering=1) as file:
+        known = read_ledger(Path(ledger))
+        Sender(intake, file, known, random.Random(seed), clock).run(stop, per_beat=max(1, round(rate * BEAT_SECONDS)))
+
+
+class Sender:
+    """Sends, and writes down what it does."""
+
+    def __init__(self, intake: Intake, file: TextIO, known: Ledger, rng: random.Random, clock: Clock) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._file = file
+        self._rng = rng
+        self._unanswered = known.unanswered
+        self._next_event, self._next_poison = known.next_event, known.next_poison
+
+    def run(self, stop: threading.Event, *, per_beat: int) -> None:
+        """Send a few events each beat; those without an answer again, until they get one."""
+        beat_at = time.monotonic()
+        while self._unanswered is not None or not stop.is_set():
+            self._send(self._unanswered or range(self._next_event, self._next_event + per_beat))
+            if self._rng.random() < POISON_SHARE * per_beat:
+                self._send_poison()
+            if self._rng.random() < REPEAT_SHARE * per_beat:
+                self._repeat()
+            beat_at += BEAT_SECONDS
+            stop.wait(max(0.0, beat_at - time.monotonic()))
+
+    def _send(self, numbers: range) -> None:
+        self._next_event = max(self._next_event, numbers.stop)
+        self._unanswered = numbers
+        self._write(f"try {numbers.start} {len(numbers)}")
+        try:
+            verdicts = self._intake.submit(event(number) for number in numbers)
+        except LogError as error:
+            self._complain(error)
+            return
+        refused = [verdict for verdict in verdicts if verdict.verdict not in ("accepted", "duplicate")]
+        if refused:
+            raise ServiceError(f"the intake refused an event of the bench: {refused[0]}")
+        self._write(f"accepted {numbers.start} {len(numbers)}")
+        self._unanswered = None
+
+    def _send_poison(self) -> None:
+        number, self._next_poison = self._next_poison, self._next_poison + 1
+        self._write(f"try-poison {number}")
+        partition = self._rng.randrange(self._intake.log.partitions)
+        if self._append(NewRecord(partition, poison(number), 1)):
+            self._write(f"poison {number}")
+
+    def _repeat(self) -> None:
+        """Append a record of the log once more, as a producer that bypasses the gateway may."""
+        log = self._intake.log
+        try:
+            partition, (first, end) = self._rng.choice(sorted(log.bounds().items()))
+            if first < end:
+                (record, *_) = log.read(partition, self._rng.randrange(first, end), max_events=1)
+                if not record.value.startswith(poison(0)[:9]) and self._append(
+                    NewRecord(partition, record.value, record.count)
+                ):
+                    self._write("repeat")
+        except LogError as error:
+            self._complain(error)
+
+    def _append(self, record: NewRecord) -> bool:
+        try:
+            self._intake.log.append([record], now=self._clock())
+        except LogError as error:
+            self._complain(error)
+            return False
+        return True
+
+    def _complain(self, error: LogError) -> None:
+        print(f"sender: {error}", flush=True)
+        time.sleep(RETRY_SECONDS)
+
+    def _write(self, line: str) -> None:
+        self._file.write(line + "\n")
+
+
+def _opened(settings: Settings, clock: Clock) -> Intake:
+    deadline = time.monotonic() + OPEN_SECONDS
+    while True:
+        try:
+            return open_intake(settings, clock=clock)
+        except LogError as error:
+            if time.monotonic() > deadline:
+                raise
+            print(f"sender: {error}", flush=True)
+            time.sleep(RETRY_SECONDS)

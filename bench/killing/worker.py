@@ -1,0 +1,60 @@
+"""One landing worker, as a process that may die at any moment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from multiprocessing.sharedctypes import Synchronized
+
+from beam_jobs.fault_points import FAULT_VARIABLE
+from feedback.settings import Settings
+
+
+def land(settings: Settings, fault: str, shift: Synchronized[float] | None = None) -> None:
+    """Stream the log of a home until asked to end.
+
+    Args:
+        settings: The home.
+        fault: Where in a commit to die or stop (`beam_jobs.fault_points`); empty: nowhere.
+        shift: By how many seconds this process's clock is wrong.
+    """
+    from beam_jobs import sink
+    from beam_jobs.landing import stream
+
+    logging.basicConfig(format=f"%(asctime)s {os.getpid()} %(name)s %(message)s", level=logging.INFO, force=True)
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    if fault:
+        os.environ[FAULT_VARIABLE] = fault
+    if shift is not None:
+        sink.utc_now = lambda: shifted_now(shift)  # type: ignore[attr-defined]
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stream(settings, stop)
+
+
+def drain_once(settings: Settings) -> None:
+    """Land what the log holds now, and end."""
+    from beam_jobs.landing import drain
+
+    drain(settings)
+
+
+def compact_and_checkpoint(settings: Settings) -> None:
+    """Rewrite the small files of landing's tables into larger ones, beside the workers."""
+    from lakehouse.lake import open_lake
+    from lakehouse.tables import FEEDBACK, QUARANTINE
+
+    lake = open_lake(settings)
+    for spec in (FEEDBACK, QUARANTINE):
+        if lake.exists(spec):
+            table = lake.table(spec)
+            table.optimize.compact()
+            table.create_checkpoint()
+
+
+def shifted_now(shift: Synchronized[float]) -> datetime:
+    """The time on a clock that is wrong by so many seconds."""
+    return datetime.now(UTC) + timedelta(seconds=shift.value)
