@@ -100,14 +100,9 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         quarantined=sum(n for code, n in codes.items() if code != "duplicate"),
         codes=codes,
         batches=counters.get("batches", 0),
-<<<<<<< HEAD
-        seconds=(last_ms - first_ms) / 1000,
-        loading_seconds=counters.get("loading_ms", 0) / 1000,
-        startup_seconds=max(0.0, first_ms / 1000 - started),
-=======
         seconds=last - first,
+        loading_seconds=counters.get("loading_ms", 0) / 1000,
         startup_seconds=max(0.0, first - started),
->>>>>>> main
         positions=positions,
     )
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import os
 import time
-=======
->>>>>>> main
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
