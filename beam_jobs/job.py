@@ -20,7 +20,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from beam_jobs.in_process import Caller, reader_of
 from beam_jobs.landing import EMBEDDED
 from feedback import errors
-from feedback.errors import HeedError, ServiceError
+from feedback.errors import HeedError, ServiceError, SettingsError
 
 LOGGER = logging.getLogger("heed.landing")
 LOOK_SECONDS = 0.05
@@ -39,6 +39,7 @@ def run_job(pipeline: beam.Pipeline, caller: Caller, token: str, *, runner: str)
 
     Raises:
         HeedError: Why it failed, in our own words where a stage said so.
+        SettingsError: The runner lacks an option.
         ServiceError: The runner refused it, failed it or cannot be reached.
     """
     try:
@@ -46,6 +47,8 @@ def run_job(pipeline: beam.Pipeline, caller: Caller, token: str, *, runner: str)
     except Exception as error:
         if caller.failure is None and runner == EMBEDDED:
             raise
+        if isinstance(error, NotImplementedError):  # how Beam says that a runner lacks an option
+            raise SettingsError(f"beam_runner {runner!r} with these beam_options: {error}") from error
         raise failure_of(error, caller, runner) from error
     waiter = _Waiter(result)
     waiter.start()

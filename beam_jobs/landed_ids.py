@@ -42,6 +42,11 @@ class HashSet:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return self._first.nbytes + self._second.nbytes
+
     def add(self, first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
         """Add distinct hashes; returns which of them were new."""
         first = np.where(first == 0, np.uint64(1), first)  # 0 marks an empty slot

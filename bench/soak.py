@@ -1,8 +1,8 @@
 """The soak: 1,000 events a second for half an hour, one in a hundred broken; does landing's memory stay where it was?
 
-`heed land --stream` runs as its own process on a fresh home, as `heed up` would run it, and only that process is
-measured: the resident memory after 5 minutes and at the end, each the median of half a minute, since one sample may
-fall into a commit. `HEED_SOAK_MINUTES=12` makes a short run of it; a first mark then lies at a sixth of the time.
+`heed land --stream` runs as its own process on a fresh home, with `heed maintain` beside it as under `heed up`, and
+only landing is measured: its resident memory after 5 minutes and at the end, each the median of half a minute, since
+one sample may fall into a commit. `HEED_SOAK_MINUTES=12` makes a short run, whose first mark lies at a quarter.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from beam_jobs.landed_ids import HashSet
 from beam_jobs.landing import waiting_events
 from bench.figures import Figure, at_least, below
 from feedback.errors import ServiceError, UsageError
@@ -33,8 +34,8 @@ from lakehouse.tables import FEEDBACK, QUARANTINE
 
 MINUTES_VARIABLE = "HEED_SOAK_MINUTES"
 MINUTES = 30.0
-FIRST_MARK = 1 / 6
-"""Which part of the run lies before the first mark: 5 of 30 minutes, when caches and pools have filled."""
+FIRST_MARK_MINUTES = 5.0
+"""When caches and pools have filled; a quarter of a run that is shorter than 20 minutes."""
 EVENTS_PER_SECOND = 1_000
 BROKEN_OF_THOUSAND = 10
 TICK_SECONDS = 0.05
@@ -44,6 +45,7 @@ GROWTH_BAR = 1.10
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 MIB = 1024 * 1024
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass
@@ -67,7 +69,8 @@ def run(report: Callable[[str], None]) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="heed-soak-") as folder:
         settings = load_settings(Path(folder) / "home")
         intake = open_intake(settings)
-        with landing(settings) as process:
+        every = f"{settings.upkeep_every_seconds:g}"
+        with running(settings, "land", "--stream") as process, running(settings, "maintain", "--every", every):
             await_first(settings, intake, process)
             soak = soak_for(minutes * 60, intake, process, report)
             await_landed(settings)
@@ -92,19 +95,20 @@ def soak_minutes(text: str | None) -> float:
 
 
 @contextmanager
-def landing(settings: Settings) -> Iterator[psutil.Process]:
-    """`heed land --stream` on a home, stopped in order at the end.
+def running(settings: Settings, *command: str) -> Iterator[psutil.Process]:
+    """A command of Heed's on a home, stopped in order at the end.
 
     Raises:
         ServiceError: It did not stop in order.
     """
-    command = [sys.executable, "-m", "cli", "land", "--stream", "--home", settings.home]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "cli", *command, "--home", settings.home], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
     try:
         yield psutil.Process(child.pid)
         child.send_signal(signal.SIGTERM)
         if child.wait(STOP_SECONDS) != 0:
-            raise ServiceError(f"`heed land --stream` ended with {child.returncode}")
+            raise ServiceError(f"`heed {' '.join(command)}` ended with {child.returncode}")
     finally:
         if child.poll() is None:
             child.kill()
@@ -157,6 +161,11 @@ def send(intake: Intake, soak: Soak, due: int) -> None:
     soak.broken += broken
 
 
+def known_ids_mib(second: float, partitions: int) -> float:
+    """What the ids of the retention window take by then: memory that goes by the window of days."""
+    return partitions * HashSet(int(second * EVENTS_PER_SECOND / partitions)).nbytes / MIB
+
+
 def is_broken(number: int) -> bool:
     """Which events are broken: 1 %, spread evenly."""
     return number % 1000 % (1000 // BROKEN_OF_THOUSAND) == 1
@@ -169,12 +178,16 @@ def click(number: int) -> dict[str, object]:
 
 def figures(settings: Settings, intake: Intake, soak: Soak, minutes: float) -> Iterator[Figure]:
     """The bar, and the figures beside it that say what was measured."""
-    first, last = minutes * 60 * FIRST_MARK, minutes * 60
+    first, last = 60 * min(FIRST_MARK_MINUTES, minutes / 4), 60 * minutes
     early, late = soak.memory_at(first), soak.memory_at(last)
     for second, size in ((first, early), (last, late)):
         yield Figure(
             figure=f"landing's memory after {second / 60:g} minutes", value=size, unit="MiB", bar="reported", holds=True
         )
+    known = known_ids_mib(last, settings.log_partitions) - known_ids_mib(first, settings.log_partitions)
+    yield Figure(
+        figure="of the growth, the ids that came to be known", value=known, unit="MiB", bar="reported", holds=True
+    )
     yield below("memory at the end as a share of memory at the first mark", late / early, GROWTH_BAR)
     yield at_least("events sent a second", soak.sent / last, 0.95 * EVENTS_PER_SECOND, unit="events/s")
     lake = open_lake(settings)

@@ -82,7 +82,9 @@ def run(report: Callable[[str], None]) -> Iterator[Figure]:
         yield below("orphans left of 20 and what upkeep left", orphans_left(settings, lake), 1, unit="files")
         peak = max(done.peak_bytes for done in [*passes, last]) / 2**20
         yield below("upkeep's peak memory", peak, settings.upkeep_memory_mb, unit="MiB")
-        yield below("actions left for later", sum(len(done.problems) for done in [*passes, last]), 1)
+        problems = [problem for done in [*passes, last] for problem in done.problems]
+        print(*problems, sep="\n", file=sys.stderr)
+        yield below("actions left for later", len(problems), 1)
 
 
 class maintaining:  # noqa: N801 - reads as a verb where it is used

@@ -6,6 +6,7 @@ import signal
 import threading
 
 import click
+from msgspec.structs import replace
 
 from cli.options import home_command
 from cli.output import Output
@@ -20,13 +21,28 @@ from feedback.tracing import set_up_tracing
 @click.option("--stream", is_flag=True, help="Land events as they come, until Ctrl-C or SIGTERM.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), help="With --stream: serve /metrics for Prometheus.")
 @click.option("--skip-gap", is_flag=True, help="Go on behind what the log no longer holds; it is written down.")
+@click.option("--runner", metavar="NAME", help="Beam's runner, instead of the setting beam_runner.")
+@click.option(
+    "--beam-option", "options", multiple=True, metavar="--NAME=VALUE",
+    help="An option for Beam, as --beam-option=--job_endpoint=HOST:PORT; may be given again. With --runner or this, "
+    "the setting beam_options does not count.",
+)  # fmt: skip
 @home_command
 def land(
-    settings: Settings, output: Output, drain: bool, stream: bool, skip_gap: bool, metrics_port: int | None
+    settings: Settings,
+    output: Output,
+    drain: bool,
+    stream: bool,
+    skip_gap: bool,
+    metrics_port: int | None,
+    runner: str | None,
+    options: tuple[str, ...],
 ) -> None:
     """Land the feedback log in Delta, exactly once."""
     if drain == stream:
         raise UsageError("heed land: choose one of --drain and --stream")
+    if runner is not None or options:
+        settings = replace(settings, beam_runner=runner or settings.beam_runner, beam_options=list(options))
     from beam_jobs import landing
 
     if skip_gap:

@@ -139,9 +139,7 @@ def plan(
     last_closed = last_closed_day(now)
     for part in sorted(statistics.partitions, key=lambda p: p.day or date.max):
         closed = part.day is not None and part.day <= last_closed
-        action = _closed(spec, part, statistics.clustered_to) if closed else _open(spec, part)
-        if action is not None:
-            actions.append(action)
+        actions += _closed(spec, part, statistics.clustered_to) if closed else _open(spec, part)
     if vacuum:
         actions.append(Action(table=spec.name, work=Work.VACUUM))
         actions.append(Action(table=spec.name, work=Work.CLEAN_LOG))
@@ -184,22 +182,25 @@ def small_files(sizes: Sequence[int], target: int) -> int:
     return sum(1 for size in sizes if size < target // 2)
 
 
-def _open(spec: TableSpec, part: PartitionFiles) -> Action | None:
+def _open(spec: TableSpec, part: PartitionFiles) -> list[Action]:
     small = small_files(part.sizes, OPEN_FILE_BYTES)
     if small <= OPEN_SMALL_FILES:
-        return None
+        return []
     reason = f"{small} small files"
-    return Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=OPEN_FILE_BYTES, reason=reason)
+    return [Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=OPEN_FILE_BYTES, reason=reason)]
 
 
-def _closed(spec: TableSpec, part: PartitionFiles, clustered_to: date | None) -> Action | None:
+def _closed(spec: TableSpec, part: PartitionFiles, clustered_to: date | None) -> list[Action]:
     assert part.day is not None
     target = closed_target(part.bytes)
-    if cluster_columns(spec) and (clustered_to is None or part.day > clustered_to):
-        reason = f"the day is closed, {len(part.sizes)} files"
-        return Action(table=spec.name, work=Work.CLUSTER, day=part.day, target_bytes=target, marks=True, reason=reason)
     small = small_files(part.sizes, target)
+    reason = f"closed with {len(part.sizes)} files, {small} of them small"
+    if cluster_columns(spec) and (clustered_to is None or part.day > clustered_to):
+        cluster = Action(
+            table=spec.name, work=Work.CLUSTER, day=part.day, target_bytes=target, marks=True, reason=reason
+        )
+        # Clustering opens every file of the day at once; compaction does not, and leaves it few.
+        return [*_open(spec, part), cluster]
     if small > CLOSED_SMALL_FILES or len(part.sizes) > MAX_CLOSED_FILES:
-        reason = f"closed with {len(part.sizes)} files, {small} of them small"
-        return Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=target, reason=reason)
-    return None
+        return [Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=target, reason=reason)]
+    return []

@@ -32,12 +32,15 @@ from tests.lakehouse.rows import rows
 
 PARTITIONS = 2
 LEASE_SECONDS = 6.0
+BATCH_EVENTS = (6, 2)
+"""Workers of unlike appetite, so that a batch of one ends in the middle of a batch of the other."""
+
 WINDOW_DAYS = 30
 POINTS = ("before commit", "after data file", "between tables", "after commit")
 FOREIGN = 99
 
 workers = st.sampled_from([0, 1])
-events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=6)
+events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=12)
 
 
 class ExactlyOnce(RuleBasedStateMachine):
@@ -52,12 +55,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.log = MemoryLog(Storage(PARTITIONS), lease_seconds=LEASE_SECONDS, clock=lambda: self.clock)
         self.lake = Lake(str(root / "lake"))
         self.store = SqliteOnlineStore(root / "online.db")
-        self.workers = [self.worker(), self.worker()]
+        self.workers = [self.worker(0), self.worker(1)]
         self.reader = PlaceReader(self.lake, self.log.name, PARTITIONS)
         self.seen: Snapshot | None = None
 
-    def worker(self) -> UnfusedWorker:
-        return UnfusedWorker(self.log, self.lake, self.store, window_days=WINDOW_DAYS)
+    def worker(self, which: int) -> UnfusedWorker:
+        events = BATCH_EVENTS[which]
+        return UnfusedWorker(self.log, self.lake, self.store, window_days=WINDOW_DAYS, batch_events=events)
 
     @rule(chosen=events, lines_each=st.integers(1, 3))
     def events_come(self, chosen: list[tuple[int, int]], lines_each: int) -> None:
@@ -103,18 +107,29 @@ class ExactlyOnce(RuleBasedStateMachine):
         try:
             self.workers[which].commit(dies_at=point, passes=passes)
         except Crash:
-            self.workers[which] = self.worker()
+            self.workers[which] = self.worker(which)
 
     @rule(which=workers)
     def a_worker_is_replaced_in_order(self, which: int) -> None:
         self.workers[which].leave()
-        self.workers[which] = self.worker()
+        self.workers[which] = self.worker(which)
 
     @rule(which=workers)
     def all_but_one_sleep(self, which: int) -> None:
         """The leases run out; whoever asks first takes all, and the other does not know it yet."""
         self.clock += 2 * LEASE_SECONDS
         self.workers[which].read()
+
+    @rule(which=workers)
+    def a_sleeper_wakes_in_mid_batch(self, which: int) -> None:
+        """Its partitions have moved meanwhile, and another has landed a part of its batch, or more; they return."""
+        self.a_worker_reads(which)
+        self.a_worker_prepares(which)
+        self.clock += 2 * LEASE_SECONDS
+        self.a_worker_lands(1 - which)
+        self.a_worker_commits(which)
+        self.clock += 2 * LEASE_SECONDS
+        self.a_worker_lands(which)
 
     @rule(days=st.integers(-3, 3))
     def the_clock_jumps(self, days: int) -> None:
@@ -151,15 +166,16 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Whatever happened: one worker more lands the rest, and the online store stands where the lake does."""
         if not hasattr(self, "log"):
             return
-        self.clock += 2 * LEASE_SECONDS
-        worker = self.worker()
-        worker.land_all()
-        self.positions_and_rows_agree_and_never_go_back()
-        catch_up(self.store, self.lake, self.log.name, PARTITIONS)
-        committed = self.lake.positions(self.log.name, PARTITIONS)
-        assert {p: at for p, at in self.store.positions().items() if at} == {p: at for p, at in committed.items() if at}
-        self.store.close()
-        self.folder.cleanup()
+        try:
+            self.clock += 2 * LEASE_SECONDS
+            self.worker(0).land_all()
+            self.positions_and_rows_agree_and_never_go_back()
+            catch_up(self.store, self.lake, self.log.name, PARTITIONS)
+            committed = self.lake.positions(self.log.name, PARTITIONS)
+            assert all(self.store.positions().get(p, 0) == position for p, position in committed.items())
+        finally:
+            self.store.close()
+            self.folder.cleanup()
 
     def landed(self, positions: dict[int, int]) -> dict[tuple[int, int, int], tuple[str, str]]:
         """What the tables say of each place below the positions: its code, or "landed", and its day."""

@@ -19,7 +19,6 @@ from lakehouse.online import OnlineStore, catch_up, push_commit
 from tests.conftest import NOW
 
 READ_AHEAD = 2
-BATCH_EVENTS = 6
 
 
 class Crash(Exception):
@@ -29,8 +28,11 @@ class Crash(Exception):
 class UnfusedWorker:
     """Reads ahead, takes out repeats, commits and pushes; each when it is told."""
 
-    def __init__(self, log: FeedbackLog, lake: Lake, store: OnlineStore, *, window_days: int) -> None:
+    def __init__(
+        self, log: FeedbackLog, lake: Lake, store: OnlineStore, *, window_days: int, batch_events: int
+    ) -> None:
         self._log = log
+        self._batch_events = batch_events
         self._lake = lake
         self._store = store
         self._share = log.join("worker")
@@ -106,12 +108,12 @@ class UnfusedWorker:
     def _restart(self) -> None:
         positions = self._lake.positions(self._log.name, self._log.partitions)
         mine = {partition: positions[partition] for partition in sorted(self._owned or ())}
-        refuse_gaps(self._log, mine)
+        refuse_gaps(self._log, self._lake, mine)
         self._read.clear()
         self._cursor = self._at(mine)
 
     def _at(self, positions: dict[int, int]) -> Cursor:
-        return Cursor(self._log, positions, max_events=BATCH_EVENTS, max_bytes=1 << 20)
+        return Cursor(self._log, positions, max_events=self._batch_events, max_bytes=1 << 20)
 
     def _fault(self, point: str) -> None:
         if point == self._dies_at:

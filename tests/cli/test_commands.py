@@ -50,6 +50,19 @@ def test_what_cannot_be_done_is_one_clear_line(
     assert is_one_clear_line(done, words), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("tides",), "there is no such benchmark; there are: "), (("faults", "--kills", "0"), "not in the range")],
+    ids=["unknown", "no kills"],
+)
+def test_a_bench_that_cannot_be_run_says_why(arguments: tuple[str, ...], words: str) -> None:
+    command = [sys.executable, "-m", "cli", "bench", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
 RATINGS = "userId,movieId,rating,timestamp\n1,2,3.5,1000000000\n"
 MAP = "user_id=userId,item_id=movieId,value=rating,occurred_at=timestamp"
 

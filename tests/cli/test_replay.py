@@ -131,12 +131,3 @@ def test_wrong_arguments_are_refused_in_words(settings: Settings, arguments: tup
 def test_a_replay_needs_a_code(settings: Settings) -> None:
     with pytest.raises(click.MissingParameter):
         heed.main(["replay", "--home", settings.home], standalone_mode=False)
-
-
-def test_whether_heed_is_up_is_known_by_its_lock(settings: Settings) -> None:
-    from cli.up import holding_home, is_up
-
-    assert not is_up(settings)
-    with holding_home(settings):
-        assert is_up(settings)
-    assert not is_up(settings)

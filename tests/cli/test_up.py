@@ -34,7 +34,10 @@ class Running(NamedTuple):
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("up")
-    ports = {name: str(free_port()) for name in ("HEED_PORT", "HEED_DAGSTER_PORT", "HEED_MLFLOW_PORT")}
+    ports = {
+        name: str(free_port())
+        for name in ("HEED_PORT", "HEED_DAGSTER_PORT", "HEED_MLFLOW_PORT", "HEED_LANDING_METRICS_PORT")
+    }
     process = subprocess.Popen(
         [*COMMAND, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, **ports}
     )

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from feedback.errors import LogError, LogGap
 from feedback.leases import Group, Monotonic, living, share_of
-from feedback.log import UNLIMITED_BYTES, LogRecord, NewRecord, Share
+from feedback.log import UNLIMITED_BYTES, NewRecord, Share
+from feedback.records import LogRecord, Records
 
 _INCARNATIONS = itertools.count(1)
 
@@ -66,9 +67,7 @@ class MemoryLog:
                 offsets.append(offset)
         return offsets
 
-    def read(
-        self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES
-    ) -> list[LogRecord]:
+    def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         self._require(partition)
         with self._storage.lock:
             first, held = self._storage.first[partition], self._storage.records[partition]
@@ -84,7 +83,7 @@ class MemoryLog:
                 if found and (events > max_events or size > max_bytes):
                     break
                 found.append(record)
-            return found
+            return Records.of(found)
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         with self._storage.lock:

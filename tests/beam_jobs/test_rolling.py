@@ -1,0 +1,72 @@
+"""A long stream on the embedded runner: fresh pipelines take over, again and again, and nothing shows of it."""
+
+from __future__ import annotations
+
+import time
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+import beam_jobs.landed_ids
+import beam_jobs.pipeline
+import beam_jobs.source
+from beam_jobs.landing import drain
+from feedback.intake import open_intake
+from feedback.settings import Settings
+from tests.beam_jobs.streaming import eventually, first_event_seconds, holds, landed, ratings, streaming
+
+pytestmark = pytest.mark.beam
+
+ROLL_SECONDS = 1.0
+ROLLS = 6
+EMPTY_SECONDS = 3.0
+LONGEST_SECONDS = 3.0
+"""A hand-over takes a tenth of a second on an idle machine; without reader and ids that outlive it, it takes longer."""
+
+
+def test_pipelines_roll_and_nothing_is_lost_doubled_or_delayed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolling = msgspec.structs.replace(settings, landing_roll_minutes=ROLL_SECONDS / 60)
+    pipelines = counted_calls(monkeypatch, beam_jobs.pipeline, "build_landing")
+    readers = counted_calls(monkeypatch, beam_jobs.source, "Reader")
+    loads = counted_calls(monkeypatch, beam_jobs.landed_ids, "landed_hashes")
+    intake = open_intake(rolling)
+    progress: list[int] = []
+    waits: list[float] = []
+    sent = 0
+
+    with streaming(rolling, on_progress=progress.append):
+        while len(pipelines) <= ROLLS:
+            batches, appended_at = len(progress), time.monotonic()
+            intake.submit(ratings(5, start=sent))
+            sent += 5
+            eventually(lambda seen=batches: len(progress) > seen, every=0.002)
+            waits.append(time.monotonic() - appended_at)
+
+    streamed = len(readers), len(loads)
+    assert drain(settings).landed == 0
+    assert landed(settings) == sorted(f"r{n}" for n in range(sent))
+    assert holds(settings)
+    assert streamed[0] == 1
+    assert streamed[1] <= intake.log.partitions  # ids are read with a partition's first batch, not by every pipeline
+    assert max(waits[1:]) < LONGEST_SECONDS
+
+
+def counted_calls(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[None]:
+    """Let a call through, and note it."""
+    calls: list[None] = []
+    real = getattr(module, name)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        calls.append(None)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(module, name, call)
+    return calls
+
+
+def test_a_source_that_starts_empty_lands_its_first_event_within_a_second(settings: Settings) -> None:
+    assert first_event_seconds(settings, empty_seconds=EMPTY_SECONDS) < 1.0
