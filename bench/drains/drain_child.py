@@ -24,6 +24,7 @@ class Drained(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     batches: int
     seconds: float
+    """From the first poll until everything is closed, the last push to the online store and the windows included."""
     startup_seconds: float
     loading_seconds: float
     """Of `seconds`, what went into reading the ids of landed rows."""
@@ -46,14 +47,14 @@ def main(home: str, overrides: str) -> None:
     import beam_jobs.pipeline  # noqa: F401 - the drain imports it; here, so that it is not counted as its work
     from beam_jobs.landing import drain
 
-    imported, cpu_before = time.perf_counter() - BEGAN, time.process_time()
+    imported, cpu_before, started = time.perf_counter() - BEGAN, time.process_time(), time.time()
     done = drain(load_settings(home, **msgspec.json.decode(overrides)))
     drained = Drained(
         landed=done.landed,
         duplicates=done.duplicates,
         quarantined=done.quarantined,
         batches=done.batches,
-        seconds=done.seconds,
+        seconds=time.time() - started - done.startup_seconds,
         loading_seconds=done.loading_seconds,
         startup_seconds=imported + done.startup_seconds,
         cpu_seconds=time.process_time() - cpu_before,
