@@ -25,7 +25,6 @@ LONGEST_RETRY_SECONDS = 10.0
 PASS_ON_SECONDS = 0.05
 COLLECT_AFTER_OBJECTS = 50_000
 
-
 EMBEDDED = "FnApiRunner"
 """Beam's runner inside this process; named, since Beam's default tries to download another one."""
 
@@ -95,7 +94,9 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
     if not is_embedded(settings):
         landed, codes = count_between(lake, before, positions)
-    first, last = (started, time.time()) if span is None else (span[0] / 1000, span[1] / 1000)
+    now = time.time()
+    untold = (started if landed or codes else now, now)
+    first, last = untold if span is None else (span[0] / 1000, span[1] / 1000)
     return LandingReport(
         landed=landed,
         duplicates=codes.get("duplicate", 0),

@@ -51,7 +51,7 @@ def build_landing(
         batches = batches | name >> beam.Map(stage).with_output_types(Batch)
     committed = batches | "Commit" >> beam.ParDo(Commit(settings, token)).with_output_types(Batch)
     if settings.signals:
-        _ = committed | "LiveWindows" >> LiveWindows(settings)
+        _ = committed | "LiveWindows" >> LiveWindows(settings, token)
     return committed
 
 

@@ -8,6 +8,7 @@ log with the rows that stand for it. Once on the SQLite log, once on Kafka.
 from __future__ import annotations
 
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -63,6 +64,7 @@ def run(
 ) -> Iterator[Figure]:
     """Every figure, for each log."""
     seed = secrets.randbelow(1 << 30) if seed is None else seed
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that broker and small disk are put away
     for kind in log or LOGS:
         yield reported(f"{kind}: seed", seed)
         with tempfile.TemporaryDirectory(prefix="heed-faults-") as folder:

@@ -2,12 +2,11 @@
 
 `heed land --stream` runs as its own process on a fresh home, with `heed maintain` beside it as under `heed up`, and
 only landing is measured: its resident memory after 5 minutes and at the end, each the median of half a minute, since
-one sample may fall into a commit. `HEED_SOAK_MINUTES=12` makes a short run, whose first mark lies at a quarter.
+one sample may fall into a commit. `--minutes 12` makes a short run, whose first mark lies at a quarter.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import statistics
 import subprocess
@@ -19,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import psutil  # type: ignore[import-untyped]
 
 from beam_jobs.landed_ids import HashSet
 from beam_jobs.landing import waiting_events
 from bench.figures import Figure, at_least, below
-from feedback.errors import ServiceError, UsageError
+from feedback.errors import ServiceError
 from feedback.intake import Intake, open_intake, utc_now
 from feedback.log import NewRecord
 from feedback.settings import Settings, load_settings
@@ -32,7 +32,6 @@ from lakehouse.audit import audit
 from lakehouse.lake import open_lake
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
-MINUTES_VARIABLE = "HEED_SOAK_MINUTES"
 MINUTES = 30.0
 FIRST_MARK_MINUTES = 5.0
 """When caches and pools have filled; a quarter of a run that is shorter than 20 minutes."""
@@ -46,6 +45,17 @@ START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 MIB = 1024 * 1024
 ROOT = Path(__file__).resolve().parent.parent
+
+
+OPTIONS = (
+    click.Option(
+        ["--minutes"],
+        type=click.FloatRange(min=0, min_open=True, max=1_440),
+        default=MINUTES,
+        show_default=True,
+        help="How long to send.",
+    ),
+)
 
 
 @dataclass
@@ -63,9 +73,8 @@ class Soak:
         return statistics.median(within or [size for _, size in self.memory[-1:]]) / MIB
 
 
-def run(report: Callable[[str], None]) -> Iterator[Figure]:
+def run(report: Callable[[str], None], *, minutes: float = MINUTES) -> Iterator[Figure]:
     """Memory early and late, and whether everything landed once."""
-    minutes = soak_minutes(os.environ.get(MINUTES_VARIABLE))
     with tempfile.TemporaryDirectory(prefix="heed-soak-") as folder:
         settings = load_settings(Path(folder) / "home")
         intake = open_intake(settings)
@@ -75,23 +84,6 @@ def run(report: Callable[[str], None]) -> Iterator[Figure]:
             soak = soak_for(minutes * 60, intake, process, report)
             await_landed(settings)
         yield from figures(settings, intake, soak, minutes)
-
-
-def soak_minutes(text: str | None) -> float:
-    """How long to run.
-
-    Raises:
-        UsageError: The text is no positive number.
-    """
-    if text is None:
-        return MINUTES
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < float("inf"):
-        raise UsageError(f"{MINUTES_VARIABLE}: {text!r} is not a number of minutes above 0, such as 12")
-    return minutes
 
 
 @contextmanager
@@ -117,7 +109,7 @@ def running(settings: Settings, *command: str) -> Iterator[psutil.Process]:
 
 def await_first(settings: Settings, intake: Intake, process: psutil.Process) -> None:
     """Start-up is no part of the soak: wait until the first event has landed."""
-    intake.submit([click(0)])
+    intake.submit([visit(0)])
     deadline = time.monotonic() + START_SECONDS
     lake = open_lake(settings)
     while not lake.row_count(FEEDBACK):
@@ -154,7 +146,7 @@ def send(intake: Intake, soak: Soak, due: int) -> None:
     """Append what is due; every hundredth is no JSON, as a broken producer of one's own would write it."""
     numbers = range(soak.sent, due)
     broken = sum(is_broken(n) for n in numbers)
-    intake.submit(click(n) for n in numbers if not is_broken(n))
+    intake.submit(visit(n) for n in numbers if not is_broken(n))
     if broken:
         intake.log.append([NewRecord(due % intake.log.partitions, b"{broken", 1)] * broken, now=utc_now())
     soak.sent += len(numbers)
@@ -171,7 +163,7 @@ def is_broken(number: int) -> bool:
     return number % 1000 % (1000 // BROKEN_OF_THOUSAND) == 1
 
 
-def click(number: int) -> dict[str, object]:
+def visit(number: int) -> dict[str, object]:
     """One event of one of a thousand people."""
     return {"kind": "click", "id": f"e{number}", "user_id": str(number % 1_000), "item_id": str(number % 500)}
 

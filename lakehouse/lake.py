@@ -126,6 +126,18 @@ class Lake:
         except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be read: {error}") from error
 
+    @contextmanager
+    def writing(self, spec: TableSpec) -> Iterator[None]:
+        """Where files or commits of the table are written: what the store says in its own errors becomes one of ours.
+
+        Raises:
+            LakeError: The table cannot be written.
+        """
+        try:
+            yield
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
+
     def scan(self, spec: TableSpec, *, version: int | None = None) -> pl.LazyFrame:
         """The table's rows, lazily, with exactly the spec's columns.
 

@@ -54,8 +54,12 @@ class SignalsPublisher:
 
         Raises:
             StalePosition: Another worker published this pane or a later one.
-            LakeError: The store kept refusing.
+            LakeError: The table cannot be written, or its store kept refusing.
         """
+        with self._lake.writing(SIGNALS):
+            self._publish(rows, marks, at=at)
+
+    def _publish(self, rows: pl.DataFrame, marks: Mapping[int, Mark], *, at: datetime) -> None:
         table = self._table or self._lake.ensure(SIGNALS)
         adds = None
         for _ in range(MAX_ATTEMPTS):
@@ -206,7 +210,8 @@ def newest_panes(lake: Lake, partitions: Sequence[int], *, windows: int, latenes
     if not partitions:
         return pl.DataFrame(schema=ROW_SCHEMA)
     mine = lake.scan(SIGNALS).filter(pl.col("log_partition").is_in(list(partitions)))
-    newest = mine.select(pl.col("window_start").max()).collect().item()
+    with lake.reading(SIGNALS):
+        newest = mine.select(pl.col("window_start").max()).collect().item()
     if newest is None:
         return pl.DataFrame(schema=ROW_SCHEMA)
     kept = [
@@ -214,7 +219,8 @@ def newest_panes(lake: Lake, partitions: Sequence[int], *, windows: int, latenes
         for size in SIZES.values()
         for oldest in [newest - lateness - timedelta(seconds=size * (windows + 2))]
     ]
-    return rows_of(latest_panes(mine.filter(pl.any_horizontal(kept))).collect())
+    with lake.reading(SIGNALS):
+        return rows_of(latest_panes(mine.filter(pl.any_horizontal(kept))).collect())
 
 
 def landed_between(lake: Lake, ranges: Mapping[int, tuple[int, int]]) -> Iterator[pl.DataFrame]:
@@ -230,8 +236,11 @@ def landed_between(lake: Lake, ranges: Mapping[int, tuple[int, int]]) -> Iterato
         for p, (start, end) in ranges.items()
     )
     landed = lake.scan(FEEDBACK).filter(within)
-    for day in landed.select(pl.col("landed_on").unique()).collect()["landed_on"].sort():
-        rows = landed.filter(pl.col("landed_on") == day).select(_COUNTED).collect()
+    with lake.reading(FEEDBACK):
+        days = landed.select(pl.col("landed_on").unique()).collect()["landed_on"].sort()
+    for day in days:
+        with lake.reading(FEEDBACK):
+            rows = landed.filter(pl.col("landed_on") == day).select(_COUNTED).collect()
         yield rows.with_columns(pl.coalesce("appended_at", "received_at").alias("appended_at"))
 
 

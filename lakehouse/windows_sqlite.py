@@ -37,6 +37,7 @@ class SqliteWindowStore:
     """A `WindowStore` in one SQLite file; a row's tallies are JSON without zeros."""
 
     def __init__(self, path: str | Path) -> None:
+        self._path = str(path)
         self._lock = threading.Lock()
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -107,13 +108,15 @@ class SqliteWindowStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ServiceError(f"online store {self._path} cannot be written: {error}") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
 def _rows(frame: pl.DataFrame) -> list[tuple[object, ...]]:

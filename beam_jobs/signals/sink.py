@@ -18,7 +18,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.signals.accumulate import accumulate
 from beam_jobs.signals.pending import Pending
 from beam_jobs.signals.window import tallies_of
-from feedback.errors import LakeError, StalePosition
+from feedback.errors import HeedError, StalePosition
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
@@ -141,7 +141,7 @@ class WindowSink:
         """Write what waits and release the store."""
         try:
             self.flush(now)
-        except LakeError as error:
+        except HeedError as error:
             LOGGER.warning("signals: the last flush failed and is made up for at the next start: %s", error)
         finally:
             self._store.close()

@@ -2,62 +2,100 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import apache_beam as beam
+import pyarrow as pa
 
 from beam_jobs.batch import Batch
+from beam_jobs.in_process import failing
 from beam_jobs.signals.sink import WindowSink
+from feedback.errors import HeedError, LakeError
 from feedback.settings import Settings
+
+LOGGER = logging.getLogger("heed.signals")
+STORE_ERRORS = (HeedError, OSError, pa.ArrowException)
+"""What a store or a lake that does not answer raises, a full disk among it."""
 
 
 class LiveWindows(beam.PTransform):
     """Committed batches -> nothing; the windows are in the online store and in the `signals` table."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str) -> None:
         super().__init__()
         self._settings = settings
+        self._token = token
 
     def expand(self, committed: beam.PCollection) -> beam.PCollection:
         """Wire it behind the commit."""
-        return committed | "CountWindows" >> beam.ParDo(CountWindows(self._settings))
+        return committed | "CountWindows" >> beam.ParDo(CountWindows(self._settings, self._token))
 
 
 class CountWindows(beam.DoFn):
     """Counts batches as they are committed; writes every few seconds, at bundle ends and at the end.
 
     All of it happens in a thread beside the chain, one thing after the other: nothing waits for windows, whose store
-    says by itself up to where they count.
+    says by itself up to where they count. Windows that cannot be written never stop landing: they are opened anew, and
+    what they missed is counted from the lake.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
+        self._token = token
         self._under_way: Future[None] | None = None
+        self._sink: WindowSink | None = None
 
     def setup(self) -> None:
-        """Open the store; count what a crash kept from it."""
+        """Open the store before anything is committed; count what a crash kept from it."""
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="live-windows")
-        self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
+        with failing(self._token):
+            try:
+                self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
+            except (OSError, pa.ArrowException) as error:
+                raise LakeError(f"live windows cannot be opened: {error}") from error
 
     def process(self, batch: Batch) -> None:
         """Count one batch; waits only while the one before is being counted."""
         self._finish()
-        self._under_way = self._beside.submit(self._sink.process, batch, now=datetime.now(UTC))
+        self._start(lambda sink: sink.process(batch, now=datetime.now(UTC)))
 
     def finish_bundle(self) -> None:
         """A quiet stream ends a bundle every second, and this is when its last events show."""
         if self._under_way is None or self._under_way.done():
             self._finish()
-            self._under_way = self._beside.submit(self._sink.flush_if_due, datetime.now(UTC))
+            self._start(lambda sink: sink.flush_if_due(datetime.now(UTC)))
 
     def teardown(self) -> None:
         """Write what waits."""
-        if hasattr(self, "_sink"):
+        if hasattr(self, "_beside"):
             self._beside.shutdown()
-            self._sink.close(datetime.now(UTC))
+            self._close()
+
+    def _start(self, action: Callable[[WindowSink], None]) -> None:
+        self._under_way = self._beside.submit(self._do, action)
 
     def _finish(self) -> None:
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
+
+    def _do(self, action: Callable[[WindowSink], None]) -> None:
+        try:
+            if self._sink is None:
+                self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
+            action(self._sink)
+        except STORE_ERRORS as error:
+            LOGGER.warning("live windows are counted again from the lake: %s", error)
+            self._close()
+
+    def _close(self) -> None:
+        sink, self._sink = self._sink, None
+        if sink is None:
+            return
+        try:
+            sink.close(datetime.now(UTC))
+        except STORE_ERRORS as error:
+            LOGGER.warning("live windows: the last flush is made up for at the next start: %s", error)

@@ -14,12 +14,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PR_SET_PDEATHSIG = 1
 PRELOADED = (
     "apache_beam.runners.portability.fn_api_runner",
     "beam_jobs.landing",
@@ -104,8 +106,15 @@ class Child:
 
 
 def _speaking_to(output: str, body: Callable[..., None], *arguments: object) -> None:
+    _die_with_the_server()
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         os.dup2(file, stream.fileno())
     body(*arguments)
+
+
+def _die_with_the_server() -> None:
+    """Linux kills this process when the server ends, which ends with the bench: no worker outlives it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

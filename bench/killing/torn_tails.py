@@ -27,6 +27,8 @@ def cut_wal_tail(path: Path, rng: random.Random) -> int:
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            if not wal.exists():  # the last process that had the file open took it away when it ended
+                return 0
             with wal.open("r+b") as file:
                 end = committed_end(file.read())
                 size = wal.stat().st_size

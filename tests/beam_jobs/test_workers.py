@@ -12,6 +12,8 @@ from deltalake import DeltaTable
 
 from beam_jobs.landing import drain
 from bench.kafka_broker import Broker
+from bench.killing.disk import FileSizeLimit
+from bench.killing.mishaps import orphans
 from bench.killing.processes import Child
 from feedback.settings import Settings, load_settings
 from lakehouse.tables import FEEDBACK, QUARANTINE
@@ -145,6 +147,21 @@ def test_the_events_of_a_worker_that_died_between_commit_and_push_reach_the_onli
 
     assert heir.alive
     eventually(lambda: workers.pushed() == workers.committed(), "the online store stands where the lake does")
+    workers.check()
+
+
+def test_a_stream_outlives_a_disk_without_room(workers: Workers) -> None:
+    stream = workers.start()
+    workers.send(20)
+    workers.await_landed()
+
+    FileSizeLimit().fill([stream])
+    workers.send(20)
+    eventually(lambda: bool(orphans(workers.lake, older_than=0)), "a data file did not find room")
+    FileSizeLimit().free([stream])
+    workers.await_landed()
+
+    assert stream.alive
     workers.check()
 
 

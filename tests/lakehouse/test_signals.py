@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feedback.errors import StalePosition, TableMissing
+from feedback.errors import LakeError, StalePosition, TableMissing
 from lakehouse.lake import Lake
 from lakehouse.signals import SignalsPublisher, compact_signals, figures, landed_between, read_signals
 from lakehouse.sketches import added, opened, stored
@@ -98,6 +98,20 @@ def test_workers_with_partitions_of_their_own_publish_beside_each_other(lake: La
         second.publish(window_rows({"events": pane, "log_partition": 1}), {1: Mark(pane, pane)}, at=NOW)
 
     assert read_signals(lake)["events"].to_list() == [6]
+
+
+def test_a_store_without_room_is_an_error_of_ours(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    publisher = SignalsPublisher(lake, "feedback")
+    with monkeypatch.context() as patched:
+        patched.setattr("pyarrow.parquet.write_table", full)
+        with pytest.raises(LakeError, match=r"table signals .* No space left on device"):
+            publisher.publish(window_rows({"events": 1}), {0: Mark(1, 1)}, at=NOW)
+
+    publisher.publish(window_rows({"events": 1}), {0: Mark(1, 1)}, at=NOW)
+    assert read_signals(lake)["events"].to_list() == [1]
 
 
 def test_compaction_keeps_the_latest_panes_of_the_day_and_leaves_other_days(lake: Lake) -> None:

@@ -370,3 +370,12 @@ def test_a_table_that_cannot_be_read_is_named_and_the_others_are_worked_all_the_
     (problem,) = report.problems
     assert problem.startswith("quarantine: ")
     assert [(t.table, t.files_after) for t in report.tables] == [("feedback", 1)]
+
+
+def test_the_peak_is_the_childs_own_not_what_its_parent_had(settings: Settings, lake: Lake) -> None:
+    land(lake, 2)
+    ballast = bytearray(b"x") * (700 << 20)
+
+    report = run_upkeep(settings)
+
+    assert report.peak_bytes < len(ballast)
