@@ -23,7 +23,9 @@ from feedback.tracing import traces_of
 from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables import FEEDBACK_EVENT
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 24
+"""A poll of usual size in one block: several would be parsed side by side, and copied together by all who follow."""
+
 MAX_BLOCK_BYTES = 1 << 26
 _TIMES = ("occurred_at", "received_at")
 _FIELDS = {c.name: pa.field(c.name, pa.int64() if c.name in _TIMES else c.type) for c in FEEDBACK_EVENT}

@@ -22,8 +22,8 @@ Hashes = npt.NDArray[np.uint64]
 
 MAX_LOAD = 0.6
 FIRST_SLOTS = 1 << 14
-ADD_AT_ONCE = 1 << 20
-"""Hashes added in one go while loading: bounds the working memory."""
+LOAD_AT_ONCE = 1 << 18
+"""Rows that are read in one go while loading: bounds the working memory."""
 _SEEDS = (0x5EED, 0xFEED)
 _HASH_COLUMNS = ("first", "second")
 
@@ -110,9 +110,8 @@ class LandedIds:
         for partition, first, second in landed_hashes(lake, since, behind, day=self._first_day()):
             known = self._sets.get(partition)
             if known is None:
-                known = self._sets[partition] = HashSet(len(first))
-            for at in range(0, len(first), ADD_AT_ONCE):
-                known.add(*_distinct(first[at : at + ADD_AT_ONCE], second[at : at + ADD_AT_ONCE]))
+                known = self._sets[partition] = HashSet()
+            known.add(*_distinct(first, second))
         self._until.update(behind)
 
     def _first_day(self) -> date:
@@ -144,7 +143,10 @@ class LandedIds:
 def landed_hashes(
     lake: Lake, since: Mapping[int, int], until: Mapping[int, int], *, day: date
 ) -> Iterable[tuple[int, Hashes, Hashes]]:
-    """Hashes of the rows of `feedback` that landed from a day on, per partition between two positions."""
+    """Hashes of the rows of `feedback` that landed from a day on, per partition between two positions.
+
+    They come in parts, several of one partition among them, so that memory does not go by the rows that are read.
+    """
     if not lake.exists(FEEDBACK):
         return
     within = pl.any_horizontal(
@@ -156,11 +158,11 @@ def landed_hashes(
             lake.scan(FEEDBACK)
             .filter((pl.col("landed_on") >= day) & within)
             .select("log_partition", *_hash_expressions())
-            .collect(engine="streaming")
         )
-    for (partition,), mine in rows.partition_by("log_partition", as_dict=True, include_key=False).items():
-        first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)
-        yield int(partition), first, second
+        for part in rows.collect_batches(chunk_size=LOAD_AT_ONCE, maintain_order=False, engine="streaming"):
+            for (partition,), mine in part.partition_by("log_partition", as_dict=True, include_key=False).items():
+                first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)
+                yield int(partition), first, second
 
 
 def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:

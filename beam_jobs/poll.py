@@ -23,6 +23,7 @@ class Cursor:
         self._bytes_each = max(1, max_bytes // max(1, len(positions)))
         self._turn = 0
         self._newest_ms: dict[int, int] = {}
+        self._is_new = True
         self.is_behind = False
         """Whether the last poll gave a partition's whole share, so that more is waiting."""
 
@@ -50,6 +51,7 @@ class Cursor:
         end: dict[int, int] = {}
         events = size = 0
         self.is_behind = False
+        self._announce()
         for partition in self._in_turn():
             position = self._positions[partition]
             limit = until[partition] if until is not None else None
@@ -71,6 +73,13 @@ class Cursor:
             return None
         self._positions |= end
         return Poll(records, start, end, tuple(counts))
+
+    def _announce(self) -> None:
+        """At first, tell the log of every partition, so that it fetches all of them while the first is waited for."""
+        if self._is_new and len(self._positions) > 1:
+            for partition, position in self._positions.items():
+                self._log.read(partition, position, max_events=0)
+        self._is_new = False
 
     def _in_turn(self) -> list[int]:
         partitions = list(self._positions)

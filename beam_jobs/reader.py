@@ -150,12 +150,12 @@ class Reader:
             if until is None and pause > 0:
                 self._closing.wait(min(pause, LOOK_SECONDS))
                 continue
-            asked_at = time.time()
+            asked_at, began = time.time(), time.monotonic()
             poll = start.cursor.poll(until=until)
             if poll is not None:
                 batch = replace(decoder.decode(poll), generation=start.generation, polled_at=asked_at)
                 self._put(batch)
-                flushed_at = 0.0 if start.cursor.is_behind else time.monotonic()
+                flushed_at = 0.0 if start.cursor.is_behind else began
             elif until is not None and _is_landed(log, lake, until):
                 self._put(None)
                 return

@@ -88,6 +88,8 @@ class FeedbackLog(Protocol):
     def read(self, partition: int, offset: int, *, max_events: int, max_bytes: int = UNLIMITED_BYTES) -> Records:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached.
 
+        With `max_events=0` it only says where a reader will go on, so that fetching begins; what it returns is void.
+
         Raises:
             LogGap: `offset` is no longer held, or lies beyond the end.
         """

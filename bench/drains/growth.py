@@ -27,6 +27,7 @@ from feedback.settings import Settings, load_settings
 from feedback.subjects import SUBJECT_LENGTH
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
+from lakehouse.online import open_online_store
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
 SIZES = (1_000_000, 4_000_000, 16_000_000)
@@ -93,6 +94,9 @@ def write_history(home: Path, rows: int, *, events: int) -> Settings:
     for start in range(0, each, COMMIT_ROWS // PARTITIONS):
         end = min(each, start + COMMIT_ROWS // PARTITIONS)
         committer.commit(_landed(rng, start, end, today), at=today)
+    store = open_online_store(settings)
+    store.push(_no_rows(), dict.fromkeys(range(PARTITIONS), each))  # else it would be caught up at the first start
+    store.close()
     return settings
 
 
@@ -123,8 +127,7 @@ def _landed(rng: np.random.Generator, start: int, end: int, today: datetime) -> 
         "log_count": pl.Series(np.ones(count), dtype=pl.Int32),
         "landed_on": landed_at.dt.date(),
     }
-    empty = pl.from_arrow(FEEDBACK.schema.empty_table())
-    assert isinstance(empty, pl.DataFrame)
+    empty = _no_rows()
     columns = [
         given[name].cast(type_).alias(name) if name in given else pl.lit(None, type_).alias(name)
         for name, type_ in empty.schema.items()
@@ -133,3 +136,9 @@ def _landed(rng: np.random.Generator, start: int, end: int, today: datetime) -> 
     ends = dict.fromkeys(range(PARTITIONS), end)
     feedback = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
     return LandingBatch(dict.fromkeys(range(PARTITIONS), start), ends, feedback, QUARANTINE.schema.empty_table())
+
+
+def _no_rows() -> pl.DataFrame:
+    empty = pl.from_arrow(FEEDBACK.schema.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty

@@ -14,6 +14,7 @@ from feedback.settings import Settings
 
 FLUSH_SECONDS = 60.0
 PRODUCER = {
+    "log_level": 0,
     "acks": "all",
     "enable.idempotence": True,
     "linger.ms": 50,

@@ -121,6 +121,16 @@ class LogConformance(ABC):
         assert [r.offset for r in log.read(0, 2, max_events=100, max_bytes=100)] == [2]
         assert [r.offset for r in log.read(0, 3, max_events=100, max_bytes=100)] == [3]
 
+    def test_saying_where_reading_will_go_on_takes_nothing_away(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        log.append([NewRecord(p, b"x", 1) for p in (0, 1, 0)], now=NOW)
+
+        for _ in range(2):
+            log.read(0, 0, max_events=0)
+            log.read(1, 0, max_events=0)
+            assert [r.offset for r in log.read(0, 0, max_events=10)] == [0, 1]
+            assert [r.offset for r in log.read(1, 0, max_events=10)] == [0]
+
     def test_what_was_appended_is_there_after_opening_again(self, tmp_path: Path) -> None:
         first = self.open(tmp_path)
         first.append([NewRecord(0, b"kept", 1, (b"k" * 16,))], now=NOW)
