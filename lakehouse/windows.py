@@ -79,8 +79,8 @@ class WindowStore(Protocol):
         """Rows of windows that start at `start` or later and before `end` and are not final."""
         ...
 
-    def forget(self, partition: int, size_seconds: int, *, before: int) -> int:
-        """Drop the rows of windows that start before a time; returns how many."""
+    def forget(self, partition: int, size_seconds: int, *, before: int) -> None:
+        """Drop the rows of windows that start before a time."""
         ...
 
     def newest(self, size_seconds: int, scope: Scope, *, key: str | None = None, windows: int) -> pl.DataFrame:

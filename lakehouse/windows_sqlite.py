@@ -1,11 +1,17 @@
-"""The embedded store of live windows: two tables in the online store's SQLite file."""
+"""The embedded store of live windows: panes as column files in the online store's SQLite file.
+
+One put adds, for every window it touches, one blob with the rows that changed: a few dozen rows of SQLite where a row
+per key would be a hundred thousand. Readers take the newest of each key. A window's panes are joined when there are
+many, and when it closes.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -14,27 +20,31 @@ from feedback.errors import ServiceError
 from lakehouse.windows import KEY, ROW_SCHEMA, TALLIES, Mark, Scope
 
 BUSY_TIMEOUT_SECONDS = 30.0
-_TALLIES_TYPE = pl.Struct(dict.fromkeys(TALLIES, pl.Int64))
+MAX_PANES = 8
+"""Panes of one window in one partition; the next one is joined with them."""
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS windows (
-    size_seconds INTEGER NOT NULL, start INTEGER NOT NULL, scope TEXT NOT NULL, key TEXT NOT NULL,
-    log_partition INTEGER NOT NULL, final INTEGER NOT NULL, people BLOB NOT NULL, tallies TEXT NOT NULL,
-    PRIMARY KEY (size_seconds, scope, start, key, log_partition)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS window_marks (
+DROP TABLE IF EXISTS windows;
+DROP TABLE IF EXISTS window_marks;
+CREATE TABLE IF NOT EXISTS panes (
+    size_seconds INTEGER NOT NULL, scope TEXT NOT NULL, start INTEGER NOT NULL, log_partition INTEGER NOT NULL,
+    pane INTEGER NOT NULL, rows BLOB NOT NULL, PRIMARY KEY (size_seconds, scope, start, log_partition, pane)
+);
+CREATE TABLE IF NOT EXISTS pane_marks (
     log_partition INTEGER PRIMARY KEY, pane INTEGER NOT NULL, position INTEGER NOT NULL
 );
-CREATE TEMP TABLE IF NOT EXISTS wanted (size_seconds, start, scope, key, log_partition);
 """
-_COLUMNS = ("size_seconds", "start", "scope", "key", "log_partition", "final", "people", "tallies")
-_SELECT = f"SELECT {', '.join('w.' + name for name in _COLUMNS)} FROM windows w"
-_WANTED = f"{_SELECT.replace('FROM windows w', 'FROM wanted CROSS JOIN windows w')} USING ({', '.join(KEY)})"
+_WINDOW = ("size_seconds", "scope", "start", "log_partition")
+"""What names a window of one partition; the rest of a row's key is in its blob."""
+_ONE_WINDOW = " AND ".join(f"{name} = ?" for name in _WINDOW)
 _ONE_SIZE = "size_seconds = ? AND scope IN ('item', 'section', 'all') AND log_partition = ?"
+_SELECT = f"SELECT {', '.join(_WINDOW)}, rows FROM panes"
+
+Window = tuple[int, Scope, int, int]
 
 
 class SqliteWindowStore:
-    """A `WindowStore` in one SQLite file; a row's tallies are JSON without zeros."""
+    """A `WindowStore` in one SQLite file."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
@@ -58,52 +68,67 @@ class SqliteWindowStore:
     def get(self, keys: pl.DataFrame) -> pl.DataFrame:
         """The rows of those keys that are there."""
         with self._lock, self._transaction():
-            self._connection.execute("DELETE FROM wanted")
-            self._connection.executemany("INSERT INTO wanted VALUES (?,?,?,?,?)", keys.select(KEY).rows())
-            found = self._connection.execute(_WANTED).fetchall()
-        return _frame(found)
+            found = [pane for window in keys.select(_WINDOW).unique().iter_rows() for pane in self._panes(window)]
+        return _latest(found).join(keys, on=KEY, how="semi")
 
     def put(self, rows: pl.DataFrame, marks: Mapping[int, Mark], *, expected: Mapping[int, int]) -> bool:
         """Overwrite rows and marks in one transaction, or nothing."""
-        values = _rows(rows)
+        parts = rows.partition_by(_WINDOW, as_dict=True)
         with self._lock, self._transaction():
             held = self._marks()
             if any(held.get(partition, Mark()).pane != expected[partition] for partition in marks):
                 return False
-            self._connection.executemany("INSERT OR REPLACE INTO windows VALUES (?,?,?,?,?,?,?,?)", values)
+            for window, mine in parts.items():
+                self._put(window, mine, marks[window[-1]].pane)
             self._connection.executemany(
-                "INSERT OR REPLACE INTO window_marks VALUES (?,?,?)",
+                "INSERT OR REPLACE INTO pane_marks VALUES (?,?,?)",
                 [(p, m.pane, m.position) for p, m in marks.items()],
             )
         return True
 
     def unfinished(self, partition: int, size_seconds: int, *, start: int, end: int) -> pl.DataFrame:
         """Rows of windows that start within a range and are not final."""
-        query = f"{_SELECT} WHERE {_ONE_SIZE} AND start >= ? AND start < ? AND NOT final"
-        with self._lock:
-            return _frame(self._connection.execute(query, (size_seconds, partition, start, end)).fetchall())
+        query = f"{_SELECT} WHERE {_ONE_SIZE} AND start >= ? AND start < ? ORDER BY pane"
+        return self._select(query, (size_seconds, partition, start, end)).filter(~pl.col("final"))
 
-    def forget(self, partition: int, size_seconds: int, *, before: int) -> int:
-        """Drop the rows of windows that start before a time; returns how many."""
-        query = f"DELETE FROM windows WHERE {_ONE_SIZE} AND start < ?"
-        with self._lock:
-            return self._connection.execute(query, (size_seconds, partition, before)).rowcount
+    def forget(self, partition: int, size_seconds: int, *, before: int) -> None:
+        """Drop the rows of windows that start before a time."""
+        query = f"DELETE FROM panes WHERE {_ONE_SIZE} AND start < ?"
+        with self._lock, self._transaction():
+            self._connection.execute(query, (size_seconds, partition, before))
 
     def newest(self, size_seconds: int, scope: Scope, *, key: str | None = None, windows: int) -> pl.DataFrame:
         """The rows of the newest windows of one length and scope, all partitions."""
-        chosen = "size_seconds = ?1 AND scope = ?2 AND (?3 IS NULL OR key = ?3)"
-        oldest = f"SELECT min(start) FROM (SELECT DISTINCT start FROM windows WHERE {chosen} ORDER BY 1 DESC LIMIT ?4)"
-        query = f"{_SELECT} WHERE {chosen} AND start >= ({oldest})"
-        with self._lock:
-            return _frame(self._connection.execute(query, (size_seconds, scope, key, windows)).fetchall())
+        chosen = "size_seconds = ?1 AND scope = ?2"
+        if key is None:
+            oldest = f"SELECT min(start) FROM (SELECT DISTINCT start FROM panes WHERE {chosen} ORDER BY 1 DESC LIMIT ?)"
+            query = f"{_SELECT} WHERE {chosen} AND start >= ({oldest}) ORDER BY pane"
+            return self._select(query, (size_seconds, scope, windows))
+        found = self._select(f"{_SELECT} WHERE {chosen} ORDER BY pane", (size_seconds, scope), key=key)
+        return found.filter(pl.col("start").rank("dense", descending=True) <= windows)
 
     def close(self) -> None:
         """Release the connection."""
         with self._lock:
             self._connection.close()
 
+    def _put(self, window: tuple[object, ...], rows: pl.DataFrame, pane: int) -> None:
+        """Add one window's pane; in place of those before it where they are many or this is the last."""
+        before = self._connection.execute(f"SELECT count(*) FROM panes WHERE {_ONE_WINDOW}", window).fetchone()[0]
+        if before and (before >= MAX_PANES or rows["final"].any()):
+            rows = _latest([*self._panes(window), rows])
+            self._connection.execute(f"DELETE FROM panes WHERE {_ONE_WINDOW}", window)
+        self._connection.execute("INSERT INTO panes VALUES (?,?,?,?,?,?)", (*window, pane, _packed(rows)))
+
+    def _panes(self, window: tuple[object, ...]) -> Iterable[pl.DataFrame]:
+        return _frames(self._connection.execute(f"{_SELECT} WHERE {_ONE_WINDOW} ORDER BY pane", window))
+
+    def _select(self, query: str, given: tuple[object, ...], *, key: str | None = None) -> pl.DataFrame:
+        with self._lock:
+            return _latest(_frames(self._connection.execute(query, given), key=key))
+
     def _marks(self) -> dict[int, Mark]:
-        query = "SELECT log_partition, pane, position FROM window_marks"
+        query = "SELECT log_partition, pane, position FROM pane_marks"
         return {partition: Mark(*rest) for partition, *rest in self._connection.execute(query)}
 
     @contextmanager
@@ -119,25 +144,31 @@ class SqliteWindowStore:
                 self._connection.execute("ROLLBACK")
 
 
-def _rows(frame: pl.DataFrame) -> list[tuple[object, ...]]:
-    parts = [pl.when(pl.col(name) != 0).then(pl.format(f'"{name}":{{}}', pl.col(name))) for name in TALLIES]
-    return (
-        frame.sort("size_seconds", "scope", "start", "key")
-        .select(
-            *_COLUMNS[:-1],
-            pl.concat_str(pl.lit("{"), pl.concat_str(parts, separator=",", ignore_nulls=True), pl.lit("}")),
-        )
-        .rows()
+def _packed(rows: pl.DataFrame) -> bytes:
+    """Rows of one window without what names the window, and without tallies that are zero throughout."""
+    used = [name for name in TALLIES if (rows[name] != 0).any()]
+    file = BytesIO()
+    rows.select("key", "final", "people", *used).write_ipc(
+        file, compression="lz4", compat_level=pl.CompatLevel.oldest()
     )
+    return file.getvalue()
 
 
-def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
-    schema = {name: ROW_SCHEMA.get(name, pl.String) for name in _COLUMNS}
-    frame = pl.DataFrame(rows, schema=schema | {"final": pl.Int64}, orient="row")
-    tallies = frame["tallies"].str.json_decode(_TALLIES_TYPE).struct.unnest()
-    return (
-        frame.drop("tallies")
-        .hstack(tallies.fill_null(0))
-        .with_columns(pl.col("final").cast(pl.Boolean))
-        .select(*ROW_SCHEMA)
-    )
+def _frames(panes: Iterable[tuple[object, ...]], *, key: str | None = None) -> list[pl.DataFrame]:
+    """Rows of panes as they were read, oldest pane first."""
+    found = []
+    for *window, blob in panes:
+        assert isinstance(blob, bytes)
+        rows = pl.read_ipc(blob)
+        if key is not None:
+            rows = rows.filter(pl.col("key") == key)
+        named = [pl.lit(value).alias(name) for name, value in zip(_WINDOW, window, strict=True)]
+        absent = [pl.lit(0).alias(name) for name in TALLIES if name not in rows.columns]
+        complete = rows.with_columns(named + absent)
+        found.append(complete.select(pl.col(name).cast(dtype) for name, dtype in ROW_SCHEMA.items()))
+    return found
+
+
+def _latest(panes: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Of each key the row of the last pane that has it."""
+    return pl.concat([pl.DataFrame(schema=ROW_SCHEMA), *panes]).unique(KEY, keep="last", maintain_order=False)
