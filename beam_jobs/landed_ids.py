@@ -84,8 +84,15 @@ class HashSet:
 class LandedIds:
     """Which (owner, id) landed within the window, across restarts, takeovers and repeated batches."""
 
-    def __init__(self, window_days: int) -> None:
+    def __init__(self, window_days: int, *, expected: int = 0) -> None:
+        """Know nothing yet.
+
+        Args:
+            window_days: How long an id is remembered.
+            expected: Ids of one partition that there is room for from the start, so that memory stays flat until then.
+        """
         self._window = timedelta(days=window_days)
+        self._expected = expected
         self._sets: dict[int, HashSet] = {}
         self._until: dict[int, int] = {}
         self._day = date.min
@@ -108,11 +115,14 @@ class LandedIds:
             self._sets.pop(partition, None)
         since = {p: 0 if p in anew else self._until[p] for p in behind}
         for partition, first, second in landed_hashes(lake, since, behind, day=self._first_day()):
-            known = self._sets.get(partition)
-            if known is None:
-                known = self._sets[partition] = HashSet()
-            known.add(*_distinct(first, second))
+            self._of(partition).add(*_distinct(first, second))
         self._until.update(behind)
+
+    def _of(self, partition: int) -> HashSet:
+        known = self._sets.get(partition)
+        if known is None:
+            known = self._sets[partition] = HashSet(self._expected)
+        return known
 
     def _first_day(self) -> date:
         return date.fromordinal(max(1, self._day.toordinal() - self._window.days))
@@ -134,8 +144,7 @@ class LandedIds:
         partitions = events["log_partition"].to_numpy()
         for partition in end:
             mine = np.flatnonzero(fresh & (partitions == partition)) if len(end) > 1 else np.flatnonzero(fresh)
-            known = self._sets.setdefault(partition, HashSet())
-            fresh[mine] = known.add(first[mine], second[mine])
+            fresh[mine] = self._of(partition).add(first[mine], second[mine])
         self._until.update(end)
         return fresh
 

@@ -26,6 +26,8 @@ from lakehouse.lake import open_lake
 from lakehouse.online import catch_up, open_online_store, push_commit
 
 NAMESPACE = "landing"
+EXPECTED_IDS = 2_500_000
+"""Known ids that a worker has room for from the start, in 64 MiB; beyond, memory grows with the window."""
 
 
 class Deduplicate(beam.DoFn):
@@ -39,7 +41,11 @@ class Deduplicate(beam.DoFn):
         """Begin with what the pipeline before knew, else with nothing: ids are read with a partition's first batch."""
         self._lake = open_lake(self._settings)
         self._loading_ms = Metrics.counter(NAMESPACE, "loading_ms")
-        self._landed = keep(self._token, "landed ids", lambda: LandedIds(self._settings.dedup_window_days))
+        self._landed = keep(self._token, "landed ids", self._nothing_landed)
+
+    def _nothing_landed(self) -> LandedIds:
+        expected = EXPECTED_IDS // self._settings.log_partitions
+        return LandedIds(self._settings.dedup_window_days, expected=expected)
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Part off repeats."""

@@ -21,7 +21,6 @@ from pathlib import Path
 import click
 import psutil  # type: ignore[import-untyped]
 
-from beam_jobs.landed_ids import HashSet
 from beam_jobs.landing import waiting_events
 from bench.figures import Figure, at_least, below
 from feedback.errors import ServiceError
@@ -153,11 +152,6 @@ def send(intake: Intake, soak: Soak, due: int) -> None:
     soak.broken += broken
 
 
-def known_ids_mib(second: float, partitions: int) -> float:
-    """What the ids of the retention window take by then: memory that goes by the window of days."""
-    return partitions * HashSet(int(second * EVENTS_PER_SECOND / partitions)).nbytes / MIB
-
-
 def is_broken(number: int) -> bool:
     """Which events are broken: 1 %, spread evenly."""
     return number % 1000 % (1000 // BROKEN_OF_THOUSAND) == 1
@@ -176,10 +170,6 @@ def figures(settings: Settings, intake: Intake, soak: Soak, minutes: float) -> I
         yield Figure(
             figure=f"landing's memory after {second / 60:g} minutes", value=size, unit="MiB", bar="reported", holds=True
         )
-    known = known_ids_mib(last, settings.log_partitions) - known_ids_mib(first, settings.log_partitions)
-    yield Figure(
-        figure="of the growth, the ids that came to be known", value=known, unit="MiB", bar="reported", holds=True
-    )
     yield below("memory at the end as a share of memory at the first mark", late / early, GROWTH_BAR)
     yield at_least("events sent a second", soak.sent / last, 0.95 * EVENTS_PER_SECOND, unit="events/s")
     lake = open_lake(settings)

@@ -94,8 +94,9 @@ def _placed(rows: pl.DataFrame, people: pl.DataFrame) -> Pairs:
 def _known(before: Sequence[bytes | None], places: Iterable[int]) -> Pairs:
     """Those known by number in these rows."""
     found = {row: sketches.unpacked(was) for row in places if (was := before[row]) and sketches.is_packed(was)}
-    place = np.repeat(np.fromiter(found, np.int64, len(found)), [len(numbers) for numbers in found.values()])
-    return (place << _NUMBER_BITS) | np.concatenate([np.zeros(0, np.int64), *found.values()])
+    place: Pairs = np.repeat(np.fromiter(found, np.int64, len(found)), [len(numbers) for numbers in found.values()])
+    pairs: Pairs = (place << _NUMBER_BITS) | np.concatenate([np.zeros(0, np.int64), *found.values()])
+    return pairs
 
 
 def _places(rows: pl.DataFrame, people: pl.DataFrame) -> Sequence[pl.Series]:

@@ -43,16 +43,20 @@ def drain_once(settings: Settings) -> None:
 
 
 def compact_and_checkpoint(settings: Settings) -> None:
-    """Rewrite the small files of landing's tables into larger ones, beside the workers."""
+    """What upkeep does to landing's tables, beside the workers; here, so that a kill hits the work itself."""
     from lakehouse.lake import open_lake
     from lakehouse.tables import FEEDBACK, QUARANTINE
+    from lakehouse.upkeep import MEBIBYTE, OPEN_FILE_BYTES, Action, Retention, Work
+    from lakehouse.upkeep_table import perform, read_statistics
 
-    lake = open_lake(settings)
+    lake, now = open_lake(settings), datetime.now(UTC)
     for spec in (FEEDBACK, QUARANTINE):
-        if lake.exists(spec):
-            table = lake.table(spec)
-            table.optimize.compact()
-            table.create_checkpoint()
+        if not lake.exists(spec):
+            continue
+        days = [part.day for part in read_statistics(lake, spec).partitions]
+        compact = [Action(table=spec.name, work=Work.COMPACT, day=day, target_bytes=OPEN_FILE_BYTES) for day in days]
+        for action in (*compact, Action(table=spec.name, work=Work.CHECKPOINT)):
+            perform(lake, spec, action, Retention.of(settings), now=now, cap=settings.upkeep_memory_mb * MEBIBYTE)
 
 
 def shifted_now(shift: Synchronized[float]) -> datetime:
