@@ -48,7 +48,7 @@ class History:
 
     def after(self, events: Iterable[FeedbackRow]) -> History:
         """This history after later events, given in the order of the log; the original stays as it is."""
-        opinions = dict(self.opinions)
+        changed: dict[str, Opinion] = {}
         for event in events:
             if event.item_id is None:
                 continue
@@ -60,8 +60,10 @@ class History:
                 label=event.label,
             )
             if signal is not None:
-                opinions[event.item_id] = merged(opinions.get(event.item_id), signal, occurred_at=event.occurred_at)
-        return History(opinions)
+                before = changed.get(event.item_id) or self.opinions.get(event.item_id)
+                changed[event.item_id] = merged(before, signal, occurred_at=event.occurred_at)
+        # Stored opinions are columns already, and most people said nothing since.
+        return History({**self.opinions, **changed}) if changed else self
 
     def columns(self, index: ItemIndex) -> OpinionColumns:
         """The opinions about items of an index, as arrays."""
