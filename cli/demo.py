@@ -61,7 +61,7 @@ def demo(home: str | None, as_json: bool, small: bool) -> int:
         {"step": "done", "published_version": summary.published_version, "changed_ms": milliseconds, "seconds": seconds}
     )
     output.say(f"\nThe whole demo took {seconds:.0f} s. Its home is {settings.home}; look around with")
-    output.say(f"  ./heed up --home {settings.home}      ./heed audit --home {settings.home}")
+    output.verbatim(f"  ./heed up --home {settings.home}\n  ./heed audit --home {settings.home}")
     return 0
 
 

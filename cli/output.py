@@ -32,6 +32,11 @@ class Output:
         if not self.as_json:
             self.console.print(text)
 
+    def verbatim(self, text: str) -> None:
+        """Write commands to people who copy them: as they are, however narrow the terminal."""
+        if not self.as_json:
+            self.console.print(text, soft_wrap=True, markup=False)
+
     def heading(self, text: str) -> None:
         """Open a section for people."""
         if not self.as_json:

@@ -153,7 +153,7 @@ def _welcome(settings: Settings, output: Output, secret: str | None) -> None:
         output.say("API keys: those made before; `heed keys create NAME --scope …` makes another")
         key = "$HEED_KEY"
     event = '{"kind":"rating","user_id":"1","item_id":"50","value":5,"scale":[1,5]}'
-    output.say(f"""
+    output.verbatim(f"""
 Try:  curl -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
         {urls["HTTP API"]}/v1/feedback -d '{event}'
       curl -H 'Authorization: Bearer {key}' '{urls["HTTP API"]}/v1/recommendations?user_id=1'
