@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
-from feedback.errors import ServiceError
 from lakehouse.online import ONLINE_COLUMNS, RecentEvent, beyond, online_rows
+from lakehouse.online_file import connect, transaction
 
-BUSY_TIMEOUT_SECONDS = 30.0
 MAX_RECENT = 1_000
 """Events of one person that a list looks at; older ones are in the bundle by then."""
 
@@ -26,7 +23,9 @@ CACHE_KIB = 32_768
 CHECKPOINT_PAGES = 16_000
 """64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
 
-_SCHEMA = """
+_SCHEMA = f"""
+PRAGMA cache_size = -{CACHE_KIB};
+PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
 CREATE TABLE IF NOT EXISTS slots (slot TEXT NOT NULL, events TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS slots_by_slot ON slots (slot);
 CREATE TABLE IF NOT EXISTS commits (
@@ -52,18 +51,7 @@ class SqliteOnlineStore:
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
         self._lock = threading.Lock()
-        try:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise ServiceError(f"online store {self._path} cannot be opened: {error}") from error
+        self._connection = connect(self._path, _SCHEMA)
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
         """Take over the rows of one commit and its positions; repeating it is harmless.
@@ -71,7 +59,7 @@ class SqliteOnlineStore:
         Raises:
             ServiceError: The file cannot be written; nothing of the commit is in.
         """
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._connection, self._path):
             known = self._positions()
             fresh = beyond(events, known)
             self._keep(online_rows(fresh), positions)
@@ -83,18 +71,6 @@ class SqliteOnlineStore:
             self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
             moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
             self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise ServiceError(f"online store {self._path} cannot be written: {error}") from error
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""

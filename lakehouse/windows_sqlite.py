@@ -7,19 +7,16 @@ many, and when it closes.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
-from feedback.errors import ServiceError
+from lakehouse.online_file import connect, transaction
 from lakehouse.windows import KEY, ROW_SCHEMA, TALLIES, Mark, Scope
 
-BUSY_TIMEOUT_SECONDS = 30.0
 MAX_PANES = 8
 """Panes of one window in one partition; the next one is joined with them."""
 
@@ -49,16 +46,7 @@ class SqliteWindowStore:
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
         self._lock = threading.Lock()
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                str(path), timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise ServiceError(f"online store {path} cannot be opened: {error}") from error
+        self._connection = connect(self._path, _SCHEMA)
 
     def marks(self) -> dict[int, Mark]:
         """How far each partition is counted."""
@@ -67,14 +55,14 @@ class SqliteWindowStore:
 
     def get(self, keys: pl.DataFrame) -> pl.DataFrame:
         """The rows of those keys that are there."""
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._connection, self._path):
             found = [pane for window in keys.select(_WINDOW).unique().iter_rows() for pane in self._panes(window)]
         return _latest(found).join(keys, on=KEY, how="semi")
 
     def put(self, rows: pl.DataFrame, marks: Mapping[int, Mark], *, expected: Mapping[int, int]) -> bool:
         """Overwrite rows and marks in one transaction, or nothing."""
         parts = rows.partition_by(_WINDOW, as_dict=True)
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._connection, self._path):
             held = self._marks()
             if any(held.get(partition, Mark()).pane != expected[partition] for partition in marks):
                 return False
@@ -94,7 +82,7 @@ class SqliteWindowStore:
     def forget(self, partition: int, size_seconds: int, *, before: int) -> None:
         """Drop the rows of windows that start before a time."""
         query = f"DELETE FROM panes WHERE {_ONE_SIZE} AND start < ?"
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._connection, self._path):
             self._connection.execute(query, (size_seconds, partition, before))
 
     def newest(self, size_seconds: int, scope: Scope, *, key: str | None = None, windows: int) -> pl.DataFrame:
@@ -130,18 +118,6 @@ class SqliteWindowStore:
     def _marks(self) -> dict[int, Mark]:
         query = "SELECT log_partition, pane, position FROM pane_marks"
         return {partition: Mark(*rest) for partition, *rest in self._connection.execute(query)}
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise ServiceError(f"online store {self._path} cannot be written: {error}") from error
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
 
 
 def _packed(rows: pl.DataFrame) -> bytes:

@@ -1,0 +1,47 @@
+"""The embedded online store's SQLite file, as each of its parts opens and writes it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from feedback.errors import ServiceError
+
+BUSY_TIMEOUT_SECONDS = 30.0
+
+
+def connect(path: str, schema: str) -> sqlite3.Connection:
+    """A connection for several threads, which begins no transaction by itself; the file is made on first use.
+
+    Raises:
+        ServiceError: It cannot be opened.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(schema)
+    except (OSError, sqlite3.Error) as error:
+        raise ServiceError(f"online store {path} cannot be opened: {error}") from error
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: str) -> Iterator[None]:
+    """All of it or nothing.
+
+    Raises:
+        ServiceError: The file cannot be written.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise ServiceError(f"online store {path} cannot be written: {error}") from error
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
