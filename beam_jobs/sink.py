@@ -23,7 +23,8 @@ from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
-from lakehouse.online import catch_up, open_online_store, push_commit
+from lakehouse.online import catch_up, push_commit
+from lakehouse.open_online import open_online_store
 
 NAMESPACE = "landing"
 EXPECTED_IDS = 2_500_000

@@ -26,11 +26,11 @@ from bench.drains.events import EVENTS_PER_SECOND, rating_chunks
 from bench.drains.logs import fill_kafka, fill_log
 from bench.figures import Figure, reported
 from bench.kafka_broker import broker
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import Settings, load_settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 
 EVENTS = 300_000
 TOPIC = "ratings"

@@ -26,8 +26,9 @@ def signals(
     settings: Settings, output: Output, window: str, scope: str, key: str | None, windows: int, rows: int
 ) -> None:
     """Show live windows: events, people, shares, mean rating, NPS and CSAT."""
+    from lakehouse.open_online import open_window_store
     from lakehouse.signals import newest_windows
-    from lakehouse.windows import open_window_store, scope_named, size_named
+    from lakehouse.windows import scope_named, size_named
 
     size, named = size_named(window), scope_named(scope)
     store = open_window_store(settings)

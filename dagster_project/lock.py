@@ -1,22 +1,18 @@
-"""One loop at a time on one home: an advisory file lock that dies with the process that holds it.
+"""One loop at a time on one home.
 
 Dagster's pools keep two runs from writing one table at once, and its run queue keeps two daemon-started loops apart;
-neither sees a loop that was started headless in another process. The lock does.
+neither sees a loop that was started headless in another process. A lock file does.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from feedback.errors import HomeError, HomeInUse
-
-POLL_SECONDS = 0.5
+from feedback.errors import HomeInUse
+from lakehouse.file_lock import holder_of, locked
 
 _held: dict[Path, str] = {}
 _guard = threading.Lock()
@@ -38,6 +34,7 @@ def holding(run_folder: Path, *, owner: str, wait_seconds: float = 0.0) -> Itera
 
     Raises:
         HomeInUse: Another loop holds the lock.
+        LakeError: The lock file cannot be opened.
     """
     path = lock_file(run_folder)
     with _guard:
@@ -45,57 +42,17 @@ def holding(run_folder: Path, *, owner: str, wait_seconds: float = 0.0) -> Itera
     if again:
         yield
         return
-    descriptor = _acquire(path, owner, wait_seconds=wait_seconds)
-    with _guard:
-        _held[path] = owner
-    try:
-        yield
-    finally:
+    what = f"the loop of {run_folder.parent}"
+    with locked(path, what=what, owner=f"run {owner}", wait_seconds=wait_seconds, busy=HomeInUse):
         with _guard:
-            _held.pop(path, None)
-        os.ftruncate(descriptor, 0)
-        os.close(descriptor)
+            _held[path] = owner
+        try:
+            yield
+        finally:
+            with _guard:
+                _held.pop(path, None)
 
 
 def holder(run_folder: Path) -> str | None:
     """Who holds the lock, in words; `None` where nobody does."""
-    path = lock_file(run_folder)
-    if not path.exists():
-        return None
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except OSError:
-        return None
-    try:
-        return None if _try(descriptor) else _note(path)
-    finally:
-        os.close(descriptor)
-
-
-def _acquire(path: Path, owner: str, *, wait_seconds: float) -> int:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise HomeError(f"lock file {path} cannot be opened: {error.strerror}") from error
-    deadline = time.monotonic() + wait_seconds
-    while not _try(descriptor):
-        if time.monotonic() >= deadline:
-            os.close(descriptor)
-            raise HomeInUse(f"another loop runs on {path.parent.parent} ({_note(path)}); wait until it has ended")
-        time.sleep(POLL_SECONDS)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"run {owner}, process {os.getpid()}".encode(), 0)
-    return descriptor
-
-
-def _try(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _note(path: Path) -> str:
-    return path.read_text(encoding="utf-8") or "its owner is not known"
+    return holder_of(lock_file(run_folder))

@@ -8,7 +8,8 @@ from typing import Any
 
 from feedback.admission import Admission, Admitted
 from feedback.errors import REMEDIES, Code
-from feedback.log import FeedbackLog, Headers, open_log, pack, partition_of
+from feedback.log import FeedbackLog, Headers, pack, partition_of
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from feedback.subjects import Pseudonyms, load_or_create_key
 from feedback.verdicts import Rejected, Verdict

@@ -14,11 +14,9 @@ from typing import Protocol
 
 import msgspec
 
-from feedback.errors import SettingsError
 from feedback.records import Headers as Headers
 from feedback.records import LogRecord as LogRecord
 from feedback.records import Records
-from feedback.settings import Settings
 
 RECORD_BYTES = 1024 * 1024
 """What a record holds at most, unless one event alone is larger; any Kafka takes it, and landing takes it whole."""
@@ -152,37 +150,3 @@ def pack(
 def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]], headers: Headers) -> NewRecord:
     value = b"\n".join(line for line, _ in chunk)
     return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk), headers)
-
-
-def open_log(settings: Settings) -> FeedbackLog:
-    """Open the log that the settings name, making it on first use.
-
-    Raises:
-        SettingsError: The address names no known kind of log.
-        LogError: It cannot be opened.
-    """
-    address = settings.log_address
-    scheme, _, rest = address.partition("://")
-    if scheme == "sqlite":
-        from feedback.log_sqlite import SqliteLog
-
-        return SqliteLog(
-            rest,
-            name=settings.log_name,
-            partitions=settings.log_partitions,
-            lease_seconds=settings.log_lease_seconds,
-        )
-    if scheme == "kafka":
-        from feedback.log_kafka import KafkaLog
-
-        return KafkaLog(
-            rest,
-            name=settings.log_name,
-            partitions=settings.log_partitions,
-            options=settings.log_options,
-            retention_days=settings.log_retention_days,
-            lease_seconds=settings.log_lease_seconds,
-        )
-    raise SettingsError(
-        f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db or kafka://host:port/topic"
-    )

@@ -96,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def online_address(self) -> str:
-        """The online store: `sqlite:///path` or `redis://host:port/db`."""
+        """The online store: `sqlite:///path`."""
         return self.online_url or f"sqlite:///{self.home_path / 'online.db'}"
 
     @property

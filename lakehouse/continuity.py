@@ -15,7 +15,8 @@ from datetime import datetime
 import polars as pl
 
 from feedback.errors import Code, LakeError, LogGap
-from feedback.log import UNLIMITED_BYTES, FeedbackLog, NewRecord, Share, open_log
+from feedback.log import UNLIMITED_BYTES, FeedbackLog, NewRecord, Share
+from feedback.open_log import open_log
 from feedback.records import Records
 from feedback.settings import Settings
 from lakehouse.commit import LandingBatch, LandingCommitter

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from feedback.errors import LakeError, UpkeepBusy
+from feedback.errors import HeedError, LakeError, UpkeepBusy
 
 POLL_SECONDS = 0.05
 
 
 @contextmanager
-def locked(path: Path, *, what: str, owner: str, wait_seconds: float = 0.0) -> Iterator[int]:
+def locked(
+    path: Path, *, what: str, owner: str, wait_seconds: float = 0.0, busy: type[HeedError] = UpkeepBusy
+) -> Iterator[int]:
     """Hold a lock file; gives its descriptor, which a child that inherits it holds on to.
 
     Args:
@@ -23,9 +25,10 @@ def locked(path: Path, *, what: str, owner: str, wait_seconds: float = 0.0) -> I
         what: What it guards, for the refusal.
         owner: Who takes it, for the refusal that others get.
         wait_seconds: How long to wait while somebody else holds it.
+        busy: The error that says so.
 
     Raises:
-        UpkeepBusy: Somebody else holds it.
+        UpkeepBusy: Somebody else holds it; or what `busy` names.
         LakeError: The file cannot be opened.
     """
     try:
@@ -37,12 +40,24 @@ def locked(path: Path, *, what: str, owner: str, wait_seconds: float = 0.0) -> I
         deadline = time.monotonic() + wait_seconds
         while not _try(descriptor):
             if time.monotonic() >= deadline:
-                holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "its holder is not known"
-                raise UpkeepBusy(f"{what} is busy: {holder} holds {path}; wait until it has ended, or stop it")
+                holder = _note(descriptor)
+                raise busy(f"{what} is busy: {holder}, holds {path}; wait until it has ended, or stop it")
             time.sleep(POLL_SECONDS)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{owner}, process {os.getpid()},".encode(), 0)
+        os.pwrite(descriptor, f"{owner}, process {os.getpid()}".encode(), 0)
         yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def holder_of(path: Path) -> str | None:
+    """Who holds a lock file, in words; `None` where nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        return None if _try(descriptor) else _note(descriptor)
     finally:
         os.close(descriptor)
 
@@ -53,3 +68,7 @@ def _try(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _note(descriptor: int) -> str:
+    return os.pread(descriptor, 200, 0).decode(errors="replace") or "somebody who is not known"

@@ -12,8 +12,6 @@ from typing import Protocol
 import msgspec
 import polars as pl
 
-from feedback.errors import SettingsError
-from feedback.settings import Settings
 from lakehouse.lake import Lake
 from lakehouse.tables import FEEDBACK
 
@@ -83,20 +81,6 @@ class OnlineStore(Protocol):
     def close(self) -> None:
         """Release the connection."""
         ...
-
-
-def open_online_store(settings: Settings) -> OnlineStore:
-    """The online store that the settings name, made on first use.
-
-    Raises:
-        SettingsError: The address names no known kind of store.
-    """
-    scheme, _, rest = settings.online_address.partition("://")
-    if scheme == "sqlite":
-        from lakehouse.online_sqlite import SqliteOnlineStore
-
-        return SqliteOnlineStore(rest)
-    raise SettingsError(f"online_url {settings.online_address!r}: unknown scheme {scheme!r}; use sqlite:///path")
 
 
 def online_rows(feedback: pl.DataFrame) -> pl.DataFrame:

@@ -8,15 +8,16 @@ Panes hold whole results, never differences, so a reader takes the highest of ea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import CommitFailedError
 
 from feedback.errors import LakeError, StalePosition
-from lakehouse.commit import MAX_ATTEMPTS, write_files
-from lakehouse.lake import Lake, conform
+from lakehouse.commit import MAX_ATTEMPTS
+from lakehouse.data_files import write_files
+from lakehouse.lake import Lake
 from lakehouse.sketches import distinct
 from lakehouse.tables import FEEDBACK, SIGNALS
 from lakehouse.windows import ROW_SCHEMA, SIZES, TALLIES, WINDOW, Mark, Scope, WindowStore
@@ -242,28 +243,6 @@ def landed_between(lake: Lake, ranges: Mapping[int, tuple[int, int]]) -> Iterato
         with lake.reading(FEEDBACK):
             rows = landed.filter(pl.col("landed_on") == day).select(_COUNTED).collect()
         yield rows.with_columns(pl.coalesce("appended_at", "received_at").alias("appended_at"))
-
-
-def compact_signals(lake: Lake, day: date) -> int:
-    """Keep only the latest panes of one day's windows; returns how many rows went.
-
-    For upkeep, once the day's windows have closed. An append to that day in the meantime makes it fail, which harms
-    nothing: the next upkeep tries again.
-
-    Raises:
-        LakeError: The table changed in the meantime, or cannot be written.
-    """
-    table = lake.table(SIGNALS)
-    panes = pl.scan_delta(table).filter(pl.col("window_on") == day).collect()
-    kept = latest_panes(panes.lazy()).sort("size_seconds", "scope", "key", "window_start").collect()
-    if kept.height == panes.height:
-        return 0
-    rows = conform(SIGNALS, kept.select(*SIGNALS.names).to_arrow())
-    try:
-        write_deltalake(table, rows, mode="overwrite", predicate=f"window_on = '{day.isoformat()}'")
-    except DeltaError as error:
-        raise LakeError(f"table signals: panes of {day} cannot be compacted now: {error}") from error
-    return panes.height - kept.height
 
 
 def _share(part: str, whole: pl.Expr) -> pl.Expr:

@@ -63,6 +63,8 @@ class TableSpec:
     """Columns whose values hardly repeat: the writer would build a dictionary of each only to give it up."""
     cluster_by: tuple[str, ...] = ()
     """What rows of a closed day are put next to each other by; names that the table does not have yet are left out."""
+    latest_by: str = ""
+    """The last column of the key, where a row with a higher one replaces those with a lower one."""
 
     def __post_init__(self) -> None:
         ahead = [column.name for column in self.columns if column.added_in > self.version]
@@ -281,6 +283,7 @@ SIGNALS = TableSpec(
     ),
     partition_by=("window_on",),
     stats_columns=("size_seconds", "window_start", "log_partition", "pane"),
+    latest_by="pane",
 )
 
 TABLES: dict[str, TableSpec] = {

@@ -10,7 +10,7 @@ import msgspec
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 
 
 class Trimmed(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ class Work(StrEnum):
     PROPERTIES = "properties"
     COMPACT = "compact"
     CLUSTER = "cluster"
+    SUPERSEDE = "supersede"
     VACUUM = "vacuum"
     CLEAN_LOG = "clean_log"
 
@@ -59,7 +60,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     day: date | None = None
     target_bytes: int = 0
     marks: bool = False
-    """Whether the day counts as clustered afterwards."""
+    """Whether the day counts as rewritten afterwards."""
     reason: str = ""
 
     @property
@@ -85,8 +86,8 @@ class TableStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     checkpoint: int | None
-    clustered_to: date | None
-    """Closed days up to this one were rewritten in clustered order."""
+    rewritten_to: date | None
+    """Closed days up to this one were rewritten once, in clustered order or without what was superseded."""
     partitions: tuple[PartitionFiles, ...]
     properties: dict[str, str]
 
@@ -139,7 +140,7 @@ def plan(
     last_closed = last_closed_day(now)
     for part in sorted(statistics.partitions, key=lambda p: p.day or date.max):
         closed = part.day is not None and part.day <= last_closed
-        actions += _closed(spec, part, statistics.clustered_to) if closed else _open(spec, part)
+        actions += _closed(spec, part, statistics.rewritten_to) if closed else _open(spec, part)
     if vacuum:
         actions.append(Action(table=spec.name, work=Work.VACUUM))
         actions.append(Action(table=spec.name, work=Work.CLEAN_LOG))
@@ -167,6 +168,13 @@ def cluster_columns(spec: TableSpec) -> list[str]:
     return [name for name in spec.cluster_by if name in spec.names]
 
 
+def rewriting(spec: TableSpec) -> Work | None:
+    """What is done once to a closed day of a table, beyond compaction."""
+    if cluster_columns(spec):
+        return Work.CLUSTER
+    return Work.SUPERSEDE if spec.latest_by else None
+
+
 def last_closed_day(now: datetime) -> date:
     """The newest day that is closed."""
     return (now.astimezone(UTC) - CLOSES_AFTER).date() - timedelta(days=1)
@@ -190,17 +198,16 @@ def _open(spec: TableSpec, part: PartitionFiles) -> list[Action]:
     return [Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=OPEN_FILE_BYTES, reason=reason)]
 
 
-def _closed(spec: TableSpec, part: PartitionFiles, clustered_to: date | None) -> list[Action]:
+def _closed(spec: TableSpec, part: PartitionFiles, rewritten_to: date | None) -> list[Action]:
     assert part.day is not None
     target = closed_target(part.bytes)
     small = small_files(part.sizes, target)
     reason = f"closed with {len(part.sizes)} files, {small} of them small"
-    if cluster_columns(spec) and (clustered_to is None or part.day > clustered_to):
-        cluster = Action(
-            table=spec.name, work=Work.CLUSTER, day=part.day, target_bytes=target, marks=True, reason=reason
-        )
-        # Clustering opens every file of the day at once; compaction does not, and leaves it few.
-        return [*_open(spec, part), cluster]
+    work = rewriting(spec)
+    if work is not None and (rewritten_to is None or part.day > rewritten_to):
+        once = Action(table=spec.name, work=work, day=part.day, target_bytes=target, marks=True, reason=reason)
+        # It opens every file of the day at once; compaction does not, and leaves it few.
+        return [*_open(spec, part), once]
     if small > CLOSED_SMALL_FILES or len(part.sizes) > MAX_CLOSED_FILES:
         return [Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=target, reason=reason)]
     return []

@@ -12,12 +12,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lakehouse.checkpoints import NO_CHECKPOINT, clean_log, last_checkpoint, write_checkpoint
 from lakehouse.lake import Lake, is_torn_listing
+from lakehouse.latest_panes import keep_latest_panes
 from lakehouse.orphans import remove_orphans
 from lakehouse.tables import TableSpec
 from lakehouse.upkeep import Action, PartitionFiles, Retention, TableStatistics, Work, cluster_columns, properties
 
-CLUSTERED = "upkeep/clustered"
-"""Under this application id stands the newest clustered day of a table, as its ordinal."""
+REWRITTEN = "upkeep/clustered"
+"""Under this application id stands the newest closed day of a table that was rewritten, as its ordinal."""
 ATTEMPTS = 3
 """An erasure or a changed property in between refuses a rewrite; it is tried again, then left to the next pass."""
 CHECKPOINT_WAIT_SECONDS = 10.0
@@ -52,11 +53,11 @@ def read_statistics(lake: Lake, spec: TableSpec) -> TableStatistics:
     sizes: dict[date | None, list[int]] = {}
     for day, size in zip(days, adds.column("size_bytes").to_pylist(), strict=True):
         sizes.setdefault(day, []).append(int(size or 0))
-    clustered = table.transaction_version(CLUSTERED)
+    rewritten = table.transaction_version(REWRITTEN)
     return TableStatistics(
         version=table.version(),
         checkpoint=last_checkpoint(lake, spec),
-        clustered_to=date.fromordinal(clustered) if clustered else None,
+        rewritten_to=date.fromordinal(rewritten) if rewritten else None,
         partitions=tuple(PartitionFiles(day=day, sizes=tuple(found)) for day, found in sizes.items()),
         properties={name: value for name, value in table.metadata().configuration.items() if value is not None},
     )
@@ -80,6 +81,8 @@ def perform(lake: Lake, spec: TableSpec, action: Action, retention: Retention, *
             return Outcome(action=action)
         case Work.COMPACT | Work.CLUSTER:
             return _rewrite(lake, spec, action, cap=cap)
+        case Work.SUPERSEDE:
+            return _supersede(lake, spec, action, now=now)
         case Work.VACUUM:
             return _vacuum(lake, spec, action, retention, now=now)
         case Work.CLEAN_LOG:
@@ -107,6 +110,25 @@ def _rewrite(lake: Lake, spec: TableSpec, action: Action, *, cap: int) -> Outcom
     )
 
 
+def _supersede(lake: Lake, spec: TableSpec, action: Action, *, now: datetime) -> Outcome:
+    assert action.day is not None
+    for attempt in range(ATTEMPTS):
+        try:
+            done = keep_latest_panes(lake, action.day, at=now)
+            break
+        except CommitFailedError:
+            if attempt + 1 == ATTEMPTS:
+                raise
+    _mark(lake, spec, action)
+    return Outcome(
+        action=action,
+        files_before=done.files_before,
+        files_after=done.files_after,
+        bytes_before=done.bytes_before,
+        bytes_after=done.bytes_after,
+    )
+
+
 def _optimize(table: DeltaTable, spec: TableSpec, action: Action, *, cap: int) -> dict[str, Any]:
     options: dict[str, Any] = {
         "target_size": action.target_bytes,
@@ -122,7 +144,7 @@ def _optimize(table: DeltaTable, spec: TableSpec, action: Action, *, cap: int) -
 
 
 def _mark(lake: Lake, spec: TableSpec, action: Action) -> None:
-    """Note the day as clustered, in a commit of its own: delta-rs drops transactions of an optimize commit."""
+    """Note the day as rewritten, in a commit of its own: delta-rs drops transactions of an optimize commit."""
     assert action.day is not None
     table = lake.table(spec)
     table.create_write_transaction(
@@ -130,7 +152,7 @@ def _mark(lake: Lake, spec: TableSpec, action: Action) -> None:
         mode="append",
         schema=table.schema(),
         partition_by=list(spec.partition_by),
-        commit_properties=CommitProperties(app_transactions=[Transaction(CLUSTERED, action.day.toordinal())]),
+        commit_properties=CommitProperties(app_transactions=[Transaction(REWRITTEN, action.day.toordinal())]),
         post_commithook_properties=NO_CHECKPOINT,
     )
 

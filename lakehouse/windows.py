@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import msgspec
 import polars as pl
 
-from feedback.errors import SettingsError, UsageError
+from feedback.errors import UsageError
 from feedback.settings import Settings
 from lakehouse.tables import SIGNAL_TALLIES
 
@@ -90,20 +90,6 @@ class WindowStore(Protocol):
     def close(self) -> None:
         """Release the connection."""
         ...
-
-
-def open_window_store(settings: Settings) -> WindowStore:
-    """The windows' part of the online store that the settings name, made on first use.
-
-    Raises:
-        SettingsError: The address names no known kind of store.
-    """
-    scheme, _, rest = settings.online_address.partition("://")
-    if scheme == "sqlite":
-        from lakehouse.windows_sqlite import SqliteWindowStore
-
-        return SqliteWindowStore(rest)
-    raise SettingsError(f"online_url {settings.online_address!r}: unknown scheme {scheme!r}; use sqlite:///path")
 
 
 def size_named(name: str) -> int:

@@ -13,7 +13,8 @@ import msgspec
 from feedback.errors import HeedError, NoModel
 from feedback.settings import Settings
 from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
-from lakehouse.online import OnlineStore, open_online_store
+from lakehouse.online import OnlineStore
+from lakehouse.open_online import open_online_store
 from models.bundle import Bundle
 from models.bundle_store import BundleStore
 from models.histories import History

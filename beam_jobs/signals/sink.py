@@ -22,8 +22,9 @@ from feedback.errors import HeedError, StalePosition
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
+from lakehouse.open_online import open_window_store
 from lakehouse.signals import SignalsPublisher, landed_between, newest_panes
-from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of, open_window_store
+from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of
 
 LOGGER = logging.getLogger("heed.signals")
 MARGIN_MS = 5_000

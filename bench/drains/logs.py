@@ -9,7 +9,8 @@ from confluent_kafka import Producer
 
 from bench.drains.events import Chunk
 from feedback.errors import ServiceError
-from feedback.log import open_log, pack
+from feedback.log import pack
+from feedback.open_log import open_log
 from feedback.settings import Settings
 
 FLUSH_SECONDS = 60.0

@@ -17,7 +17,8 @@ from bench.killing.processes import Child, shared_number
 from bench.killing.sender import Ledger, read_ledger, send
 from bench.killing.watcher import Watcher
 from feedback.errors import ServiceError
-from feedback.log import FeedbackLog, open_log
+from feedback.log import FeedbackLog
+from feedback.open_log import open_log
 from feedback.settings import Settings, load_settings
 
 WORKERS = 3

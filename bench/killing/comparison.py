@@ -12,7 +12,7 @@ from bench.killing.sender import Ledger, poison
 from feedback.log import FeedbackLog
 from feedback.settings import Settings
 from lakehouse.lake import Lake, open_lake
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
 PLACE = ["log_partition", "log_offset", "log_index"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from beam_jobs.landing import stream
 from feedback.intake import open_intake
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake

@@ -12,7 +12,7 @@ import pytest
 from beam_jobs.landing import drain
 from feedback.errors import LogGap
 from feedback.intake import open_intake
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import Settings, load_settings
 from lakehouse.audit import AuditReport, audit
 from lakehouse.continuity import open_landed_log, skip_gaps

@@ -10,11 +10,12 @@ import pytest
 from beam_jobs.landing import drain, stream
 from feedback.admitted import AdmittedEvent
 from feedback.intake import open_intake
-from feedback.log import NewRecord, open_log
+from feedback.log import NewRecord
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
 pytestmark = pytest.mark.beam

@@ -17,8 +17,9 @@ from beam_jobs.decode import decode
 from beam_jobs.landing import drain
 from beam_jobs.limits import LandingLimits
 from beam_jobs.poll import Cursor
-from feedback.log import NewRecord, open_log, pack
+from feedback.log import NewRecord, pack
 from feedback.log_sqlite import SqliteLog
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake

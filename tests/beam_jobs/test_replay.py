@@ -12,7 +12,8 @@ from beam_jobs.landing import drain
 from beam_jobs.replay import Replayer, ReplayReport, append_lines, open_replayer, places_frame
 from feedback.errors import UsageError
 from feedback.intake import open_intake
-from feedback.log import open_log, partition_of
+from feedback.log import partition_of
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake

@@ -12,7 +12,7 @@ import pytest
 
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake

@@ -12,7 +12,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.decode import decode
 from beam_jobs.landing import drain
 from feedback.admission import microseconds
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
 from lakehouse.tables import FEEDBACK, QUARANTINE

@@ -15,7 +15,7 @@ from feedback.log import NewRecord
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK
 
 PATIENCE_SECONDS = 120.0

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from cli.processes import STOP_SECONDS, processes
-from feedback.log import NewRecord, open_log
+from feedback.log import NewRecord
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK
 from lakehouse.trimming import online_bounds, trim_stores
 from tests.conftest import NOW

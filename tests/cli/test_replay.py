@@ -14,7 +14,7 @@ import pytest
 from beam_jobs.landing import drain, stream
 from cli.main import heed
 from feedback.errors import UsageError
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
 from lakehouse.lake import open_lake

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from cli.main import heed
 from feedback.errors import UsageError
 from feedback.settings import load_settings
-from lakehouse.windows import Mark, open_window_store
+from lakehouse.open_online import open_window_store
+from lakehouse.windows import Mark
 from tests.lakehouse.window_store_conformance import window_rows
 
 START = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp())

@@ -13,7 +13,7 @@ from feedback.errors import HomeInUse
 def test_a_second_owner_is_refused_and_told_who_holds_the_home(tmp_path: Path) -> None:
     with (
         holding(tmp_path / "run", owner="first"),
-        pytest.raises(HomeInUse, match=r"another loop runs on .*run first, process \d+"),
+        pytest.raises(HomeInUse, match=r"is busy: run first, process \d+, holds"),
         holding(tmp_path / "run", owner="second"),
     ):
         pytest.fail("two owners at once")

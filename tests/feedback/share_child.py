@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from feedback.log import open_log
+from feedback.open_log import open_log
 from feedback.settings import load_settings
 
 folder, address, name = sys.argv[1:]

@@ -15,8 +15,9 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from bench.kafka_broker import PASSWORD, USER, Broker
 from feedback.errors import LogError, LogGap, SettingsError
 from feedback.intake import open_intake
-from feedback.log import FeedbackLog, NewRecord, open_log
+from feedback.log import FeedbackLog, NewRecord
 from feedback.log_kafka import KafkaLog
+from feedback.open_log import open_log
 from feedback.settings import Settings, ensure_home, load_settings
 from feedback.verdicts import count_verdicts
 from tests.feedback.log_conformance import EVERY_PARTITION, LEASE_SECONDS, NOW, SharedLogConformance, eventually

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from feedback.errors import ContractViolation
-from lakehouse.commit import write_files
+from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
 from lakehouse.tables import FEEDBACK, Column, TableSpec
 from tests.conftest import NOW

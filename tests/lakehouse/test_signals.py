@@ -5,12 +5,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition, TableMissing
-from lakehouse.lake import Lake
-from lakehouse.signals import SignalsPublisher, compact_signals, figures, landed_between, read_signals
+from feedback.settings import Settings
+from lakehouse.data_files import write_files
+from lakehouse.lake import Lake, open_lake
+from lakehouse.latest_panes import keep_latest_panes
+from lakehouse.signals import SignalsPublisher, figures, landed_between, read_signals
 from lakehouse.sketches import added, opened, stored
 from lakehouse.tables import FEEDBACK, SIGNALS
+from lakehouse.upkeep_run import run_upkeep
 from lakehouse.windows import Mark
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
@@ -114,20 +119,53 @@ def test_a_store_without_room_is_an_error_of_ours(lake: Lake, monkeypatch: pytes
     assert read_signals(lake)["events"].to_list() == [1]
 
 
-def test_compaction_keeps_the_latest_panes_of_the_day_and_leaves_other_days(lake: Lake) -> None:
+def test_a_rewritten_day_keeps_its_latest_panes_and_other_days_are_left(lake: Lake) -> None:
     publisher = SignalsPublisher(lake, "feedback")
     for pane in range(1, 5):
         given = window_rows({"start": MINUTE, "events": pane}, {"start": MINUTE - 86_400, "events": pane})
         publisher.publish(given, {0: Mark(pane, pane)}, at=NOW)
     before = read_signals(lake)
 
-    assert compact_signals(lake, NOW.date()) == 3
-    assert compact_signals(lake, NOW.date()) == 0
+    assert keep_latest_panes(lake, NOW.date(), at=NOW).rows_dropped == 3
+    assert keep_latest_panes(lake, NOW.date(), at=NOW).rows_dropped == 0
 
     assert read_signals(lake).equals(before)
     assert lake.row_count(SIGNALS) == 1 + 4
     publisher.publish(window_rows({"start": MINUTE, "events": 9}), {0: Mark(5, 9)}, at=NOW)
     assert read_signals(lake, since=NOW)["events"].to_list() == [9]
+
+
+def test_panes_that_come_while_a_day_is_rewritten_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher = SignalsPublisher(lake, "feedback")
+    for pane in (1, 2):
+        publisher.publish(window_rows({"start": MINUTE, "events": pane}), {0: Mark(pane, pane)}, at=NOW)
+
+    def write(*args: object, **named: object) -> list[AddAction]:
+        monkeypatch.undo()
+        publisher.publish(window_rows({"start": MINUTE, "events": 7}), {0: Mark(3, 3)}, at=NOW)
+        return write_files(*args, **named)
+
+    monkeypatch.setattr("lakehouse.latest_panes.write_files", write)
+    keep_latest_panes(lake, NOW.date(), at=NOW)
+
+    assert lake.scan(SIGNALS).select(pl.col("pane").sort()).collect()["pane"].to_list() == [2, 3]
+    assert read_signals(lake)["events"].to_list() == [7]
+
+
+def test_upkeep_rewrites_a_closed_day_once(settings: Settings) -> None:
+    lake = open_lake(settings)
+    publisher = SignalsPublisher(lake, "feedback")
+    for pane in (1, 2, 3):
+        publisher.publish(window_rows({"start": MINUTE, "events": pane}), {0: Mark(pane, pane)}, at=NOW)
+
+    report = run_upkeep(settings)
+    again = run_upkeep(settings)
+
+    assert report.problems == again.problems == []
+    assert [(table.rewritten_files, table.files_after) for table in (*report.tables, *again.tables)] == [(3, 1), (0, 1)]
+    assert lake.row_count(SIGNALS) == 1
+    publisher.publish(window_rows({"start": MINUTE, "events": 9}), {0: Mark(4, 9)}, at=NOW)
+    assert read_signals(lake)["events"].to_list() == [9]
 
 
 def test_before_the_first_pane_the_table_is_missing_by_name(lake: Lake) -> None:

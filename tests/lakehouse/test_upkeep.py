@@ -71,7 +71,7 @@ def test_a_pass_leaves_few_files_and_every_row_and_position(settings: Settings, 
     assert ids(lake) == before
     assert lake.positions("feedback", 1) == {0: 20 + COMMITS}
     assert 0 < report.peak_bytes < report.cap_bytes
-    assert read_statistics(lake, FEEDBACK).clustered_to == NOW.date()
+    assert read_statistics(lake, FEEDBACK).rewritten_to == NOW.date()
 
 
 def test_a_second_pass_rewrites_nothing(settings: Settings, lake: Lake) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS
-from lakehouse.tables import FEEDBACK, INTERACTIONS, QUARANTINE, TableSpec
+from lakehouse.tables import FEEDBACK, INTERACTIONS, QUARANTINE, SIGNALS, TableSpec
 from lakehouse.upkeep import (
     CLOSED_SMALL_FILES,
     FILE_BYTES,
@@ -41,7 +41,7 @@ def state(spec: TableSpec, *partitions: PartitionFiles, **changes: object) -> Ta
     fitting = TableStatistics(
         version=10,
         checkpoint=None,
-        clustered_to=None,
+        rewritten_to=None,
         partitions=partitions,
         properties=properties(spec, RETENTION),
     )
@@ -68,6 +68,7 @@ def works(spec: TableSpec, statistics: TableStatistics, *, vacuum: bool = False)
             files(YESTERDAY, *[SMALL] * (OPEN_SMALL_FILES + 1)),
             [(Work.COMPACT, YESTERDAY), (Work.CLUSTER, YESTERDAY)],
         ),
+        (SIGNALS, files(YESTERDAY, SMALL), [(Work.SUPERSEDE, YESTERDAY)]),
         (QUARANTINE, files(YESTERDAY, *[SMALL] * CLOSED_SMALL_FILES), []),
         (QUARANTINE, files(YESTERDAY, *[SMALL] * (CLOSED_SMALL_FILES + 1)), [(Work.COMPACT, YESTERDAY)]),
         (QUARANTINE, files(YESTERDAY, *[FILE_BYTES] * (MAX_CLOSED_FILES + 1)), [(Work.COMPACT, YESTERDAY)]),
@@ -80,6 +81,7 @@ def works(spec: TableSpec, statistics: TableStatistics, *, vacuum: bool = False)
         "an open day with many full ones",
         "a closed day of a clustered table",
         "a closed day of a clustered table with many small files",
+        "a closed day of a table whose rows replace each other",
         "a closed day with few small files",
         "a closed day with many",
         "a closed day with too many large ones",
@@ -97,8 +99,8 @@ def test_a_closed_day_is_clustered_once_and_latecomers_are_only_compacted() -> N
     few = files(YESTERDAY, FULL, SMALL)
     many = files(YESTERDAY, FULL, *[SMALL] * 20)
 
-    assert works(FEEDBACK, state(FEEDBACK, few, clustered_to=YESTERDAY)) == []
-    assert works(FEEDBACK, state(FEEDBACK, many, clustered_to=YESTERDAY)) == [(Work.COMPACT, YESTERDAY)]
+    assert works(FEEDBACK, state(FEEDBACK, few, rewritten_to=YESTERDAY)) == []
+    assert works(FEEDBACK, state(FEEDBACK, many, rewritten_to=YESTERDAY)) == [(Work.COMPACT, YESTERDAY)]
 
 
 def test_closed_days_are_clustered_in_order_for_the_mark_is_the_newest() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from feedback.errors import ServiceError, SettingsError, UsageError
 from feedback.settings import load_settings
-from lakehouse.windows import Mark, WindowStore, open_window_store, scope_named, size_named
+from lakehouse.open_online import open_window_store
+from lakehouse.windows import Mark, WindowStore, scope_named, size_named
 from lakehouse.windows_sqlite import SqliteWindowStore
 from tests.lakehouse.window_store_conformance import WindowStoreConformance, window_rows
 
@@ -30,7 +31,7 @@ def test_another_process_sees_what_was_put(tmp_path: Path) -> None:
 
 
 def test_it_shares_the_file_of_the_online_store(tmp_path: Path) -> None:
-    from lakehouse.online import open_online_store
+    from lakehouse.open_online import open_online_store
 
     settings = load_settings(tmp_path)
     open_online_store(settings).close()

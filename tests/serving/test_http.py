@@ -17,7 +17,7 @@ from cli.demo import free_port
 from feedback.api_keys import ApiKeys
 from feedback.settings import Settings, load_settings
 from feedback.subjects import Pseudonyms, load_or_create_key
-from lakehouse.online import open_online_store
+from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK
 from models.bundle_store import BundleStore
 from tests.conftest import NOW

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from feedback.settings import Settings
-from lakehouse.online import OnlineStore, open_online_store
+from lakehouse.online import OnlineStore
+from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK
 from models.bundle_store import BundleStore
 from serving.list_cache import ListCache, MadeFrom, MadeList

@@ -18,9 +18,10 @@ from beam_jobs.signals.transform import LiveWindows
 from feedback.intake import open_intake
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
+from lakehouse.open_online import open_window_store
 from lakehouse.signals import newest_windows, read_signals
 from lakehouse.tables import FEEDBACK, SIGNALS
-from lakehouse.windows import SCOPES, SIZES, open_window_store
+from lakehouse.windows import SCOPES, SIZES
 from tests.beam_jobs.signals import reference
 from tests.beam_jobs.signals.streams import KEEP_ALL, LATENESS, World, counted, event, numbered, shown
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lakehouse.open_online import open_window_store
 from lakehouse.signals import newest_windows, read_signals
 from lakehouse.tables import SIGNALS
-from lakehouse.windows import Mark, open_window_store
+from lakehouse.windows import Mark
 from lakehouse.windows_sqlite import SqliteWindowStore
 from tests.beam_jobs.signals import reference
 from tests.beam_jobs.signals.streams import LATENESS, Event, World, counted, event, numbered, shown
