@@ -147,6 +147,10 @@ class WindowSink:
         finally:
             self._store.close()
 
+    def abandon(self) -> None:
+        """Release the store without writing; what waits is counted again at the next start."""
+        self._store.close()
+
     def _write(self, now: datetime) -> Iterable[int] | None:
         """One flush; returns the partitions to count again if another worker was quicker."""
         partials = self._pending.take()

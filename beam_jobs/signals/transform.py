@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from beam_jobs.batch import Batch
 from beam_jobs.in_process import failing
+from beam_jobs.monitor import WINDOW_FAILURES
 from beam_jobs.signals.sink import WindowSink
 from feedback.errors import HeedError, LakeError
 from feedback.settings import Settings
@@ -38,8 +39,8 @@ class CountWindows(beam.DoFn):
     """Counts batches as they are committed; writes every few seconds, at bundle ends and at the end.
 
     All of it happens in a thread beside the chain, one thing after the other: nothing waits for windows, whose store
-    says by itself up to where they count. Windows that cannot be written never stop landing: they are opened anew, and
-    what they missed is counted from the lake.
+    says by itself up to where they count. Windows never stop landing. Those that cannot be written are opened anew, and
+    what they missed is counted from the lake; after an error of our own, counting waits for the next pipeline.
     """
 
     def __init__(self, settings: Settings, token: str) -> None:
@@ -47,6 +48,7 @@ class CountWindows(beam.DoFn):
         self._token = token
         self._under_way: Future[None] | None = None
         self._sink: WindowSink | None = None
+        self._given_up = False
 
     def setup(self) -> None:
         """Open the store before anything is committed; count what a crash kept from it."""
@@ -83,6 +85,8 @@ class CountWindows(beam.DoFn):
             under_way.result()
 
     def _do(self, action: Callable[[WindowSink], None]) -> None:
+        if self._given_up:
+            return
         try:
             if self._sink is None:
                 self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
@@ -90,6 +94,13 @@ class CountWindows(beam.DoFn):
         except STORE_ERRORS as error:
             LOGGER.warning("live windows are counted again from the lake: %s", error)
             self._close()
+        except Exception:
+            LOGGER.exception("live windows stand still until landing's next pipeline; landing goes on")
+            WINDOW_FAILURES.inc()
+            self._given_up = True
+            if self._sink is not None:
+                self._sink.abandon()
+                self._sink = None
 
     def _close(self) -> None:
         sink, self._sink = self._sink, None

@@ -13,6 +13,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from beam_jobs.landing import drain, stream
+from beam_jobs.monitor import WINDOW_FAILURES
 from beam_jobs.signals.sink import WindowSink
 from beam_jobs.signals.transform import LiveWindows
 from feedback.intake import open_intake
@@ -110,6 +111,26 @@ def test_switched_off_no_window_is_kept(settings: Settings) -> None:
 
     assert online(settings) == {}
     assert not open_lake(settings).exists(SIGNALS)
+
+
+def test_a_mistake_in_counting_stops_neither_landing_nor_the_next_count(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    intake = open_intake(settings)
+    intake.submit(feedback(40))
+    before = WINDOW_FAILURES._value.get()
+    with monkeypatch.context() as patched:
+        patched.setattr(WindowSink, "process", mistaken)
+        assert drain(settings).landed == 40
+    assert WINDOW_FAILURES._value.get() == before + 1
+
+    intake.submit(feedback(20, start=300))
+    assert drain(settings).landed == 20
+
+    assert online(settings) == expected(settings)
 
 
 def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> None:
