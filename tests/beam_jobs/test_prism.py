@@ -18,12 +18,13 @@ from beam_jobs.job import run_job
 from beam_jobs.landing import drain, stream
 from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
 from bench.kafka_broker import Broker
-from bench.prism_runner import Prism, prism_runner
+from bench.prism_runner import Prism
 from feedback.errors import LogGap, ServiceError
 from feedback.intake import open_intake, utc_now
 from feedback.log import NewRecord
 from feedback.settings import Settings
 from tests.beam_jobs.streaming import SOON_SECONDS, eventually, first_event_seconds, holds, landed, ratings, streaming
+from tests.prism_runner import prism_or_skip
 
 pytestmark = [pytest.mark.beam, pytest.mark.prism, pytest.mark.xdist_group("kafka"), pytest.mark.timeout(1500)]
 
@@ -153,7 +154,7 @@ def test_a_runner_that_is_not_there_is_an_error_with_its_name(settings: Settings
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of Beam's, as its peer dies
 def test_a_stream_outlives_its_runner(settings: Settings, tmp_path: Path) -> None:
-    with prism_runner(tmp_path / "prism") as mine:
+    with prism_or_skip(tmp_path / "prism") as mine:
         remote = on(mine, settings)
         intake = open_intake(remote)
         with streaming(remote) as stop:

@@ -56,6 +56,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.e2e
 @pytest.mark.server
 @pytest.mark.timeout(400)
+@pytest.mark.xdist_group("up")
 class TestUp:
     """One `heed up`, from start to stop; the last test stops it."""
 

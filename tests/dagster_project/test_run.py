@@ -20,7 +20,10 @@ from lakehouse.tables import EVALUATIONS, FEEDBACK, INTERACTIONS
 from models.bundle_store import BundleStore
 from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
 
-pytestmark = [pytest.mark.beam, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.beam,
+    pytest.mark.filterwarnings("default", "ignore:The ``noload`` loader:DeprecationWarning"),  # MLflow's own
+]
 
 UNLISTED = {f"item-{item}" for item in (37, 38, 39)}
 """Rated, but not in the catalogue: 7 % of the interactions."""
@@ -44,6 +47,7 @@ def looped(tmp_path_factory: pytest.TempPathFactory) -> Looped:
 
 
 @pytest.mark.spark
+@pytest.mark.xdist_group("loop")  # its run takes a minute, and happens once for a worker
 class TestWholeLoop:
     """One run, looked at from all sides."""
 

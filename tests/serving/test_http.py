@@ -24,7 +24,7 @@ from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 from tests.models.test_learning_core import publish
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("http")]
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
 RATING = {"kind": "rating", "user_id": "anna", "item_id": "i1", "value": 5, "scale": [1, 5]}
