@@ -9,23 +9,29 @@ sketch's own error, and no pseudonym can be read from them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 from datasketches import hll_sketch, hll_union, tgt_hll_type
 
 LG_REGISTERS = 11
 NUMBER_DIGITS = 8
 """Last hexadecimal digits of a pseudonym that make its number."""
-FEW = 64
-"""People who are kept by number; with more of them it is a sketch."""
+FEW = 190
+"""People who are kept by number, 4 bytes each, as a sketch keeps so few as well; with more of them it is one."""
 NOBODY = b"\0"
 """No people, and what comes before numbers: no sketch begins so, for its first byte is the length of its preamble."""
-UNION_FROM = 2_000
-"""People from which joining two sketches (0.1 ms) is cheaper than adding them one by one."""
+
+
+_NUMBER_BYTES = 4
+
+Integers = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 
 
 class Sketch(Protocol):
@@ -50,19 +56,78 @@ def numbers_of(subjects: pl.Series) -> pl.Series:
     return pl.select(pl.coalesce(numbers, spare)).to_series()
 
 
-def packed(numbers: npt.NDArray[np.int64]) -> bytes:
-    """The numbers of few distinct people as bytes; ordered, so that equal people give equal bytes."""
-    return NOBODY + np.sort(numbers).astype("<u4").tobytes()
-
-
 def is_packed(data: bytes) -> bool:
     """Whether bytes hold numbers, not a sketch."""
     return data.startswith(NOBODY)
 
 
-def unpacked(data: bytes) -> npt.NDArray[np.int64]:
+def unpacked(data: bytes) -> Integers:
     """The numbers in bytes that hold numbers."""
     return np.frombuffer(data, "<u4", offset=len(NOBODY)).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A column of people, each row numbers or a sketch, as it lies in memory; a row that is null has nobody."""
+
+    starts: Integers
+    sizes: Integers
+    data: Bytes
+    is_sketch: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, column: pl.Series) -> People:
+        """Of a column of bytes."""
+        array = column.fill_null(NOBODY).cast(pl.Binary).to_arrow(compat_level=pl.CompatLevel.oldest())
+        offsets, data = (np.asarray(memoryview(buffer or b"")) for buffer in array.buffers()[1:])
+        ends = offsets.view(np.int64)[array.offset : array.offset + len(array) + 1]
+        data, starts = data[ends[0] : ends[-1]], ends[:-1] - ends[0]
+        return cls(starts, np.diff(ends), data, data[starts] != NOBODY[0])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def numbers(self) -> tuple[Integers, Integers]:
+        """(row, number) of everybody who is known by number."""
+        counts = np.where(self.is_sketch, 0, (self.sizes - len(NOBODY)) // _NUMBER_BYTES)
+        numbers = self.data[_numbers_in(self.starts, self.sizes, self.is_sketch)].view("<u4").astype(np.int64)
+        return np.repeat(np.arange(len(self)), counts), numbers
+
+    def sketch(self, row: int) -> bytes | None:
+        """The sketch of a row, if it has one."""
+        if not self.is_sketch[row]:
+            return None
+        return self.data[self.starts[row] : self.starts[row] + self.sizes[row]].tobytes()
+
+
+def people_column(counts: Integers, numbers: Integers, crowds: Mapping[int, bytes]) -> pl.Series:
+    """A column of people.
+
+    Args:
+        counts: How many people each row has by number.
+        numbers: Their numbers, row by row and ordered within each, so that equal people give equal bytes.
+        crowds: Rows that have a sketch in place of their numbers.
+    """
+    is_sketch = np.zeros(len(counts), dtype=np.bool_)
+    sizes = len(NOBODY) + _NUMBER_BYTES * counts
+    for row, sketch in crowds.items():
+        is_sketch[row], sizes[row] = True, len(sketch)
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    data = np.full(int(ends[-1]), NOBODY[0], np.uint8)
+    kept = numbers[np.repeat(~is_sketch, counts)].astype("<u4")
+    data[_numbers_in(ends[:-1], sizes, is_sketch)] = kept.view(np.uint8)
+    for row, sketch in crowds.items():
+        data[ends[row] : ends[row + 1]] = np.frombuffer(sketch, np.uint8)
+    buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(data.data)]
+    array = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(counts), buffers)
+    return pl.Series("people", array, dtype=pl.Binary)
+
+
+def _numbers_in(starts: Integers, sizes: Integers, is_sketch: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which bytes belong to numbers: all of a row but its first."""
+    belong = np.repeat(~is_sketch, sizes)
+    belong[starts] = False
+    return belong
 
 
 def opened(data: bytes | None) -> Sketch:
@@ -79,14 +144,6 @@ def added(sketch: Sketch, people: Sequence[int]) -> Sketch:
     for number in people:
         update(number)
     return sketch
-
-
-def joined(sketches: Iterable[Sketch]) -> Sketch:
-    """One sketch of all the people in several."""
-    union = hll_union(LG_REGISTERS)
-    for sketch in sketches:
-        union.update(sketch)
-    return cast(Sketch, union.get_result(tgt_hll_type.HLL_4))
 
 
 def stored(sketch: Sketch) -> bytes:

@@ -278,11 +278,12 @@ SIGNALS = TableSpec(
         _required("log_partition", pa.int32(), "partition of the feedback log; a reader adds partitions up"),
         _required("pane", pa.int64(), "number of the pane in its log partition; a later one replaces an earlier one"),
         _required("final", pa.bool_(), "whether the partition had passed the window's end and the allowed lateness"),
-        _required("people", pa.binary(), "HLL sketch of the distinct subjects"),
+        _required("people", pa.binary(), "distinct subjects: numbers while they are few, else an HLL sketch"),
         *SIGNAL_TALLIES,
     ),
     partition_by=("window_on",),
     stats_columns=("size_seconds", "window_start", "log_partition", "pane"),
+    unlike_columns=("people",),
     latest_by="pane",
 )
 

@@ -8,11 +8,15 @@ many, and when it closes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.ipc
 
 from lakehouse.online_file import connect, transaction
 from lakehouse.windows import KEY, ROW_SCHEMA, TALLIES, Mark, Scope
@@ -36,6 +40,8 @@ _WINDOW = ("size_seconds", "scope", "start", "log_partition")
 _ONE_WINDOW = " AND ".join(f"{name} = ?" for name in _WINDOW)
 _ONE_SIZE = "size_seconds = ? AND scope IN ('item', 'section', 'all') AND log_partition = ?"
 _SELECT = f"SELECT {', '.join(_WINDOW)}, rows FROM panes"
+
+_PACKING = pa.ipc.IpcWriteOptions(compression="lz4")
 
 Window = tuple[int, Scope, int, int]
 
@@ -61,12 +67,12 @@ class SqliteWindowStore:
 
     def put(self, rows: pl.DataFrame, marks: Mapping[int, Mark], *, expected: Mapping[int, int]) -> bool:
         """Overwrite rows and marks in one transaction, or nothing."""
-        parts = rows.partition_by(_WINDOW, as_dict=True)
+        parts = _by_window(rows)
         with self._lock, transaction(self._connection, self._path):
             held = self._marks()
             if any(held.get(partition, Mark()).pane != expected[partition] for partition in marks):
                 return False
-            for window, mine in parts.items():
+            for window, mine in parts:
                 self._put(window, mine, marks[window[-1]].pane)
             self._connection.executemany(
                 "INSERT OR REPLACE INTO pane_marks VALUES (?,?,?)",
@@ -100,15 +106,15 @@ class SqliteWindowStore:
         with self._lock:
             self._connection.close()
 
-    def _put(self, window: tuple[object, ...], rows: pl.DataFrame, pane: int) -> None:
+    def _put(self, window: Window, rows: pa.Table, pane: int) -> None:
         """Add one window's pane; in place of those before it where they are many or this is the last."""
         before = self._connection.execute(f"SELECT count(*) FROM panes WHERE {_ONE_WINDOW}", window).fetchone()[0]
-        if before and (before >= MAX_PANES or rows["final"].any()):
-            rows = _latest([*self._panes(window), rows])
+        if before and (before >= MAX_PANES or pc.any(rows["final"]).as_py()):
+            ((_, rows),) = _by_window(_latest([*self._panes(window), _frame(rows, window)]))
             self._connection.execute(f"DELETE FROM panes WHERE {_ONE_WINDOW}", window)
         self._connection.execute("INSERT INTO panes VALUES (?,?,?,?,?,?)", (*window, pane, _packed(rows)))
 
-    def _panes(self, window: tuple[object, ...]) -> Iterable[pl.DataFrame]:
+    def _panes(self, window: Sequence[Any]) -> Iterable[pl.DataFrame]:
         return _frames(self._connection.execute(f"{_SELECT} WHERE {_ONE_WINDOW} ORDER BY pane", window))
 
     def _select(self, query: str, given: tuple[object, ...], *, key: str | None = None) -> pl.DataFrame:
@@ -120,29 +126,43 @@ class SqliteWindowStore:
         return {partition: Mark(*rest) for partition, *rest in self._connection.execute(query)}
 
 
-def _packed(rows: pl.DataFrame) -> bytes:
-    """Rows of one window without what names the window, and without tallies that are zero throughout."""
-    used = [name for name in TALLIES if (rows[name] != 0).any()]
+def _by_window(rows: pl.DataFrame) -> list[tuple[Window, pa.Table]]:
+    """The rows of each window, without what names the window and without tallies that are zero throughout."""
+    ordered = rows.sort(_WINDOW)
+    used = [name for name in TALLIES if (ordered[name] != 0).any()]
+    table = ordered.select("key", "final", "people", *used).to_arrow(compat_level=pl.CompatLevel.oldest())
+    runs = ordered.select(pl.struct(_WINDOW).rle().alias("run")).unnest("run").unnest("value")
+    found, at = [], 0
+    for length, *window in runs.iter_rows():
+        found.append((tuple(window), table.slice(at, length)))
+        at += length
+    return found
+
+
+def _packed(rows: pa.Table) -> bytes:
+    """Rows as an Arrow file."""
     file = BytesIO()
-    rows.select("key", "final", "people", *used).write_ipc(
-        file, compression="lz4", compat_level=pl.CompatLevel.oldest()
-    )
+    with pa.ipc.new_file(file, rows.schema, options=_PACKING) as writer:
+        writer.write_table(rows)
     return file.getvalue()
 
 
-def _frames(panes: Iterable[tuple[object, ...]], *, key: str | None = None) -> list[pl.DataFrame]:
+def _frames(panes: Iterable[tuple[Any, ...]], *, key: str | None = None) -> list[pl.DataFrame]:
     """Rows of panes as they were read, oldest pane first."""
     found = []
     for *window, blob in panes:
-        assert isinstance(blob, bytes)
-        rows = pl.read_ipc(blob)
-        if key is not None:
-            rows = rows.filter(pl.col("key") == key)
-        named = [pl.lit(value).alias(name) for name, value in zip(_WINDOW, window, strict=True)]
-        absent = [pl.lit(0).alias(name) for name in TALLIES if name not in rows.columns]
-        complete = rows.with_columns(named + absent)
-        found.append(complete.select(pl.col(name).cast(dtype) for name, dtype in ROW_SCHEMA.items()))
+        rows = pa.ipc.open_file(blob).read_all()
+        found.append(_frame(rows if key is None else rows.filter(pc.field("key") == key), window))
     return found
+
+
+def _frame(rows: pa.Table, window: Sequence[Any]) -> pl.DataFrame:
+    """The same rows in `ROW_SCHEMA`."""
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)
+    named = [pl.lit(value).alias(name) for name, value in zip(_WINDOW, window, strict=True)]
+    absent = [pl.lit(0).alias(name) for name in TALLIES if name not in frame.columns]
+    return frame.with_columns(named + absent).select(pl.col(name).cast(dtype) for name, dtype in ROW_SCHEMA.items())
 
 
 def _latest(panes: Iterable[pl.DataFrame]) -> pl.DataFrame:

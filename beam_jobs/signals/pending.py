@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from beam_jobs.signals.window import NEEDED, Partials, added, aggregate, facts_of
+from beam_jobs.signals.aggregate import Partials, added, aggregate
+from beam_jobs.signals.window import NEEDED, facts_of
 
 EVENTS_PER_FRAME = 200_000
 """Events whose facts are worked out together: per event less than half the cost of batches of 20,000."""

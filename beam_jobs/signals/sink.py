@@ -17,7 +17,6 @@ import polars as pl
 from beam_jobs.batch import Batch
 from beam_jobs.signals.accumulate import accumulate
 from beam_jobs.signals.pending import Pending
-from beam_jobs.signals.window import tallies_of
 from feedback.errors import HeedError, StalePosition
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
@@ -153,9 +152,8 @@ class WindowSink:
 
     def _write(self, now: datetime) -> Iterable[int] | None:
         """One flush; returns the partitions to count again if another worker was quicker."""
-        partials = self._pending.take()
-        tallies = tallies_of(partials.counts)
-        rows = accumulate(self._rows_before(tallies), tallies, partials.people)
+        came = self._pending.take()
+        rows = accumulate(self._rows_before(came.tallies), came)
         self._advance_clocks(now)
         closing = pl.concat([rows.clear(), *(self._closing(p) for p in self._marks)])
         rows = pl.concat([rows, closing.join(rows, on=KEY, how="anti")]).with_columns(final=self._is_final())

@@ -7,8 +7,6 @@ allowed lateness. One that came later counts as `late` in the window in which th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -16,7 +14,7 @@ import polars as pl
 from feedback.contract import KINDS, SURVEY_SCALES
 from feedback.signs import CSAT_SATISFIED, NPS_PASSIVE, NPS_PROMOTER, amount, place_on_scale, rule_frame, rule_key
 from lakehouse.sketches import numbers_of
-from lakehouse.windows import KEY, KEY_SCHEMA, SCOPES, SIZES, TALLIES, Scope
+from lakehouse.windows import SIZES
 
 SLOT_SECONDS = min(SIZES.values())
 """The shortest window; the longer ones are made of it."""
@@ -31,38 +29,12 @@ NEEDED = (
 _KINDS = tuple(KINDS)
 _PER_KIND = 96
 """Codes of one kind: 4 signs, 4 promoter answers, 3 satisfaction answers, rated or not."""
-_CODES = _PER_KIND * (len(_KINDS) + 1)
+LATE = _PER_KIND * (len(_KINDS) + 1)
+"""The code of an event that comes too late for its window, above those of every kind and of an unknown one."""
+CODES = LATE + 1
 _TOLD = ("kind", "label", "value", "scale_min", "scale_max")
 """What decides a code; few distinct among many events, so it is worked out once for each."""
-_LATE = -1
 _NOTHING_SAID = 3
-
-COUNTS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    **KEY_SCHEMA,
-    "code": pl.Int32,
-    "n": pl.Int64,
-    "rating": pl.Int64,
-}
-PEOPLE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "log_partition": pl.Int64,
-    "slot": pl.Int64,
-    "reach": pl.Int64,
-    "scope": pl.String,
-    "key": pl.String,
-    "person": pl.List(pl.Int64),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Partials:
-    """What some events add to their windows.
-
-    `counts` has a row per window, log partition and code: how many events (`n`) and the sum of their ratings. `people`
-    has a row per slot, reach, scope, key and log partition with the numbers of the people there.
-    """
-
-    counts: pl.DataFrame
-    people: pl.DataFrame
 
 
 def facts_of(events: pl.DataFrame, *, lateness: timedelta) -> pl.DataFrame:
@@ -93,72 +65,9 @@ def facts_of(events: pl.DataFrame, *, lateness: timedelta) -> pl.DataFrame:
     )
 
 
-def aggregate(facts: Sequence[pl.DataFrame]) -> Partials:
-    """Group facts into what they add to each window; the order of rows and frames makes no difference."""
-    facts = [frame for frame in facts if frame.height]
-    if not facts:
-        return Partials(pl.DataFrame(schema=COUNTS_SCHEMA), pl.DataFrame(schema=PEOPLE_SCHEMA))
-    whole = pl.concat(facts)
-    packing = Packing.of(whole)
-    in_time = whole.filter(pl.col("reach") > 0).with_columns(unit=packing.unit())
-    missed = whole.filter(pl.col("reach") < max(IN_TIME_FOR.values()))
-    counts, people = [_late(missed)], []
-    for scope in SCOPES:
-        keys, keyed = _keyed(in_time, scope)
-        units = packing.grouped(keyed, keys, _CODES, [_N, pl.col("rating").sum()])
-        for size, least in IN_TIME_FOR.items():
-            counts.append(_windows(units.filter(pl.col("reach") >= least), size, scope))
-        persons = keyed.filter(pl.col("person").is_not_null())
-        lists = packing.grouped(persons, keys, 1, [pl.col("person").unique()])
-        people.append(lists.with_columns(scope=pl.lit(scope)).select(*PEOPLE_SCHEMA))
-    return Partials(pl.concat(counts), pl.concat(people))
-
-
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """Partition, slot and reach, then key and code, in one whole number: three times as quick to group by."""
-
-    first_slot: int
-    slots: int
-
-    @classmethod
-    def of(cls, facts: pl.DataFrame) -> Packing:
-        """Enough room for the slots of these facts."""
-        low, high = (int(x) for x in facts.select(pl.min("slot").alias("l"), pl.max("slot").alias("h")).row(0))
-        return cls(low, high - low + 1)
-
-    def unit(self) -> pl.Expr:
-        """Partition, slot and reach as one number."""
-        return (pl.col("log_partition") * self.slots + pl.col("slot") - self.first_slot) * 4 + pl.col("reach")
-
-    def grouped(self, facts: pl.DataFrame, keys: pl.Series, codes: int, figures: Sequence[pl.Expr]) -> pl.DataFrame:
-        """Facts grouped by unit, key (its row in `keys`) and, where `codes` is above 1, code."""
-        packed = pl.col("unit") * len(keys) + pl.col("key")
-        if codes > 1:
-            packed = packed * codes + pl.col("code")
-        found = facts.group_by(packed.alias("packed")).agg(figures)
-        key, unit = (pl.col("packed") // codes) % len(keys), pl.col("packed") // (codes * len(keys))
-        return found.with_columns(
-            log_partition=unit // 4 // self.slots,
-            slot=unit // 4 % self.slots + self.first_slot,
-            reach=unit % 4,
-            key=keys.gather(found.select(key).to_series()),
-            code=pl.col("packed") % codes,
-        ).drop("packed")
-
-
-def added(partials: Sequence[Partials]) -> Partials:
-    """Several partials as one."""
-    if len(partials) == 1:
-        return partials[0]
-    counts = pl.concat([part.counts for part in partials]).group_by(*KEY, "code").agg(pl.col("n", "rating").sum())
-    return Partials(counts, pl.concat([part.people for part in partials]))
-
-
-def tallies_of(counts: pl.DataFrame) -> pl.DataFrame:
-    """Counts by code as one row per window and log partition with its tallies, zeros included."""
-    code, n = pl.col("code"), pl.col("n")
-    said = code >= 0
+def told_by(code: pl.Expr) -> dict[str, pl.Expr]:
+    """By tally, whether an event with that code counts in it; `rating_millionths` is a sum, and not among them."""
+    said = code != LATE
     sign, nps, csat, rated = code // 24 % 4, code // 6 % 4, code // 2 % 3, code % 2
     named = {
         "events": said,
@@ -171,53 +80,9 @@ def tallies_of(counts: pl.DataFrame) -> pl.DataFrame:
         "nps_detractors": said & (nps == 1),
         "csat_answered": said & (csat > 0),
         "csat_satisfied": said & (csat == 2),
-        "late": code == _LATE,
+        "late": ~said,
     }
-    present = set((counts["code"] // _PER_KIND).unique().to_list())
-    kinds = {f"n_{kind}": said & (code // _PER_KIND == row) for row, kind in enumerate(_KINDS) if row in present}
-    named |= kinds
-    parts = counts.select(*KEY, *((n * which).alias(name) for name, which in named.items()), "rating")
-    sums = parts.group_by(KEY).agg(pl.col(*named).sum(), pl.col("rating").sum().alias("rating_millionths"))
-    absent = [pl.lit(0, pl.Int64).alias(name) for name in TALLIES if name not in sums.columns]
-    return sums.with_columns(absent).select(*KEY, *TALLIES)
-
-
-_N = pl.len().cast(pl.Int64).alias("n")
-
-
-def _keyed(facts: pl.DataFrame, scope: Scope) -> tuple[pl.Series, pl.DataFrame]:
-    """The keys of a scope and the facts that have one, by its row among the keys."""
-    if scope == "all":
-        return pl.Series([""]), facts.with_columns(key=pl.lit(0, pl.Int64))
-    mine = facts.filter(pl.col(scope).is_not_null())
-    numbered = mine[scope].cast(pl.Categorical(pl.Categories.random()))
-    names = numbered.unique()
-    places = names.to_physical().cast(pl.Int64)
-    keys = (
-        pl.Series([""]).new_from_index(0, max(places.to_list(), default=0) + 1).scatter(places, names.cast(pl.String))
-    )
-    return keys, mine.with_columns(numbered.to_physical().cast(pl.Int64).alias("key"))
-
-
-def _windows(units: pl.DataFrame, size: int, scope: Scope) -> pl.DataFrame:
-    start = pl.col("slot").floordiv(size // SLOT_SECONDS) * size
-    grouped = units.group_by("log_partition", start.alias("start"), "key", "code").agg(pl.col("n", "rating").sum())
-    return _named(grouped, size, scope)
-
-
-def _late(facts: pl.DataFrame) -> pl.DataFrame:
-    """Events too late for their window of a length, in the window of that length in which the log took them."""
-    frames = []
-    for size, least in IN_TIME_FOR.items():
-        start = pl.col("taken").floordiv(size // SLOT_SECONDS) * size
-        missed = facts.filter(pl.col("reach") < least).group_by("log_partition", start.alias("start")).agg(_N)
-        frames.append(_named(missed.with_columns(key=pl.lit(""), code=pl.lit(_LATE), rating=pl.lit(0)), size, "all"))
-    return pl.concat(frames)
-
-
-def _named(frame: pl.DataFrame, size: int, scope: Scope) -> pl.DataFrame:
-    named = frame.with_columns(size_seconds=pl.lit(size), scope=pl.lit(scope))
-    return named.select(pl.col(name).cast(dtype) for name, dtype in COUNTS_SCHEMA.items())
+    return named | {f"n_{kind}": said & (code // _PER_KIND == row) for row, kind in enumerate(_KINDS)}
 
 
 def _codes(told: pl.DataFrame) -> pl.DataFrame:

@@ -6,11 +6,26 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lakehouse.sketches import added, distinct, is_packed, joined, numbers_of, opened, packed, stored, unpacked
+from lakehouse.sketches import (
+    People,
+    added,
+    distinct,
+    is_packed,
+    numbers_of,
+    opened,
+    people_column,
+    stored,
+    unpacked,
+)
 
 
 def sketches(people: list[int], parts: int) -> list[bytes]:
     return [stored(added(opened(None), people[part::parts])) for part in range(parts)]
+
+
+def by_number(people: list[int]) -> bytes:
+    (kept,) = people_column(np.array([len(people)]), np.array(people, dtype=np.int64), {}).to_list()
+    return bytes(kept)
 
 
 @pytest.mark.parametrize("count", [0, 1, 60, 65, 150, 193, 1_000, 50_000])
@@ -26,26 +41,27 @@ def test_the_estimate_is_near_and_does_not_depend_on_order_repeats_or_parts(coun
     assert estimates.pop() == pytest.approx(count, rel=0.0001 if count < 190 else 0.07)
 
 
-def test_joining_equals_adding_one_by_one() -> None:
-    first, second = list(range(3_000)), list(range(2_000, 6_000))
-
-    whole = joined([added(opened(None), first), added(opened(None), second)])
-
-    assert distinct([stored(whole)]) == distinct([stored(added(opened(None), first + second))])
-
-
 def test_few_people_by_number_and_in_a_sketch_are_the_same_people() -> None:
-    few = np.array([7, 2**32 - 1, 0], dtype=np.int64)
-
-    kept = packed(few)
+    kept = by_number([0, 7, 2**32 - 1])
 
     assert is_packed(kept)
     assert not is_packed(stored(opened(kept)))
     assert unpacked(kept).tolist() == [0, 7, 2**32 - 1]
-    assert distinct([kept, stored(added(opened(None), [7, 8]))]) == distinct(
-        [stored(opened(kept)), packed(few[:1] + 1)]
-    )
-    assert round(distinct([kept, packed(few)])) == 3
+    assert distinct([kept, stored(added(opened(None), [7, 8]))]) == distinct([stored(opened(kept)), by_number([8])])
+    assert round(distinct([kept, by_number([0, 7, 2**32 - 1])])) == 3
+
+
+def test_a_column_of_people_comes_back_as_it_was_made() -> None:
+    crowd = stored(added(opened(None), range(500)))
+    column = people_column(np.array([2, 3, 0, 1]), np.array([1, 2, 7, 8, 9, 5]), {1: crowd})
+
+    people = People.of(pl.concat([pl.Series([None, b"skipped"]), column, pl.Series([None])], rechunk=False)[2:])
+    row, number = people.numbers()
+
+    assert column.to_list() == [by_number([1, 2]), crowd, by_number([]), by_number([5])]
+    assert (row.tolist(), number.tolist()) == ([0, 0, 3], [1, 2, 5])
+    assert [people.sketch(place) for place in range(len(people))] == [None, crowd, None, None, None]
+    assert len(People.of(pl.Series([], dtype=pl.Binary))) == 0
 
 
 def test_a_sketch_stays_small() -> None:

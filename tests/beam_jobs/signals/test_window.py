@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from beam_jobs.signals.window import aggregate, facts_of, tallies_of
+from beam_jobs.signals.aggregate import Partials, added, aggregate
+from beam_jobs.signals.window import facts_of
 from feedback.contract import KINDS
-from lakehouse.windows import TALLIES
+from lakehouse.windows import KEY, TALLIES
 from tests.beam_jobs.signals.reference import counts
 from tests.beam_jobs.signals.streams import LATENESS, event, frame_schema
 
@@ -17,7 +18,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 def tallies(*events: dict[str, Any]) -> pl.DataFrame:
     frame = pl.DataFrame(list(events), schema=frame_schema(), orient="row")
-    return tallies_of(aggregate([facts_of(frame, lateness=LATENESS)]).counts)
+    return aggregate([facts_of(frame, lateness=LATENESS)]).tallies
 
 
 def only(frame: pl.DataFrame, size: int, scope: str = "all") -> dict[str, int]:
@@ -91,3 +92,41 @@ def test_events_before_1970_and_far_apart_are_no_trouble() -> None:
     assert found["late"].sum() == 3
     assert found.filter(pl.col("size_seconds") == 10, pl.col("events") > 0)["start"].min() == -315_619_200
     assert tallies().is_empty()
+
+
+def test_parts_that_are_added_up_equal_the_whole() -> None:
+    events = [
+        event(after=11 * n, delay=[0, 700, 4000][n % 3], partition=n % 2, subject=f"{n % 5:032x}", item_id=f"i{n % 3}")
+        for n in range(60)
+    ]
+    facts = facts_of(pl.DataFrame(events, schema=frame_schema(), orient="row"), lateness=LATENESS)
+
+    whole = aggregate([facts])
+    parts = added([aggregate([facts[:20]]), aggregate([]), aggregate([facts[20:]])])
+
+    assert told(parts) == told(whole)
+
+
+def test_facts_that_are_far_apart_are_counted_as_they_are() -> None:
+    years = [timedelta(days=365 * n) for n in range(40)]
+    first = event(after=0, item_id="a")
+    far = [
+        {**first, "occurred_at": first["occurred_at"] + gap, "appended_at": first["appended_at"] + gap} for gap in years
+    ]
+    facts = facts_of(pl.DataFrame(far, schema=frame_schema(), orient="row"), lateness=LATENESS)
+
+    found = aggregate([facts, facts])
+
+    assert found.tallies.height == 2 * 3 * len(years)
+    assert found.tallies["events"].unique().to_list() == [2]
+    assert len(found.people) == found.tallies.height
+
+
+def told(partials: Partials) -> dict[tuple[object, ...], tuple[object, set[int]]]:
+    """By window and partition, its tallies and who was there."""
+    people: dict[int, set[int]] = {}
+    for pair in partials.people.tolist():
+        people.setdefault(pair >> 32, set()).add(pair & (2**32 - 1))
+    rows = partials.tallies.select(KEY).rows()
+    sums = partials.tallies.select(TALLIES).rows()
+    return {row: (sums[place], people.get(place, set())) for place, row in enumerate(rows)}
