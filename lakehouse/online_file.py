@@ -10,6 +10,9 @@ from pathlib import Path
 from feedback.errors import ServiceError
 
 BUSY_TIMEOUT_SECONDS = 30.0
+CACHE_KIB = 32_768
+CHECKPOINT_PAGES = 16_000
+"""64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
 
 
 def connect(path: str, schema: str) -> sqlite3.Connection:
@@ -23,6 +26,8 @@ def connect(path: str, schema: str) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.executescript(schema)
     except (OSError, sqlite3.Error) as error:
         raise ServiceError(f"online store {path} cannot be opened: {error}") from error

@@ -19,13 +19,7 @@ MAX_RECENT = 1_000
 SLOT_CHARACTERS = 3
 """People who share the first characters of their pseudonym share a slot; 3 hexadecimal ones make 4,096."""
 
-CACHE_KIB = 32_768
-CHECKPOINT_PAGES = 16_000
-"""64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
-
-_SCHEMA = f"""
-PRAGMA cache_size = -{CACHE_KIB};
-PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+_SCHEMA = """
 CREATE TABLE IF NOT EXISTS slots (slot TEXT NOT NULL, events TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS slots_by_slot ON slots (slot);
 CREATE TABLE IF NOT EXISTS commits (
