@@ -194,5 +194,5 @@ def _needs_no_google_cloud(record: logging.LogRecord) -> bool:
 def quiet() -> None:
     """Keep Beam's notices about its own optimizations off the screen; warnings and errors stay."""
     logging.getLogger().addFilter(_needs_no_google_cloud)
-    for name in ("apache_beam.runners", "apache_beam.options", "apache_beam.internal"):
+    for name in ("apache_beam.runners", "apache_beam.options", "apache_beam.internal", "apache_beam.typehints"):
         logging.getLogger(name).setLevel(logging.ERROR)

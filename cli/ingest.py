@@ -63,8 +63,9 @@ def ingest(
         intake.log.close()
     output.emit(report)
     counts = report.counts
+    rows = "row" if counts.sent == 1 else "rows"
     output.say(
-        f"[bold]{counts.sent:,}[/bold] rows in {report.seconds:.1f} s: {counts.accepted:,} accepted, "
+        f"[bold]{counts.sent:,}[/bold] {rows} in {report.seconds:.1f} s: {counts.accepted:,} accepted, "
         f"{counts.duplicates:,} duplicates, {counts.rejected:,} rejected"
     )
     rejected = {code: n for code, n in counts.codes.items() if code != "duplicate"}
