@@ -20,8 +20,9 @@ MIB = 1 << 20
         (b"{}\n" * 1_000_000, NDJSON),
         (b"{}" + b"\r\n" * 1_000_000 + b"{}", NDJSON),
         (b"[" + b"{}," * MAX_RECORDS + b"{}]", "application/json"),
+        (b"[" + b"1," * (8 * MIB) + b"1]", "application/json"),
     ],
-    ids=["one too many", "a million lines", "blank lines", "array"],
+    ids=["one too many", "a million lines", "blank lines", "array", "array of tiny values"],
 )
 def test_more_records_than_a_request_may_hold_are_refused_at_once(body: bytes, content_type: str) -> None:
     tracemalloc.start()
