@@ -25,7 +25,7 @@ from deltalake.transaction import AddAction
 from feedback.errors import LakeError, StalePosition
 from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.data_files import write_files
-from lakehouse.lake import Lake, application_id, is_torn_listing
+from lakehouse.lake import Lake, application_id, is_torn_listing, plain
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
@@ -194,7 +194,7 @@ class LandingCommitter:
             yield
         except (DeltaError, OSError, pa.ArrowException) as error:
             self._tables.clear()
-            raise LakeError(f"lake {self._lake.uri(FEEDBACK)}: a batch cannot be committed: {error}") from error
+            raise LakeError(f"lake {self._lake.uri(FEEDBACK)}: a batch cannot be committed: {plain(error)}") from error
 
     def _transact(self, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Positions) -> None:
         transactions = [Transaction(application_id(self._log_name, p), offset) for p, offset in sorted(end.items())]

@@ -5,6 +5,7 @@ Readers get Polars frames; Spark gets file addresses. Landing's exactly-once com
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ CHECKPOINT_EVERY_COMMITS = 100
 LOG_RETENTION = "interval 7 days"
 LISTING_PAUSES_SECONDS = (0.01, 0.03, 0.1, 0.3)
 """Between looks at a log folder whose listing was torn; one look takes a few milliseconds."""
+_DRAWING = re.compile(r"\x1b\[[0-9;]*m|[↳└├│─]")
 
 
 class Lake:
@@ -71,8 +73,15 @@ class Lake:
         return f"{self._root}/{spec.name}"
 
     def exists(self, spec: TableSpec) -> bool:
-        """Whether the table was ever written."""
-        return DeltaTable.is_deltatable(self.uri(spec), storage_options=self._options or None)
+        """Whether the table was ever written.
+
+        Raises:
+            LakeError: The store does not answer.
+        """
+        try:
+            return DeltaTable.is_deltatable(self.uri(spec), storage_options=self._options or None)
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be looked for: {plain(error)}") from error
 
     def table(self, spec: TableSpec) -> DeltaTable:
         """The table's current snapshot.
@@ -87,7 +96,7 @@ class Lake:
                 f"table {spec.name} at {self.uri(spec)} does not exist yet; `heed run` lands and builds it"
             ) from error
         except (DeltaError, OSError) as error:
-            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be opened: {error}") from error
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be opened: {plain(error)}") from error
 
     def _opened(self, spec: TableSpec) -> DeltaTable:
         for pause in LISTING_PAUSES_SECONDS:
@@ -102,8 +111,6 @@ class Lake:
     def ensure(self, spec: TableSpec) -> DeltaTable:
         """The table's current snapshot, made on first use and widened by columns that its spec has gained."""
         if not self.exists(spec):
-            if "://" not in self._root:
-                Path(self._root).mkdir(parents=True, exist_ok=True)
             self._create(spec)
         table = self.table(spec)
         missing = [name for name in spec.names if name not in {f.name for f in table.schema().fields}]
@@ -114,6 +121,8 @@ class Lake:
 
     def _create(self, spec: TableSpec) -> None:
         try:
+            if "://" not in self._root:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
             DeltaTable.create(
                 self.uri(spec),
                 schema=Schema.from_arrow(spec.schema),
@@ -125,7 +134,7 @@ class Lake:
             )
         except (DeltaError, OSError) as error:
             if not self.exists(spec):  # else another worker that started with this one was quicker
-                raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be made: {error}") from error
+                raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be made: {plain(error)}") from error
 
     @contextmanager
     def reading(self, spec: TableSpec) -> Iterator[None]:
@@ -137,7 +146,7 @@ class Lake:
         try:
             yield
         except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
-            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be read: {error}") from error
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be read: {plain(error)}") from error
 
     @contextmanager
     def writing(self, spec: TableSpec) -> Iterator[None]:
@@ -149,7 +158,7 @@ class Lake:
         try:
             yield
         except (DeltaError, OSError, pa.ArrowException) as error:
-            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {plain(error)}") from error
 
     def scan(self, spec: TableSpec, *, version: int | None = None) -> pl.LazyFrame:
         """The table's rows, lazily, with exactly the spec's columns.
@@ -232,7 +241,9 @@ class Lake:
                 ),
             )
         except (DeltaError, OSError) as error:
-            raise LakeError(f"table feedback at {self.uri(FEEDBACK)}: a note cannot be written: {error}") from error
+            raise LakeError(
+                f"table feedback at {self.uri(FEEDBACK)}: a note cannot be written: {plain(error)}"
+            ) from error
 
     def versions(self) -> dict[str, int]:
         """The current version of every table that exists."""
@@ -256,7 +267,7 @@ class Lake:
                 ),
             )
         except (DeltaError, OSError) as error:
-            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {error}") from error
+            raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be written: {plain(error)}") from error
         return self.table(spec).version()
 
 
@@ -267,6 +278,11 @@ def open_lake(settings: Settings) -> Lake:
 
 NOTES = "landing"
 """What the names of positions and notes begin with in the Delta log."""
+
+
+def plain(error: BaseException) -> str:
+    """An error's words in one line: stores draw theirs as coloured trees."""
+    return " ".join(_DRAWING.sub("", str(error)).split())
 
 
 def is_torn_listing(error: Exception) -> bool:

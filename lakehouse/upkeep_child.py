@@ -20,7 +20,7 @@ import msgspec
 from deltalake.exceptions import DeltaError
 
 from feedback.errors import HeedError
-from lakehouse.lake import Lake
+from lakehouse.lake import Lake, plain
 from lakehouse.tables import TABLES
 from lakehouse.upkeep import Action, PartitionFiles, Retention, plainly, plan
 from lakehouse.upkeep_table import Outcome, perform, read_statistics
@@ -90,7 +90,7 @@ def main() -> None:
             if lake.exists(TABLES[name]):
                 work_table(lake, name, job)
         except (HeedError, DeltaError, OSError) as error:  # this table cannot even be read: the others can
-            _say(Unreadable(table=name, problem=f"{type(error).__name__}: {error}"))
+            _say(Unreadable(table=name, problem=f"{type(error).__name__}: {plain(error)}"))
 
 
 def work_table(lake: Lake, name: str, job: Job) -> None:
@@ -110,7 +110,7 @@ def work_table(lake: Lake, name: str, job: Job) -> None:
         except (HeedError, DeltaError, OSError, MemoryError) as error:
             if isinstance(error, MemoryError) or any(word in str(error) for word in _MEMORY_WORDS):
                 raise SystemExit(NO_MEMORY) from error
-            outcome = Outcome(action=action, done=False, problem=f"{type(error).__name__}: {error}")
+            outcome = Outcome(action=action, done=False, problem=f"{type(error).__name__}: {plain(error)}")
             marking = marking and not action.marks  # days are marked in order
         _say(Ended(outcome=msgspec.structs.replace(outcome, seconds=time.monotonic() - started, peak_bytes=peak())))
     _say_state(name, read_statistics(lake, spec).partitions, after=True)

@@ -123,3 +123,18 @@ def test_a_log_that_was_listed_while_it_grew_is_looked_at_again(lake: Lake, torn
 def test_a_log_that_really_lacks_a_commit_is_an_error(lake: Lake, torn: tuple[Path, Path]) -> None:
     with pytest.raises(LakeError, match="contiguous commit files"):
         lake.table(FEEDBACK)
+
+
+NOWHERE = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "nowhere",
+    "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "max_retries": "0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("root", "options"), [("s3://bucket/lake", NOWHERE), ("/dev/null/lake", {})])
+def test_a_store_that_cannot_be_used_is_an_error_of_ours_in_one_plain_line(root: str, options: dict[str, str]) -> None:
+    with pytest.raises(LakeError, match=f"table feedback at {root}/feedback cannot be (looked for|made): .") as refused:
+        Lake(root, options).ensure(FEEDBACK)
+
+    assert str(refused.value).isprintable()
+    assert "  " not in str(refused.value)
