@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
+import pyarrow as pa
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
 from beam_jobs.landed_counts import count_between
@@ -114,8 +116,9 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """Land events as they come until `stop` is set.
 
     The embedded runner keeps some memory of every bundle, so there a fresh pipeline takes over every
-    `landing_roll_minutes`; reader and known ids outlive it. On another runner the job runs until it is stopped. A log,
-    a lake, an online store or a runner that does not answer is tried again.
+    `landing_roll_minutes`, and what the old one held goes back to the system; reader and known ids outlive it. On
+    another runner the job runs until it is stopped. A log, a lake, an online store or a runner that does not answer is
+    tried again.
 
     Raises:
         LogGap: The log no longer holds the committed position.
@@ -140,6 +143,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
                     caller.close()
                     stop.wait(pause)
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+            give_back_memory()
 
 
 @contextmanager
@@ -173,6 +177,15 @@ def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, 
     with _fewer_collections():
         result = run_job(pipeline, caller_of(token), token, runner=settings.beam_runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
+
+
+def give_back_memory() -> None:
+    """Return free memory to the system, as far as allocators can: each pipeline's threads leave pieces behind."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own; other systems go without
+    if trim is not None:
+        trim(0)
 
 
 @contextmanager

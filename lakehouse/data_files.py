@@ -38,7 +38,7 @@ def write_files(lake: Lake, spec: TableSpec, rows: pa.Table, *, at: datetime) ->
 
 
 def _write_parquet(lake: Lake, spec: TableSpec, uri: str, rows: pa.Table) -> int:
-    """Write and flush one file; returns its size in bytes."""
+    """Write one file; returns its size in bytes."""
     options: dict[str, Any] = {
         "compression": "zstd",
         "use_dictionary": [name for name in rows.column_names if name not in spec.unlike_columns],

@@ -10,7 +10,6 @@ from pathlib import Path
 from feedback.errors import ServiceError
 
 BUSY_TIMEOUT_SECONDS = 30.0
-CACHE_KIB = 32_768
 CHECKPOINT_PAGES = 16_000
 """64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
 
@@ -26,12 +25,24 @@ def connect(path: str, schema: str) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.executescript(schema)
     except (OSError, sqlite3.Error) as error:
         raise ServiceError(f"online store {path} cannot be opened: {error}") from error
     return connection
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Reads of the file.
+
+    Raises:
+        ServiceError: It cannot be read.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ServiceError(f"online store {path} cannot be read: {error}") from error
 
 
 @contextmanager

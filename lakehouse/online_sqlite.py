@@ -11,7 +11,7 @@ import msgspec
 import polars as pl
 
 from lakehouse.online import ONLINE_COLUMNS, RecentEvent, beyond, online_rows
-from lakehouse.online_file import connect, transaction
+from lakehouse.online_file import connect, reading, transaction
 
 MAX_RECENT = 1_000
 """Events of one person that a list looks at; older ones are in the bundle by then."""
@@ -19,7 +19,10 @@ MAX_RECENT = 1_000
 SLOT_CHARACTERS = 3
 """People who share the first characters of their pseudonym share a slot; 3 hexadecimal ones make 4,096."""
 
-_SCHEMA = """
+CACHE_KIB = 32_768
+
+_SCHEMA = f"""
+PRAGMA cache_size = -{CACHE_KIB};
 CREATE TABLE IF NOT EXISTS slots (slot TEXT NOT NULL, events TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS slots_by_slot ON slots (slot);
 CREATE TABLE IF NOT EXISTS commits (
@@ -69,7 +72,7 @@ class SqliteOnlineStore:
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
         known = after or {}
-        with self._lock:
+        with self._lock, reading(self._path):
             linked = {row[0] for row in self._connection.execute(_LINKED, (subject,))}
             texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in (subject, *linked)}
         events = [
@@ -84,7 +87,7 @@ class SqliteOnlineStore:
 
     def personal(self, subject: str) -> bool:
         """Whether lists may be personal: no consent event withdrew `personalization`."""
-        with self._lock:
+        with self._lock, reading(self._path):
             row = self._connection.execute(
                 "SELECT personalization FROM consent WHERE subject = ?", (subject,)
             ).fetchone()
@@ -92,17 +95,17 @@ class SqliteOnlineStore:
 
     def stamp(self) -> int:
         """A number that changes whenever another process may have changed the store."""
-        with self._lock:
+        with self._lock, reading(self._path):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0]) + self._connection.total_changes
 
     def positions(self) -> dict[int, int]:
         """Up to where each partition of the log was pushed."""
-        with self._lock:
+        with self._lock, reading(self._path):
             return self._positions()
 
     def trim(self, *, before: dict[int, int]) -> int:
         """Forget commits that lie wholly below these positions; returns how many events that were."""
-        with self._lock:
+        with self._lock, transaction(self._connection, self._path):
             commits = self._connection.execute("SELECT first_row, last_row, events, ends FROM commits").fetchall()
             old = [
                 (first, last, events)

@@ -47,6 +47,7 @@ class Sketch(Protocol):
 def numbers_of(subjects: pl.Series) -> pl.Series:
     """The people as whole numbers, the same in every process; null stays null."""
     numbers = subjects.str.tail(NUMBER_DIGITS).str.to_integer(base=16, dtype=pl.Int64, strict=False)
+    numbers = pl.select(pl.when(numbers >= 0).then(numbers)).to_series()  # a sign is no digit
     odd = numbers.is_null() & subjects.is_not_null()
     if not odd.any():
         return numbers

@@ -1,7 +1,8 @@
 """What upkeep does to a table, decided from its statistics alone.
 
 A table that lands several times a second grows by small files and small commits. Upkeep puts the files of the open
-day together while it lands, rewrites each closed day once in clustered order, writes checkpoints, and removes what no
+day together while it lands, rewrites each closed day once (in clustered order, or without rows that later ones
+replaced), puts latecomers together, writes checkpoints, and removes what no
 reader may still hold. This module only decides; `lakehouse.upkeep_table` does.
 """
 
@@ -153,8 +154,8 @@ def due(last: datetime | None, every: timedelta, now: datetime) -> bool:
 
 
 def plainly(action: Action) -> Action:
-    """The same without clustering, for a day that is too large to be sorted in the memory that upkeep may take."""
-    return msgspec.structs.replace(action, work=Work.COMPACT, reason="too large to be clustered within the memory cap")
+    """Compaction instead, for a day that is too large to be rewritten in the memory that upkeep may take."""
+    return msgspec.structs.replace(action, work=Work.COMPACT, reason="too large to be rewritten within the memory cap")
 
 
 def properties(spec: TableSpec, retention: Retention) -> dict[str, str]:

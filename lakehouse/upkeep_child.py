@@ -43,7 +43,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     vacuum: bool
     tables: tuple[str, ...]
     plain: tuple[str, ...] = ()
-    """Days, as names of actions, that were too large to be clustered."""
+    """Days, as names of actions, that were too large to be rewritten."""
     skip: tuple[str, ...] = ()
     """Actions that ended a child before, or are done."""
 
@@ -101,6 +101,8 @@ def work_table(lake: Lake, name: str, job: Job) -> None:
     marking = True
     for planned in plan(spec, statistics, job.retention, now=_now(), vacuum=job.vacuum):
         action = plainly(planned) if planned.name in job.plain else planned
+        if action.name in job.skip:  # one that marks would not be planned again, had it been done
+            marking = marking and not action.marks
         if action.name in job.skip or (action.marks and not marking):
             continue
         _say(Started(action=action))

@@ -231,8 +231,8 @@ def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Coll
     action = collected.running.action
     done = [outcome.action.name for outcome in collected.outcomes]
     cap = f"the memory cap is {job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb)"
-    if action.work is Work.CLUSTER:
-        collected.problems.append(f"{action.name}: too large to be clustered, {cap}; it is compacted only")
+    if action.work in (Work.CLUSTER, Work.SUPERSEDE):
+        collected.problems.append(f"{action.name}: too large to be rewritten, {cap}; it is compacted only")
         return msgspec.structs.replace(job, plain=(*job.plain, action.name), skip=tuple(done))
     collected.problems.append(f"{action.name}: ended by {_how(end.returncode)}, {cap}: {' '.join(last_words)}")
     skip = (*job.skip, action.name, *done)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
 
-from lakehouse.online_file import connect, transaction
+from lakehouse.online_file import connect, reading, transaction
 from lakehouse.windows import KEY, ROW_SCHEMA, TALLIES, Mark, Scope
 
 MAX_PANES = 8
@@ -56,7 +56,7 @@ class SqliteWindowStore:
 
     def marks(self) -> dict[int, Mark]:
         """How far each partition is counted."""
-        with self._lock:
+        with self._lock, reading(self._path):
             return self._marks()
 
     def get(self, keys: pl.DataFrame) -> pl.DataFrame:
@@ -118,7 +118,7 @@ class SqliteWindowStore:
         return _frames(self._connection.execute(f"{_SELECT} WHERE {_ONE_WINDOW} ORDER BY pane", window))
 
     def _select(self, query: str, given: tuple[object, ...], *, key: str | None = None) -> pl.DataFrame:
-        with self._lock:
+        with self._lock, reading(self._path):
             return _latest(_frames(self._connection.execute(query, given), key=key))
 
     def _marks(self) -> dict[int, Mark]:

@@ -11,6 +11,8 @@ from beam_jobs.signals.window import NEEDED, facts_of
 
 EVENTS_PER_FRAME = 200_000
 """Events whose facts are worked out together: per event less than half the cost of batches of 20,000."""
+ROWS_AT_MOST = 500_000
+"""Rows of windows that wait for a flush, about 300 bytes each; with more it is time for one."""
 FACTS_AT_MOST = 1_000_000
 """Facts that wait for a flush, about 60 bytes each; more are grouped at once."""
 
@@ -39,6 +41,11 @@ class Pending:
             self._state_facts()
         if sum(frame.height for frame in self._facts) >= FACTS_AT_MOST:
             self._group()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that it should be written."""
+        return sum(part.tallies.height for part in self._partials) >= ROWS_AT_MOST
 
     def take(self) -> Partials:
         """Everything that waits, grouped; nothing waits afterwards."""

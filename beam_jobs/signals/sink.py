@@ -104,7 +104,11 @@ class WindowSink:
             kept_windows=settings.signals_kept_windows,
             log_ends=lambda: _ends(settings),
         )
-        sink.load(now)
+        try:
+            sink.load(now)
+        except BaseException:
+            sink.abandon()
+            raise
         return sink
 
     def load(self, now: datetime) -> None:
@@ -123,8 +127,8 @@ class WindowSink:
         self.flush_if_due(now)
 
     def flush_if_due(self, now: datetime) -> None:
-        """Flush if the last one is long enough ago."""
-        if self._flushed_at is None or now - self._flushed_at >= self._wait:
+        """Flush if the last one is long enough ago, or much has come since."""
+        if self._flushed_at is None or now - self._flushed_at >= self._wait or self._pending.is_full:
             self.flush(now)
 
     def flush(self, now: datetime) -> None:
@@ -252,7 +256,7 @@ class WindowSink:
         return (pl.col("start") + pl.col("size_seconds")) * 1000 <= closed
 
     def _forget(self) -> None:
-        """Drop closed windows beyond those that are kept, whenever another one has closed."""
+        """Drop closed windows beyond those that are kept."""
         for partition, closed in self._closed.items():
             for size in SIZES.values():
                 self._store.forget(partition, size, before=(closed // (size * 1000) - self._kept) * size)

@@ -93,14 +93,18 @@ class CountWindows(beam.DoFn):
             action(self._sink)
         except STORE_ERRORS as error:
             LOGGER.warning("live windows are counted again from the lake: %s", error)
-            self._close()
+            self._abandon()
         except Exception:
             LOGGER.exception("live windows stand still until landing's next pipeline; landing goes on")
             WINDOW_FAILURES.inc()
             self._given_up = True
-            if self._sink is not None:
-                self._sink.abandon()
-                self._sink = None
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Forget what is in memory: after an error nobody knows how much of it is counted."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.abandon()
 
     def _close(self) -> None:
         sink, self._sink = self._sink, None
@@ -108,5 +112,5 @@ class CountWindows(beam.DoFn):
             return
         try:
             sink.close(datetime.now(UTC))
-        except STORE_ERRORS as error:
-            LOGGER.warning("live windows: the last flush is made up for at the next start: %s", error)
+        except Exception as error:
+            LOGGER.warning("live windows: the last flush is made up for at the next start", exc_info=error)

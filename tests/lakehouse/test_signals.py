@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import Field
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition, TableMissing
@@ -150,6 +151,15 @@ def test_panes_that_come_while_a_day_is_rewritten_stay(lake: Lake, monkeypatch: 
 
     assert lake.scan(SIGNALS).select(pl.col("pane").sort()).collect()["pane"].to_list() == [2, 3]
     assert read_signals(lake)["events"].to_list() == [7]
+
+
+def test_a_table_that_a_newer_release_has_widened_is_left_as_it_is(lake: Lake) -> None:
+    publisher = SignalsPublisher(lake, "feedback")
+    publisher.publish(window_rows({"start": MINUTE}), {0: Mark(1, 1)}, at=NOW)
+    lake.table(SIGNALS).alter.add_columns([Field("mood", "string")])
+
+    with pytest.raises(LakeError, match="left as it is, for a newer release has added mood"):
+        keep_latest_panes(lake, NOW.date(), at=NOW)
 
 
 def test_upkeep_rewrites_a_closed_day_once(settings: Settings) -> None:

@@ -78,4 +78,5 @@ def test_people_get_equal_numbers_in_every_process_whatever_their_pseudonyms_loo
     assert numbers[1] is None
     assert numbers[2] == numbers[3]
     assert numbers.n_unique() == 5
+    assert numbers_of(pl.Series(["a" * 24 + "-1234567", "b" * 24 + "+1234567", "0" * 32])).ge(0).all()
     assert numbers_of(subjects.reverse()).to_list() == numbers.reverse().to_list()

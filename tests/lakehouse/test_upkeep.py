@@ -23,7 +23,7 @@ from lakehouse.file_lock import locked
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS, Lake, open_lake
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 from lakehouse.upkeep import OPEN_SMALL_FILES, Action, Retention, Work
-from lakehouse.upkeep_child import Ended, Job, Started
+from lakehouse.upkeep_child import Ended, Job, Started, work_table
 from lakehouse.upkeep_run import _Collected, _without, run_upkeep
 from lakehouse.upkeep_table import Outcome, perform, read_statistics
 from tests.conftest import NOW
@@ -293,7 +293,7 @@ def test_a_child_that_outgrows_its_cap_at_once_is_an_error_that_names_the_settin
     assert run_upkeep(settings).problems == []
 
 
-@pytest.mark.parametrize("work", [Work.CLUSTER, Work.COMPACT])
+@pytest.mark.parametrize("work", [Work.CLUSTER, Work.SUPERSEDE, Work.COMPACT])
 def test_after_a_childs_death_the_next_goes_on_without_what_killed_it(work: Work) -> None:
     job = Job(
         root="/lake", options={}, lock_folder="/run", retention=RETENTION, cap_bytes=CAP, vacuum=True,
@@ -301,15 +301,36 @@ def test_after_a_childs_death_the_next_goes_on_without_what_killed_it(work: Work
     )  # fmt: skip
     collected = _Collected()
     first = Action(table="feedback", work=Work.CHECKPOINT)
-    fatal = Action(table="feedback", work=work, day=NOW.date(), marks=work is Work.CLUSTER)
+    fatal = Action(table="feedback", work=work, day=NOW.date(), marks=work is not Work.COMPACT)
     for line in (Started(action=first), Ended(outcome=Outcome(action=first)), Started(action=fatal)):
         collected.add(line)
 
     then = _without(job, subprocess.CompletedProcess([], -9, stderr=b""), collected)
 
     assert first.name in then.skip
-    assert (fatal.name in then.plain, fatal.name in then.skip) == (work is Work.CLUSTER, work is Work.COMPACT)
+    assert (fatal.name in then.plain, fatal.name in then.skip) == (work is not Work.COMPACT, work is Work.COMPACT)
     assert "1024 MiB (upkeep_memory_mb)" in collected.problems[0]
+
+
+def test_a_day_that_could_not_be_rewritten_is_not_passed_over_by_the_mark_of_a_later_one(
+    lake: Lake, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    days = [NOW.date() - timedelta(days=back) for back in (2, 1)]
+    for offset, day in enumerate(days):
+        given = rows(FEEDBACK, {"log_offset": offset, "id": f"e{offset}", "landed_on": day})
+        lake.append(FEEDBACK, given)
+    ended = Action(table="feedback", work=Work.CLUSTER, day=days[0])
+    job = Job(
+        root=lake.root, options={}, lock_folder="/run", retention=RETENTION, cap_bytes=CAP, vacuum=False,
+        tables=("feedback",), skip=(ended.name,),
+    )  # fmt: skip
+
+    work_table(lake, "feedback", job)
+    assert read_statistics(lake, FEEDBACK).rewritten_to is None
+    assert b"cluster" not in capsysbinary.readouterr().out
+
+    work_table(lake, "feedback", msgspec.structs.replace(job, skip=()))
+    assert read_statistics(lake, FEEDBACK).rewritten_to == days[1]
 
 
 def test_stopping_ends_a_pass_and_its_child(settings: Settings, lake: Lake) -> None:

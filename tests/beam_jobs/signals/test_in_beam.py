@@ -15,7 +15,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from beam_jobs.landing import drain, stream
 from beam_jobs.monitor import WINDOW_FAILURES
 from beam_jobs.signals.sink import WindowSink
-from beam_jobs.signals.transform import LiveWindows
+from beam_jobs.signals.transform import CountWindows, LiveWindows
+from feedback.errors import LakeError, ServiceError
 from feedback.intake import open_intake
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
@@ -131,6 +132,41 @@ def test_a_mistake_in_counting_stops_neither_landing_nor_the_next_count(
     assert drain(settings).landed == 20
 
     assert online(settings) == expected(settings)
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ("lakehouse.signals.SignalsPublisher.publish", LakeError("the lake does not answer")),
+        ("lakehouse.windows_sqlite.SqliteWindowStore.put", ServiceError("no room")),
+        ("lakehouse.windows_sqlite.SqliteWindowStore.get", ServiceError("torn")),
+    ],
+    ids=["table", "store", "store cannot be read"],
+)
+def test_a_flush_that_fails_once_is_made_up_for_by_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, broken: str, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise error
+
+    world = World(settings.home_path)
+    log = numbered([event(after=n, partition=n % 2, item_id="a") for n in range(16)])
+    patient = msgspec.structs.replace(settings, signals_every_seconds=0.001, signals_kept_windows=KEEP_ALL)
+    monkeypatch.setattr("beam_jobs.signals.sink.WRITING_SHARE", 1e9)
+    counting = CountWindows(patient, "elsewhere")
+    counting.setup()
+    counting.process(world.commit(log[:4]))
+    counting._finish()
+
+    monkeypatch.setattr(broken, fail)
+    for start in (4, 8, 12):
+        counting.process(world.commit(log[start : start + 4]))
+        counting._finish()
+    counting.teardown()
+
+    assert online(settings) == counted(reference.windows(log, lateness=LATENESS))
+    assert shown(read_signals(open_lake(settings))) == online(settings)
 
 
 def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> None:
