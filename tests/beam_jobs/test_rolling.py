@@ -23,7 +23,7 @@ ROLL_SECONDS = 1.0
 ROLLS = 6
 EMPTY_SECONDS = 3.0
 LONGEST_SECONDS = 15.0
-"""A hand-over takes a tenth of a second on an idle machine; events that wait for the next pipeline would wait for ever."""
+"""A hand-over takes a tenth of a second on an idle machine; events that nobody takes over would wait for ever."""
 
 
 def test_pipelines_roll_and_nothing_is_lost_doubled_or_delayed(
