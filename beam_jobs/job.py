@@ -18,7 +18,7 @@ import grpc  # type: ignore[import-untyped]
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from beam_jobs.in_process import Caller, reader_of
-from beam_jobs.landing import EMBEDDED
+from beam_jobs.runners import EMBEDDED
 from feedback import errors
 from feedback.errors import HeedError, ServiceError, SettingsError
 

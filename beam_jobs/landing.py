@@ -16,6 +16,7 @@ import pyarrow as pa
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
 from beam_jobs.landed_counts import count_between
 from beam_jobs.monitor import RESTARTS
+from beam_jobs.runners import is_embedded
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
@@ -26,9 +27,6 @@ RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 PASS_ON_SECONDS = 0.05
 COLLECT_AFTER_OBJECTS = 50_000
-
-EMBEDDED = "FnApiRunner"
-"""Beam's runner inside this process; named, since Beam's default tries to download another one."""
 
 
 class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +52,6 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     def events_per_second(self) -> float:
         """After start-up."""
         return self.events / self.seconds if self.seconds > 0 else 0.0
-
-
-def is_embedded(settings: Settings) -> bool:
-    """Whether landing runs inside this process."""
-    return settings.beam_runner == EMBEDDED
 
 
 def waiting_events(settings: Settings) -> int:

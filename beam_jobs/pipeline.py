@@ -15,7 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from beam_jobs.admit import admit
 from beam_jobs.batch import Batch, Stage
 from beam_jobs.coder import register_batch_coder
-from beam_jobs.landing import is_embedded
+from beam_jobs.runners import is_embedded
 from beam_jobs.signals.transform import LiveWindows
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source import ReadForever, ReadToEnd
