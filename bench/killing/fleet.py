@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from bench.killing.processes import Child
@@ -50,7 +50,7 @@ class Fleet:
         *,
         size: int,
         rng: random.Random,
-        shift: Synchronized[float],
+        shift: ctypes.c_double,
         output: Path,
         breed: Breed = USUAL,
     ) -> None:

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,9 +45,10 @@ def context() -> ForkServerContext:
     return found
 
 
-def shared_number(value: float) -> Synchronized[float]:
-    """A number that all processes see change."""
-    return context().Value(ctypes.c_double, value)
+def shared_number(value: float) -> ctypes.c_double:
+    """A number that all processes see change; without a lock, which a process that is killed would keep for ever."""
+    found: ctypes.c_double = context().Value(ctypes.c_double, value, lock=False)
+    return found
 
 
 class Child:

@@ -6,13 +6,13 @@ client does that got no answer: it sends the same events again. What an answer c
 
 from __future__ import annotations
 
+import ctypes
 import random
 import signal
 import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import TextIO
 
@@ -90,7 +90,7 @@ def poison(number: int) -> bytes:
     return b'{"poison": %d' % number
 
 
-def send(settings: Settings, ledger: str, rate: float, seed: int, shift: Synchronized[float]) -> None:
+def send(settings: Settings, ledger: str, rate: float, seed: int, shift: ctypes.c_double) -> None:
     """Send events until asked to end.
 
     Args:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
-from multiprocessing.sharedctypes import Synchronized
 
 from beam_jobs.fault_points import FAULT_VARIABLE
 from feedback.settings import Settings
 
 
-def land(settings: Settings, fault: str, shift: Synchronized[float] | None = None) -> None:
+def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -> None:
     """Stream the log of a home until asked to end.
 
     Args:
@@ -59,6 +59,6 @@ def compact_and_checkpoint(settings: Settings) -> None:
             perform(lake, spec, action, Retention.of(settings), now=now, cap=settings.upkeep_memory_mb * MEBIBYTE)
 
 
-def shifted_now(shift: Synchronized[float]) -> datetime:
+def shifted_now(shift: ctypes.c_double) -> datetime:
     """The time on a clock that is wrong by so many seconds."""
     return datetime.now(UTC) + timedelta(seconds=shift.value)
