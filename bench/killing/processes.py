@@ -47,8 +47,7 @@ def context() -> ForkServerContext:
 
 def shared_number(value: float) -> ctypes.c_double:
     """A number that all processes see change; without a lock, which a process that is killed would keep for ever."""
-    found: ctypes.c_double = context().Value(ctypes.c_double, value, lock=False)
-    return found
+    return context().RawValue(ctypes.c_double, value)
 
 
 class Child:
