@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_record_bytes: Positive = 32 * 1024 * 1024
     landing_batch_events: Positive = 50_000
     landing_batch_bytes: Positive = 32 * 1024 * 1024
-    landing_flush_seconds: PositiveSeconds = 0.2
+    landing_flush_seconds: PositiveSeconds = 0.15
     landing_poll_seconds: PositiveSeconds = 0.01
     landing_bundle_seconds: PositiveSeconds = 1.0
     landing_roll_minutes: PositiveSeconds = 10.0
