@@ -20,7 +20,7 @@ from lakehouse.tables import FEEDBACK, QUARANTINE
 from tests.beam_jobs.workers import Workers, eventually, working
 from tests.lakehouse.rows import rows
 
-pytestmark = [pytest.mark.beam, pytest.mark.xdist_group("workers")]
+pytestmark = pytest.mark.beam
 
 FOREIGN = 99
 

@@ -14,7 +14,7 @@ from bench.killing.fleet import Breed
 from feedback.errors import ServiceError
 from tests.bench.sabotage import fence_by_path, gives_up, positions_apart, rows_after_positions
 
-pytestmark = [pytest.mark.beam, pytest.mark.xdist_group("workers")]
+pytestmark = pytest.mark.beam
 
 KILLS = 20
 

@@ -40,7 +40,6 @@ def audited(lake: Lake, end: int) -> tuple[bool, int, int]:
     return report.holds, report.landed, report.quarantined
 
 
-@pytest.mark.xdist_group("workers")
 def test_a_worker_stopped_in_mid_batch_whose_partition_moved_is_refused_100_times_of_100(
     lake: Lake, tmp_path: Path, record_property: Any
 ) -> None:
