@@ -48,6 +48,10 @@ class Poll:
     end: Mapping[int, int]
     counts: tuple[int, ...] = ()
     """The lines of each record, where they are known."""
+    more: bool = False
+    """Whether it holds a partition's whole share, so that more is waiting."""
+    asked_at: float = 0.0
+    """When it began, in seconds since 1970."""
 
     @property
     def events(self) -> int:

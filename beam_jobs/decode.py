@@ -18,7 +18,7 @@ from beam_jobs.lines import Lines
 from beam_jobs.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
 from feedback.errors import Code
-from feedback.records import Records
+from feedback.records import Records, line_counts
 from feedback.tracing import traces_of
 from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables import FEEDBACK_EVENT
@@ -134,8 +134,7 @@ def _good(lines: Sequence[bytes], reasons: pl.Series) -> list[bytes]:
 
 def _places(records: Records, known_counts: Sequence[int]) -> pl.DataFrame:
     """Where each line stands in the log, and when it was appended."""
-    lines = known_counts or [value.count(b"\n") + 1 for value in records.values]
-    counts = np.array(lines, dtype=np.int32)
+    counts = np.array(known_counts or line_counts(records.values), dtype=np.int32)
     rows = pl.DataFrame(
         {
             "log_partition": np.array(records.partitions, np.int32),

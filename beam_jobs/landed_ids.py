@@ -22,8 +22,6 @@ Hashes = npt.NDArray[np.uint64]
 
 MAX_LOAD = 0.6
 FIRST_SLOTS = 1 << 14
-LOAD_AT_ONCE = 1 << 18
-"""Rows that are read in one go while loading: bounds the working memory."""
 _SEEDS = (0x5EED, 0xFEED)
 _HASH_COLUMNS = ("first", "second")
 
@@ -162,16 +160,11 @@ def landed_hashes(
         (pl.col("log_partition") == p) & pl.col("log_offset").is_between(since[p], until[p], closed="left")
         for p in since
     )
-    with lake.reading(FEEDBACK):
-        rows = (
-            lake.scan(FEEDBACK)
-            .filter((pl.col("landed_on") >= day) & within)
-            .select("log_partition", *_hash_expressions())
-        )
-        for part in rows.collect_batches(chunk_size=LOAD_AT_ONCE, maintain_order=False, engine="streaming"):
-            for (partition,), mine in part.partition_by("log_partition", as_dict=True, include_key=False).items():
-                first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)
-                yield int(partition), first, second
+    rows = lake.scan(FEEDBACK).filter((pl.col("landed_on") >= day) & within)
+    for part in lake.in_parts(FEEDBACK, rows.select("log_partition", *_hash_expressions())):
+        for (partition,), mine in part.partition_by("log_partition", as_dict=True, include_key=False).items():
+            first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)
+            yield int(partition), first, second
 
 
 def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from beam_jobs.batch import REFUSED_SCHEMA, raw_text
 from feedback.errors import Code
 from feedback.records import Records
 from feedback.settings import Settings
+
+NEWLINE, OPENING, CLOSING = b"\n{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ def is_line_by_line(data: bytes, lines: Sequence[bytes]) -> bool:
             data.decode()
         except UnicodeDecodeError:
             return False
-    if data[:1] == b"{" and data[-1:] == b"}" and data.count(b"}\n{") == len(lines) - 1:
+    text = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(text == NEWLINE)
+    starts_and_ends = len(ends) == len(lines) - 1 and data[:1] == b"{" and data[-1:] == b"}"
+    if starts_and_ends and (text[ends - 1] == CLOSING).all() and (text[ends + 1] == OPENING).all():
         return True
     stripped = (line.strip() for line in lines)  # white space around an object is fine, such as a carriage return
     return all(line[:1] == b"{" and line[-1:] == b"}" for line in stripped)

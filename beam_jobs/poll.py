@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, wait
+from dataclasses import replace
 from itertools import accumulate
 
 from beam_jobs.batch import Poll
 from feedback.log import FeedbackLog
-from feedback.records import Records
+from feedback.records import Records, line_counts
 
 
 class Cursor:
@@ -24,8 +26,6 @@ class Cursor:
         self._turn = 0
         self._newest_ms: dict[int, int] = {}
         self._is_new = True
-        self.is_behind = False
-        """Whether the last poll gave a partition's whole share, so that more is waiting."""
 
     @property
     def positions(self) -> Mapping[int, int]:
@@ -34,7 +34,7 @@ class Cursor:
 
     def ages(self, now: float) -> dict[int, float]:
         """Per partition, how many seconds before a time (since 1970) the last record that was read was appended."""
-        return {partition: max(0.0, now - ms / 1000) for partition, ms in self._newest_ms.items()}
+        return {partition: max(0.0, now - ms / 1000) for partition, ms in self._newest_ms.copy().items()}
 
     def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
         """The next records, at most about `max_events` events and `max_bytes`, shared fairly; `None` if there are none.
@@ -50,7 +50,7 @@ class Cursor:
         start: dict[int, int] = {}
         end: dict[int, int] = {}
         events = size = 0
-        self.is_behind = False
+        more = False
         self._announce()
         for partition in self._in_turn():
             position = self._positions[partition]
@@ -64,7 +64,7 @@ class Cursor:
                 records.extend(found)
                 counts += lines
                 mine, bytes_of_mine = sum(lines), sum(map(len, found.values))
-                self.is_behind |= mine >= self._events_each or bytes_of_mine >= self._bytes_each
+                more |= mine >= self._events_each or bytes_of_mine >= self._bytes_each
                 events, size = events + mine, size + bytes_of_mine
             self._turn += 1
             if events >= self._max_events or size >= self._max_bytes:
@@ -72,7 +72,7 @@ class Cursor:
         if not records:
             return None
         self._positions |= end
-        return Poll(records, start, end, tuple(counts))
+        return Poll(records, start, end, tuple(counts), more)
 
     def _announce(self) -> None:
         """At first, tell the log of every partition, so that it fetches all of them while the first is waited for."""
@@ -91,8 +91,37 @@ class Cursor:
         found = self._log.read(partition, position, max_events=self._events_each, max_bytes=self._bytes_each)
         if limit is not None and found and found.offsets[-1] >= limit:
             found = found[: bisect_left(found.offsets, limit)]
-        lines = [value.count(b"\n") + 1 for value in found.values]
+        lines = line_counts(found.values)
         if sum(lines) > self._events_each:
             enough = next(n for n, total in enumerate(accumulate(lines), 1) if total >= self._events_each)
             found, lines = found[:enough], lines[:enough]
         return found, lines
+
+
+class PollingAhead:
+    """Polls of one cursor; while more is waiting, the next runs beside what its caller does with the one before."""
+
+    def __init__(self, cursor: Cursor, beside: Executor, clock: Callable[[], float]) -> None:
+        self._cursor = cursor
+        self._beside = beside
+        self._clock = clock
+        self._under_way: Future[Poll | None] | None = None
+
+    def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
+        """As `Cursor.poll`; `until` must stay the same."""
+        under_way, self._under_way = self._under_way, None
+        poll = self._poll(until) if under_way is None else under_way.result()
+        if poll is not None and poll.more:
+            self._under_way = self._beside.submit(self._poll, until)
+        return poll
+
+    def settle(self) -> None:
+        """Wait until nothing is under way; what it brings is dropped."""
+        if self._under_way is not None:
+            wait([self._under_way])
+            self._under_way = None
+
+    def _poll(self, until: Mapping[int, int] | None) -> Poll | None:
+        asked_at = self._clock()
+        poll = self._cursor.poll(until=until)
+        return poll if poll is None else replace(poll, asked_at=asked_at)

@@ -1,9 +1,10 @@
 """The reader: one worker's share of the log, read ahead and decoded in a thread of its own.
 
-While the chain commits one batch, the next is polled and parsed. Reading starts, and after every surprise starts
-again, from the positions committed in Delta: at the beginning, when the share of partitions changes, and when a
-commit finds that another worker moved on. Each start is a new generation, and batches of an older one are dropped.
-It begins with a batch without records, by which the end of the chain learns which partitions it has taken over.
+While the chain commits one batch, the next is parsed, and where more is waiting the one after is polled meanwhile.
+Reading starts, and after every surprise starts again, from the positions committed in Delta: at the beginning, when
+the share of partitions changes, and when a commit finds that another worker moved on. Each start is a new generation,
+and batches of an older one are dropped. It begins with a batch without records, by which the end of the chain learns
+which partitions it has taken over.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 
@@ -21,7 +23,7 @@ from beam_jobs.batch import Batch, Poll
 from beam_jobs.decode import Decoder
 from beam_jobs.limits import landing_limits
 from beam_jobs.monitor import tell_lag
-from beam_jobs.poll import Cursor
+from beam_jobs.poll import Cursor, PollingAhead
 from feedback.log import FeedbackLog, Share
 from feedback.records import Records
 from feedback.settings import Settings
@@ -55,6 +57,7 @@ class _Start:
     generation: int
     positions: Mapping[int, int]
     cursor: Cursor
+    polls: PollingAhead
 
 
 class Reader:
@@ -130,16 +133,23 @@ class Reader:
             self._put(error)
 
     def _read(self, log: FeedbackLog, share: Share) -> None:
+        with ThreadPoolExecutor(1, thread_name_prefix="landing-poll") as beside:
+            self._batch_after_batch(log, share, beside)
+
+    def _batch_after_batch(self, log: FeedbackLog, share: Share, beside: Executor) -> None:
         lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
         meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
         owned: frozenset[int] | None = None
+        start: _Start | None = None
         flushed_at = told_at = 0.0
         while not self._closing.is_set():
             now = share.partitions()
-            if now != owned or self._rewind.is_set():
+            if start is None or now != owned or self._rewind.is_set():
+                if start is not None:
+                    start.polls.settle()
                 owned = now
-                start = self._restart(log, lake, owned)
+                start = self._restart(log, lake, owned, beside)
                 if owned:
                     taken = decoder.decode(Poll(Records(), start.positions, start.positions))
                     self._put(replace(taken, generation=start.generation))
@@ -150,19 +160,18 @@ class Reader:
             if until is None and pause > 0:
                 self._closing.wait(min(pause, LOOK_SECONDS))
                 continue
-            asked_at, began = time.time(), time.monotonic()
-            poll = start.cursor.poll(until=until)
+            began = time.monotonic()
+            poll = start.polls.poll(until=until)
             if poll is not None:
-                batch = replace(decoder.decode(poll), generation=start.generation, polled_at=asked_at)
-                self._put(batch)
-                flushed_at = 0.0 if start.cursor.is_behind else began
+                self._put(replace(decoder.decode(poll), generation=start.generation, polled_at=poll.asked_at))
+                flushed_at = 0.0 if poll.more else began
             elif until is not None and _is_landed(log, lake, until):
                 self._put(None)
                 return
             else:
                 self._closing.wait(self._settings.landing_poll_seconds if until is None else LOOK_SECONDS)
 
-    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int]) -> _Start:
+    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], beside: Executor) -> _Start:
         with self._guard:  # the number is fixed before the positions are read, so that a later rewind is not missed
             self._generation += 1
             self._rewind.clear()
@@ -172,7 +181,7 @@ class Reader:
         refuse_gaps(log, lake, mine)
         limits = self._settings
         cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
-        return _Start(generation, mine, cursor)
+        return _Start(generation, mine, cursor, PollingAhead(cursor, beside, time.time))
 
     def _put(self, found: Batch | BaseException | None) -> None:
         while not self._closing.is_set():

@@ -57,6 +57,7 @@ def run_loop(settings: Settings, *, on_event: OnEvent = ignore_event) -> LoopSum
     Raises:
         HomeError: The home cannot be used.
         HomeInUse: Another loop is running on it.
+        LakeError: The lock that says so cannot be opened.
         SettingsError: The settings name something that cannot be used here.
     """
     run_id = str(uuid4())

@@ -7,7 +7,7 @@ from typing import cast
 
 from confluent_kafka import Message
 
-from feedback.records import Headers, Records
+from feedback.records import Headers, Records, line_counts
 
 COUNT = "heed-count"
 """Header with the number of events, where the value's lines do not show it."""
@@ -33,7 +33,7 @@ def headers_for(value: bytes, count: int, headers: Headers) -> list[tuple[str, s
 def records_of(messages: Sequence[Message]) -> Records:
     """Messages, none of them an error, as the log's records; each counts as one event at least, whoever wrote it."""
     values = [value or b"" for value in map(Message.value, messages)]
-    counts = [value.count(b"\n") + 1 for value in values]
+    counts = line_counts(values)
     headers: dict[int, Headers] = {}
     said: dict[int, int | None] = {}
     for place, sent in enumerate(map(Message.headers, messages)):

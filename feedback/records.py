@@ -28,6 +28,13 @@ class LogRecord(msgspec.Struct, frozen=True):
     headers: Headers = ()
 
 
+def line_counts(values: Sequence[bytes]) -> list[int]:
+    """How many lines each value holds; one look at all of them tells where none holds more than one."""
+    if b"\n" in b"".join(values):
+        return [value.count(b"\n") + 1 for value in values]
+    return [1] * len(values)
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Records(Sequence[LogRecord]):
     """A sequence of log records that holds their fields in lists of equal length.

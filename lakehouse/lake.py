@@ -30,6 +30,8 @@ from lakehouse.evolution import absent_columns, filled_from_attributes
 from lakehouse.tables import FEEDBACK, TableSpec
 
 CHECKPOINT_EVERY_COMMITS = 100
+ROWS_AT_ONCE = 1 << 18
+"""Rows that are read in one go where all of a table may be too many: bounds the working memory."""
 LOG_RETENTION = "interval 7 days"
 LISTING_PAUSES_SECONDS = (0.01, 0.03, 0.1, 0.3)
 """Between looks at a log folder whose listing was torn; one look takes a few milliseconds."""
@@ -147,6 +149,15 @@ class Lake:
             yield
         except (DeltaError, OSError, pl.exceptions.PolarsError) as error:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be read: {plain(error)}") from error
+
+    def in_parts(self, spec: TableSpec, rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+        """Rows of a scan of the table, `ROWS_AT_ONCE` at a time and in no order of their own: in bounded memory.
+
+        Raises:
+            LakeError: The table's files cannot be read.
+        """
+        with self.reading(spec):
+            yield from rows.collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=False, engine="streaming")
 
     @contextmanager
     def writing(self, spec: TableSpec) -> Iterator[None]:

@@ -225,7 +225,7 @@ def newest_panes(lake: Lake, partitions: Sequence[int], *, windows: int, latenes
 
 
 def landed_between(lake: Lake, ranges: Mapping[int, tuple[int, int]]) -> Iterator[pl.DataFrame]:
-    """Landed rows of log partitions from one position up to another, a day of the log at a time.
+    """Landed rows of log partitions from one position up to another, in parts and in no order of their own.
 
     Rows from before `appended_at` was kept have the time at which the gateway admitted them instead.
     """
@@ -236,13 +236,9 @@ def landed_between(lake: Lake, ranges: Mapping[int, tuple[int, int]]) -> Iterato
         (pl.col("log_partition") == p) & (pl.col("log_offset") >= start) & (pl.col("log_offset") < end)
         for p, (start, end) in ranges.items()
     )
-    landed = lake.scan(FEEDBACK).filter(within)
-    with lake.reading(FEEDBACK):
-        days = landed.select(pl.col("landed_on").unique()).collect()["landed_on"].sort()
-    for day in days:
-        with lake.reading(FEEDBACK):
-            rows = landed.filter(pl.col("landed_on") == day).select(_COUNTED).collect()
-        yield rows.with_columns(pl.coalesce("appended_at", "received_at").alias("appended_at"))
+    landed = lake.scan(FEEDBACK).filter(within).select(_COUNTED)
+    landed = landed.with_columns(pl.coalesce("appended_at", "received_at").alias("appended_at"))
+    yield from lake.in_parts(FEEDBACK, landed)
 
 
 def _share(part: str, whole: pl.Expr) -> pl.Expr:

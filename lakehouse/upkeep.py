@@ -210,5 +210,6 @@ def _closed(spec: TableSpec, part: PartitionFiles, rewritten_to: date | None) ->
         # It opens every file of the day at once; compaction does not, and leaves it few.
         return [*_open(spec, part), once]
     if small > CLOSED_SMALL_FILES or len(part.sizes) > MAX_CLOSED_FILES:
-        return [Action(table=spec.name, work=Work.COMPACT, day=part.day, target_bytes=target, reason=reason)]
+        work = Work.SUPERSEDE if spec.latest_by else Work.COMPACT  # what came late supersedes what was kept
+        return [Action(table=spec.name, work=work, day=part.day, target_bytes=target, reason=reason)]
     return []

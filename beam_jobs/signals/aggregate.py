@@ -11,17 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from beam_jobs.signals.window import CODES, IN_TIME_FOR, LATE, SLOT_SECONDS, told_by
+from lakehouse.sketches import Integers
 from lakehouse.windows import KEY, KEY_SCHEMA, SCOPES, TALLIES, Scope
 
 NUMBER_BITS = 32
 NUMBER = (1 << NUMBER_BITS) - 1
 ALL_REACH = max(IN_TIME_FOR.values())
 
-Integers = npt.NDArray[np.int64]
 Pairs = Integers
 """A row's place and a person's number in one whole number each."""
 

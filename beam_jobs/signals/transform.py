@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from feedback.settings import Settings
 LOGGER = logging.getLogger("heed.signals")
 STORE_ERRORS = (HeedError, OSError, pa.ArrowException)
 """What a store or a lake that does not answer raises, a full disk among it."""
+PAUSE_SECONDS = 1.0
+"""After such an error, until windows are opened anew: counting from the lake at each batch would slow landing down."""
 
 
 class LiveWindows(beam.PTransform):
@@ -49,6 +52,7 @@ class CountWindows(beam.DoFn):
         self._under_way: Future[None] | None = None
         self._sink: WindowSink | None = None
         self._given_up = False
+        self._paused_until: float | None = None
 
     def setup(self) -> None:
         """Open the store before anything is committed; count what a crash kept from it."""
@@ -71,9 +75,12 @@ class CountWindows(beam.DoFn):
             self._start(lambda sink: sink.flush_if_due(datetime.now(UTC)))
 
     def teardown(self) -> None:
-        """Write what waits."""
+        """Write what waits, and what an error kept from being counted."""
         if hasattr(self, "_beside"):
             self._beside.shutdown()
+            if self._paused_until is not None:
+                self._paused_until = 0.0
+                self._do(lambda _: None)
             self._close()
 
     def _start(self, action: Callable[[WindowSink], None]) -> None:
@@ -85,14 +92,16 @@ class CountWindows(beam.DoFn):
             under_way.result()
 
     def _do(self, action: Callable[[WindowSink], None]) -> None:
-        if self._given_up:
+        if self._given_up or time.monotonic() < (self._paused_until or 0.0):
             return
         try:
             if self._sink is None:
                 self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
+                self._paused_until = None
             action(self._sink)
         except STORE_ERRORS as error:
             LOGGER.warning("live windows are counted again from the lake: %s", error)
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
             self._abandon()
         except Exception:
             LOGGER.exception("live windows stand still until landing's next pipeline; landing goes on")

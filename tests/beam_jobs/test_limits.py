@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from beam_jobs.batch import Batch
+from beam_jobs.batch import Batch, Poll
 from beam_jobs.decode import decode
 from beam_jobs.landing import drain
 from beam_jobs.limits import LandingLimits
-from beam_jobs.poll import Cursor
+from beam_jobs.poll import Cursor, PollingAhead
+from feedback.errors import LogError
 from feedback.log import NewRecord, pack
 from feedback.log_sqlite import SqliteLog
 from feedback.open_log import open_log
@@ -131,6 +134,13 @@ def cursor(log: SqliteLog, *, max_events: int = 1_000, max_bytes: int = 1 << 30)
     return Cursor(log, dict.fromkeys(range(log.partitions), 0), max_events=max_events, max_bytes=max_bytes)
 
 
+class OnceOnly(Cursor):
+    def poll(self, *, until: Mapping[int, int] | None = None) -> Poll | None:
+        if any(self.positions.values()):
+            raise LogError("not a second time")
+        return super().poll(until=until)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> SqliteLog:
     return SqliteLog(tmp_path / "log.db", partitions=2)
@@ -154,6 +164,48 @@ def test_lines_are_counted_and_not_what_the_producer_says(log: SqliteLog) -> Non
     reader = cursor(log, max_events=2_000)
 
     assert [len(poll.records) for poll in iter(reader.poll, None)] == [1] * 10
+
+
+def test_polling_ahead_brings_the_same_polls_and_says_when_each_began(log: SqliteLog) -> None:
+    for number in range(40):
+        append(log, b"x" * 1_000, partition=number % 2)
+    clock = iter(range(100))
+    with ThreadPoolExecutor(1) as beside:
+        ahead = PollingAhead(cursor(log, max_bytes=10_000), beside, lambda: float(next(clock)))
+        polls = list(iter(ahead.poll, None))
+
+    plain = list(iter(cursor(log, max_bytes=10_000).poll, None))
+    assert [(found.records, found.start, found.end) for found in polls] == [
+        (found.records, found.start, found.end) for found in plain
+    ]
+    assert [found.asked_at for found in polls] == list(range(len(polls)))
+    assert [found.more for found in polls] == [True] * (len(polls) - 1) + [False]
+
+
+def test_what_was_polled_ahead_is_dropped_when_reading_starts_again(log: SqliteLog) -> None:
+    for number in range(40):
+        append(log, b"x" * 1_000, partition=number % 2)
+    with ThreadPoolExecutor(1) as beside:
+        ahead = PollingAhead(cursor(log, max_bytes=10_000), beside, lambda: 0.0)
+        first = ahead.poll()
+        ahead.settle()
+        third = ahead.poll()
+
+    assert first is not None
+    assert third is not None
+    assert all(third.start[p] > first.end[p] for p in first.end)
+
+
+def test_an_error_of_a_poll_ahead_reaches_whoever_asks_for_that_poll(log: SqliteLog) -> None:
+    for number in range(40):
+        append(log, b"x" * 1_000, partition=number % 2)
+    with ThreadPoolExecutor(1) as beside:
+        reader = OnceOnly(log, {0: 0, 1: 0}, max_events=1_000, max_bytes=10_000)
+        ahead = PollingAhead(reader, beside, lambda: 0.0)
+        assert ahead.poll() is not None
+
+        with pytest.raises(LogError, match="not a second time"):
+            ahead.poll()
 
 
 def test_a_giant_record_ends_a_poll_and_the_other_partitions_come_next(log: SqliteLog) -> None:

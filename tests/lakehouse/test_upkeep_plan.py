@@ -103,6 +103,16 @@ def test_a_closed_day_is_clustered_once_and_latecomers_are_only_compacted() -> N
     assert works(FEEDBACK, state(FEEDBACK, many, rewritten_to=YESTERDAY)) == [(Work.COMPACT, YESTERDAY)]
 
 
+def test_panes_that_came_late_to_a_closed_day_are_superseded_too_and_move_no_mark() -> None:
+    small = [SMALL] * (CLOSED_SMALL_FILES + 1)
+
+    actions = plan(
+        SIGNALS, state(SIGNALS, files(YESTERDAY, *small), rewritten_to=TODAY), RETENTION, now=NOW, vacuum=False
+    )
+
+    assert [(action.work, action.day, action.marks) for action in actions] == [(Work.SUPERSEDE, YESTERDAY, False)]
+
+
 def test_closed_days_are_clustered_in_order_for_the_mark_is_the_newest() -> None:
     days = [TODAY - timedelta(days=back) for back in (2, 5, 1)]
     actions = plan(FEEDBACK, state(FEEDBACK, *(files(day, SMALL) for day in days)), RETENTION, now=NOW, vacuum=False)
