@@ -73,15 +73,18 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     Raises:
         LogGap: The log no longer holds the committed position.
         LakeError: The tables cannot be written.
-        ServiceError: The runner failed or cannot be reached.
+        ServiceError: The runner failed or cannot be reached; or everything landed, and the online store was not told.
     """
     started = time.time()
     log = open_landed_log(settings)
     try:
         lake = open_lake(settings)
         before = lake.positions(log.name, log.partitions)
-        with calling(Caller(on_progress=on_progress)) as token:
+        caller = Caller(on_progress=on_progress)
+        with calling(caller) as token:
             counters, span = _run(settings, token, streaming=False)
+        if caller.failure is not None:  # everything landed, but not everything that follows is done
+            raise caller.failure
         positions = lake.positions(log.name, log.partitions)
     finally:
         log.close()

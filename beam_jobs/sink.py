@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import apache_beam as beam
-import polars as pl
 from apache_beam.metrics import Metrics
 
 from beam_jobs.batch import Batch
@@ -16,6 +14,7 @@ from beam_jobs.fault_points import fault_point
 from beam_jobs.in_process import caller_of, failing, keep, reader_of
 from beam_jobs.landed_ids import LandedIds
 from beam_jobs.monitor import Monitor
+from beam_jobs.online_push import OnlinePush
 from beam_jobs.reader import is_takeover
 from feedback.errors import StalePosition
 from feedback.intake import utc_now
@@ -23,7 +22,6 @@ from feedback.settings import Settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
-from lakehouse.online import catch_up, push_commit
 from lakehouse.open_online import open_online_store
 
 NAMESPACE = "landing"
@@ -68,7 +66,6 @@ class Commit(beam.DoFn):
         self._token = token
         self._done = 0
         self._span_ms = Metrics.distribution(NAMESPACE, "span_ms")
-        self._pushing: Future[None] | None = None
 
     def setup(self) -> None:
         """Open the tables and the online store; push what a crash kept from it."""
@@ -78,12 +75,10 @@ class Commit(beam.DoFn):
     def _open(self) -> None:
         self._monitor = Monitor()
         log = open_landed_log(self._settings)
-        lake = self._lake = open_lake(self._settings)
+        lake = open_lake(self._settings)
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
-        self._store = open_online_store(self._settings)
-        catch_up(self._store, lake, log.name, log.partitions)
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="online-store")
+        self._online = OnlinePush(open_online_store(self._settings), lake, log.name, log.partitions)
         log.close()
 
     def process(self, batch: Batch) -> Iterator[Batch]:
@@ -94,7 +89,7 @@ class Commit(beam.DoFn):
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
         if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
-            self._push(batch)
+            self._online.push(batch)
             return
         ready = batch.to_commit()
         rewind = reader_of(self._token)
@@ -114,23 +109,21 @@ class Commit(beam.DoFn):
             self._monitor.landed(batch)
             self._done += count
             caller_of(self._token).on_progress(self._done)
-        self._push(batch)
+        self._online.push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(utc_now().timestamp() * 1000))
         yield batch
 
     def finish_bundle(self) -> None:
-        """Wait until the online store knows all that was committed."""
-        pushing, self._pushing = self._pushing, None
-        if pushing is not None:
-            with failing(self._token):
-                pushing.result()
+        """Wait until the online store knows all that was committed, if it answers."""
+        with failing(self._token):
+            self._online.settle()
 
     def teardown(self) -> None:
-        """Close the online store."""
-        if hasattr(self, "_store"):
-            self._beside.shutdown()
-            self._store.close()
+        """Close the online store; the caller learns of what it did not take."""
+        if hasattr(self, "_online"):
+            with failing(self._token):
+                self._online.close()
 
     def _count(self, batch: Batch, landed: int) -> None:
         Metrics.counter(NAMESPACE, "landed").inc(landed)
@@ -138,11 +131,3 @@ class Commit(beam.DoFn):
         for refused in batch.refused:
             for code, count in refused.group_by("code").len().iter_rows():
                 Metrics.counter(NAMESPACE, f"code:{code}").inc(count)
-
-    def _push(self, batch: Batch) -> None:
-        """Give a commit to the online store in another thread; at most one is under way."""
-        self.finish_bundle()
-        rows = batch.events.select(pl.exclude("line", "appended_at"))
-        self._pushing = self._beside.submit(
-            push_commit, self._store, self._lake, rows, start=batch.start, end=batch.end
-        )

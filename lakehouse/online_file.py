@@ -9,7 +9,8 @@ from pathlib import Path
 
 from feedback.errors import ServiceError
 
-BUSY_TIMEOUT_SECONDS = 30.0
+BUSY_TIMEOUT_SECONDS = 5.0
+"""For whoever writes meanwhile. A process that was stopped in the middle holds the file for as long as it stands."""
 CHECKPOINT_PAGES = 16_000
 """64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
 

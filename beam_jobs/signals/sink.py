@@ -17,7 +17,7 @@ import polars as pl
 from beam_jobs.batch import Batch
 from beam_jobs.signals.accumulate import accumulate
 from beam_jobs.signals.pending import Pending
-from feedback.errors import HeedError, StalePosition
+from feedback.errors import HeedError, ServiceError, StalePosition
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
@@ -112,9 +112,17 @@ class WindowSink:
         return sink
 
     def load(self, now: datetime) -> None:
-        """Start from the store's marks and count what was committed beyond them."""
+        """Start from the store's marks and count what was committed beyond them.
+
+        Raises:
+            ServiceError: The store cannot be read, or does not know a partition yet and cannot be written.
+        """
         self._reload(range(self._partitions))
-        self.flush(now)
+        try:
+            self.flush(now)
+        except ServiceError as error:  # somebody holds the store; landing need not wait for it
+            LOGGER.warning("signals: what was missed is written by a later flush: %s", error)
+            self._reload(range(self._partitions))
 
     def process(self, batch: Batch, *, now: datetime) -> None:
         """Count a batch that is committed; what is counted already is skipped, a gap is read from the lake."""

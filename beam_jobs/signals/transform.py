@@ -21,7 +21,7 @@ from feedback.settings import Settings
 LOGGER = logging.getLogger("heed.signals")
 STORE_ERRORS = (HeedError, OSError, pa.ArrowException)
 """What a store or a lake that does not answer raises, a full disk among it."""
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 5.0
 """After such an error, until windows are opened anew: counting from the lake at each batch would slow landing down."""
 
 

@@ -167,7 +167,7 @@ def test_lines_are_counted_and_not_what_the_producer_says(log: SqliteLog) -> Non
 
 
 def test_polling_ahead_brings_the_same_polls_and_says_when_each_began(log: SqliteLog) -> None:
-    for number in range(40):
+    for number in range(44):
         append(log, b"x" * 1_000, partition=number % 2)
     clock = iter(range(100))
     with ThreadPoolExecutor(1) as beside:

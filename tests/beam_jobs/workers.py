@@ -73,9 +73,12 @@ class Workers:
         """Send until the next worker has come and gone through some commits."""
         worker_started()
         goal = self.version() + 3
-        while self.version() < goal:
+
+        def got_on() -> bool:
             self.send(10)
-            time.sleep(0.01)
+            return self.version() >= goal
+
+        eventually(got_on, "3 commits more while events are sent")
 
     def end(self) -> None:
         for worker in self._all:
