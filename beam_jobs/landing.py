@@ -186,12 +186,17 @@ def give_back_memory() -> None:
 
 @contextmanager
 def _fewer_collections() -> Iterator[None]:
-    """Records come by the ten thousand and go soon: at Python's default its collector looks at all of them in vain."""
+    """Records come by the ten thousand and go soon: at Python's default its collector looks at all of them in vain.
+
+    Nor need it look at the modules, which were there before and stay.
+    """
     before = gc.get_threshold()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, *before[1:])
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         gc.set_threshold(*before)
 
 
