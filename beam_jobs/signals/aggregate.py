@@ -140,7 +140,7 @@ class _Keyed:
     def of(cls, facts: pl.DataFrame, scope: Scope) -> _Keyed:
         if scope == "all":
             return cls(pl.Series([""]), facts.with_columns(place="unit"))
-        mine = facts.filter(pl.col(scope).is_not_null())
+        mine = facts.select("unit", "code", "rating", "person", scope).filter(pl.col(scope).is_not_null())
         numbered = mine[scope].cast(pl.Categorical(pl.Categories.random()))
         names = numbered.unique()
         rows = names.to_physical().cast(pl.Int64)

@@ -11,10 +11,10 @@ from beam_jobs.signals.window import NEEDED, facts_of
 
 EVENTS_PER_FRAME = 200_000
 """Events whose facts are worked out together: per event less than half the cost of batches of 20,000."""
-ROWS_AT_MOST = 500_000
+ROWS_AT_MOST = 200_000
 """Rows of windows that wait for a flush, about 300 bytes each; with more it is time for one."""
-FACTS_AT_MOST = 1_000_000
-"""Facts that wait for a flush, about 60 bytes each; more are grouped at once."""
+FACTS_AT_MOST = 300_000
+"""Facts that wait for a flush; more are grouped at once, which takes about 500 bytes for each meanwhile."""
 
 
 class Pending:
