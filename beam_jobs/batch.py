@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -98,6 +98,10 @@ class Batch:
         )
         kept = self.events.filter(reasons.is_null())
         return replace(self, events=kept, refused=(*self.refused, broken))
+
+    def only(self, columns: Iterable[str]) -> Batch:
+        """What one who works beside the chain needs to keep, so that the rest can go: these columns and the places."""
+        return replace(self, events=self.events.select(columns), lines=(), refused=())
 
     def to_commit(self) -> LandingBatch:
         """The rows by table."""

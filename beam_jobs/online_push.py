@@ -11,13 +11,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import polars as pl
-
 from beam_jobs.batch import Batch
 from beam_jobs.monitor import PUSH_FAILURES
 from feedback.errors import ServiceError
 from lakehouse.lake import Lake
-from lakehouse.online import OnlineStore, catch_up, push_commit
+from lakehouse.online import PUSHED_COLUMNS, OnlineStore, catch_up, push_commit
 
 LOGGER = logging.getLogger("heed.landing")
 PAUSE_SECONDS = 5.0
@@ -49,8 +47,8 @@ class OnlinePush:
     def push(self, batch: Batch) -> None:
         """Take over a batch that is committed; waits only for the one before."""
         self._finish()
-        rows = batch.events.select(pl.exclude("line", "appended_at"))
-        self._start(lambda: push_commit(self._store, self._lake, rows, start=batch.start, end=batch.end))
+        light = batch.only(PUSHED_COLUMNS)
+        self._start(lambda: push_commit(self._store, self._lake, light.events, start=light.start, end=light.end))
 
     def settle(self) -> None:
         """Wait until the store knows all that was pushed; where it did not answer, it is tried again after a pause."""

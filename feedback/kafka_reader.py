@@ -22,7 +22,7 @@ from feedback.kafka_topic import Topic, TopicFacts
 from feedback.log import UNLIMITED_BYTES
 from feedback.records import Records
 
-BUFFER_BYTES = 64 * 1024 * 1024
+BUFFER_BYTES = 48 * 1024 * 1024
 """What all buffers may hold together; a partition that nobody reads must not grow while others are read."""
 
 CONSUME_MESSAGES = 10_000
@@ -34,7 +34,7 @@ TUNED = {
     "fetch.wait.max.ms": 50,  # a partition that is taken up waits for the running fetch of the others to end
     "fetch.queue.backoff.ms": 5,  # the default of 1 s leaves a fast reader waiting for its next fetch
     "fetch.message.max.bytes": 4 * 1024 * 1024,
-    "queued.max.messages.kbytes": 32 * 1024,
+    "queued.max.messages.kbytes": 16 * 1024,
     "queued.min.messages": 200_000,
     "check.crcs": "true",
 }

@@ -41,12 +41,15 @@ class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
 ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)
 """What is kept of an event: whose it is, and the event."""
 
+PUSHED_COLUMNS = (*ONLINE_COLUMNS, "payload")
+"""What a push looks at; `payload` says what a consent or an identification is about."""
+
 
 class OnlineStore(Protocol):
     """Recent events and consent by subject; written by landing, read by serving, in several processes."""
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
-        """Take over rows of one commit (columns of `feedback`) and its positions, together or not at all.
+        """Take over rows of one commit (`PUSHED_COLUMNS` and more) and its positions, together or not at all.
 
         Rows below the positions that the store has already are left out, so that repeating a push is harmless; rows
         between them and the commit's start must have been pushed before (`push_commit` sees to it).

@@ -9,8 +9,8 @@ import polars as pl
 from beam_jobs.signals.aggregate import Partials, added, aggregate
 from beam_jobs.signals.window import NEEDED, facts_of
 
-EVENTS_PER_FRAME = 200_000
-"""Events whose facts are worked out together: per event less than half the cost of batches of 20,000."""
+EVENTS_PER_FRAME = 100_000
+"""Events whose facts are worked out together: per event half the cost of batches of 20,000."""
 ROWS_AT_MOST = 200_000
 """Rows of windows that wait for a flush, about 300 bytes each; with more it is time for one."""
 FACTS_AT_MOST = 300_000

@@ -15,6 +15,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.in_process import failing
 from beam_jobs.monitor import WINDOW_FAILURES
 from beam_jobs.signals.sink import WindowSink
+from beam_jobs.signals.window import NEEDED
 from feedback.errors import HeedError, LakeError
 from feedback.settings import Settings
 
@@ -66,7 +67,8 @@ class CountWindows(beam.DoFn):
     def process(self, batch: Batch) -> None:
         """Count one batch; waits only while the one before is being counted."""
         self._finish()
-        self._start(lambda sink: sink.process(batch, now=datetime.now(UTC)))
+        light = batch.only((*NEEDED, "log_offset"))
+        self._start(lambda sink: sink.process(light, now=datetime.now(UTC)))
 
     def finish_bundle(self) -> None:
         """A quiet stream ends a bundle every second, and this is when its last events show."""
