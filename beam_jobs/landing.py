@@ -27,10 +27,12 @@ RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 PASS_ON_SECONDS = 0.05
 COLLECT_AFTER_OBJECTS = 50_000
-M_ARENA_MAX = -8
-ARENAS = 2
+M_ARENA_MAX, ARENAS = -8, 2
 """Heaps of glibc's allocator; by default a landing's threads spread over eight for each core, and none uses what
-another has freed: a tenth of landing's memory."""
+another has freed."""
+M_MMAP_THRESHOLD, MMAP_BYTES = -3, 1 << 20
+"""From this size on memory is asked of the system and given back to it when it is free. By default the size rises with
+what is freed, and columns of many megabytes leave holes in the heaps: 200 MiB behind a long backlog."""
 
 
 class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +176,7 @@ def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, 
     pipeline = open_pipeline(settings, streaming=streaming)
     source = stream_source(settings, token) if streaming else drain_source(settings, token)
     build_landing(pipeline, source, settings, token)
-    _share_heaps()
+    _keep_heaps_small()
     with _fewer_collections():
         result = run_job(pipeline, caller_of(token), token, runner=settings.beam_runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
@@ -187,8 +189,9 @@ def give_back_memory() -> None:
     _glibc("malloc_trim", 0)
 
 
-def _share_heaps() -> None:
+def _keep_heaps_small() -> None:
     _glibc("mallopt", M_ARENA_MAX, ARENAS)
+    _glibc("mallopt", M_MMAP_THRESHOLD, MMAP_BYTES)
 
 
 def _glibc(function: str, *arguments: int) -> None:
