@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import threading
 import time
@@ -11,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
-import pyarrow as pa
 
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
 from beam_jobs.landed_counts import count_between
+from beam_jobs.memory import fewer_collections, give_back_memory, keep_heaps_small
 from beam_jobs.monitor import RESTARTS
 from beam_jobs.runners import is_embedded
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
@@ -26,13 +24,6 @@ LOGGER = logging.getLogger("heed.landing")
 RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 10.0
 PASS_ON_SECONDS = 0.05
-COLLECT_AFTER_OBJECTS = 50_000
-M_ARENA_MAX, ARENAS = -8, 2
-"""Heaps of glibc's allocator; by default a landing's threads spread over eight for each core, and none uses what
-another has freed."""
-M_MMAP_THRESHOLD, MMAP_BYTES = -3, 1 << 20
-"""From this size on memory is asked of the system and given back to it when it is free. By default the size rises with
-what is freed, and columns of many megabytes leave holes in the heaps: 200 MiB behind a long backlog."""
 
 
 class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,45 +167,10 @@ def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, 
     pipeline = open_pipeline(settings, streaming=streaming)
     source = stream_source(settings, token) if streaming else drain_source(settings, token)
     build_landing(pipeline, source, settings, token)
-    _keep_heaps_small()
-    with _fewer_collections():
+    keep_heaps_small()
+    with fewer_collections():
         result = run_job(pipeline, caller_of(token), token, runner=settings.beam_runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
-
-
-def give_back_memory() -> None:
-    """Return free memory to the system, as far as allocators can: each pipeline's threads leave pieces behind."""
-    gc.collect()
-    pa.default_memory_pool().release_unused()
-    _glibc("malloc_trim", 0)
-
-
-def _keep_heaps_small() -> None:
-    _glibc("mallopt", M_ARENA_MAX, ARENAS)
-    _glibc("mallopt", M_MMAP_THRESHOLD, MMAP_BYTES)
-
-
-def _glibc(function: str, *arguments: int) -> None:
-    """Call what only glibc has; other systems go without."""
-    found = getattr(ctypes.CDLL(None), function, None)
-    if found is not None:
-        found(*arguments)
-
-
-@contextmanager
-def _fewer_collections() -> Iterator[None]:
-    """Records come by the ten thousand and go soon: at Python's default its collector looks at all of them in vain.
-
-    Nor need it look at the modules, which were there before and stay.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER_OBJECTS, *before[1:])
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
 
 
 def _needs_no_google_cloud(record: logging.LogRecord) -> bool:
