@@ -50,7 +50,7 @@ class Poll:
     """The lines of each record, where they are known."""
     more: bool = False
     """Whether it holds a partition's whole share, so that more is waiting."""
-    asked_at: float = 0.0
+    polled_at: float = 0.0
     """When it began, in seconds since 1970."""
 
     @property
@@ -80,6 +80,8 @@ class Batch:
     """Which start of its reader it comes from."""
     polled_at: float = 0.0
     """When its poll began, in seconds since 1970."""
+    more: bool = False
+    """Whether more was waiting when it was polled."""
 
     def refuse(self, reasons: pl.Series, code: Code, *, keep_raw: bool = True) -> Batch:
         """Part off the rows that have a reason (null: none), under one code."""

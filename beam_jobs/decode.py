@@ -61,8 +61,17 @@ class Decoder:
             refused.append(_refused(lines, reasons, places, Code.UNDECODABLE))
             places = places.filter(reasons.is_null())
         events = _with_places(table, places)
-        traces = traces_of(poll.records.headers.values())
-        return Batch(events, poll.start, poll.end, all_lines, tuple(refused), day=day, traces=traces)
+        return Batch(
+            events,
+            poll.start,
+            poll.end,
+            all_lines,
+            tuple(refused),
+            day=day,
+            traces=traces_of(poll.records.headers.values()),
+            polled_at=poll.polled_at,
+            more=poll.more,
+        )
 
     def _parse_apart(self, lines: Sequence[bytes]) -> tuple[pa.Table, pl.Series]:
         """Lines of which some do not fit: those that do, and what is wrong with each (null: nothing)."""

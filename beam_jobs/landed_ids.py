@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from lakehouse.lake import Lake
+from lakehouse.positions import Spans, within
 from lakehouse.tables import FEEDBACK
 
 Hashes = npt.NDArray[np.uint64]
@@ -111,8 +112,8 @@ class LandedIds:
         anew = [p for p, at in behind.items() if at < self._until.get(p, at + 1)]
         for partition in anew:
             self._sets.pop(partition, None)
-        since = {p: 0 if p in anew else self._until[p] for p in behind}
-        for partition, first, second in landed_hashes(lake, since, behind, day=self._first_day()):
+        since = {p: (0 if p in anew else self._until[p], at) for p, at in behind.items()}
+        for partition, first, second in landed_hashes(lake, since, day=self._first_day()):
             self._of(partition).add(*_distinct(first, second))
         self._until.update(behind)
 
@@ -147,20 +148,14 @@ class LandedIds:
         return fresh
 
 
-def landed_hashes(
-    lake: Lake, since: Mapping[int, int], until: Mapping[int, int], *, day: date
-) -> Iterable[tuple[int, Hashes, Hashes]]:
+def landed_hashes(lake: Lake, behind: Spans, *, day: date) -> Iterable[tuple[int, Hashes, Hashes]]:
     """Hashes of the rows of `feedback` that landed from a day on, per partition between two positions.
 
     They come in parts, several of one partition among them, so that memory does not go by the rows that are read.
     """
     if not lake.exists(FEEDBACK):
         return
-    within = pl.any_horizontal(
-        (pl.col("log_partition") == p) & pl.col("log_offset").is_between(since[p], until[p], closed="left")
-        for p in since
-    )
-    rows = lake.scan(FEEDBACK).filter((pl.col("landed_on") >= day) & within)
+    rows = lake.scan(FEEDBACK).filter((pl.col("landed_on") >= day) & within(behind))
     for part in lake.in_parts(FEEDBACK, rows.select("log_partition", *_hash_expressions())):
         for (partition,), mine in part.partition_by("log_partition", as_dict=True, include_key=False).items():
             first, second = (mine[name].to_numpy() for name in _HASH_COLUMNS)

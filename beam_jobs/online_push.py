@@ -1,60 +1,58 @@
 """Telling the online store what was committed: beside the next batch, and never in landing's way.
 
-A store that does not answer misses commits. The next push after it answers again reads them from the lake first, since
-the store says by itself up to where it knows.
+A push costs the embedded store some 50 ms whatever it holds, for it touches as many slots; so batches of a backlog are
+told together. A store that does not answer misses commits. The next push after it answers again reads them from the
+lake first, since the store says by itself up to where it knows.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+
+import polars as pl
 
 from beam_jobs.batch import Batch
+from beam_jobs.beside import Beside, Pause
 from beam_jobs.monitor import PUSH_FAILURES
 from feedback.errors import ServiceError
 from lakehouse.lake import Lake
 from lakehouse.online import PUSHED_COLUMNS, OnlineStore, catch_up, push_commit
 
 LOGGER = logging.getLogger("heed.landing")
-PAUSE_SECONDS = 5.0
-"""After a push that failed, until the next: each may wait for seconds, and landing waits for it."""
+EVENTS_TOGETHER = 200_000
+"""Events of a backlog that are told in one push; some 30 MB of columns wait for it."""
 
 
 class OnlinePush:
-    """Pushes the commits of one worker in a thread of its own; at most one is under way."""
+    """Pushes the commits of one worker in a thread of its own; at most one push is under way."""
 
-    def __init__(
-        self,
-        store: OnlineStore,
-        lake: Lake,
-        log_name: str,
-        partitions: int,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> None:
         """Push what a crash kept from the store."""
         self._store = store
         self._lake = lake
         self._log = (log_name, partitions)
-        self._clock = clock
-        self._paused_until: float | None = None
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="online-store")
-        self._under_way: Future[None] | None = None
+        self._waiting: list[Batch] = []
+        self._pause = Pause()
+        self._beside = Beside("online-store")
         self._try(self._catch_up)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the store is asked at the next push; for a while after an error it is not."""
+        return self._pause.is_over
+
     def push(self, batch: Batch) -> None:
-        """Take over a batch that is committed; waits only for the one before."""
-        self._finish()
-        light = batch.only(PUSHED_COLUMNS)
-        self._start(lambda: push_commit(self._store, self._lake, light.events, start=light.start, end=light.end))
+        """Take over a batch that is committed; where more is waiting it may be told with the next ones."""
+        self._waiting.append(batch.only(PUSHED_COLUMNS))
+        if not batch.more or sum(one.events.height for one in self._waiting) >= EVENTS_TOGETHER:
+            self._tell()
 
     def settle(self) -> None:
         """Wait until the store knows all that was pushed; where it did not answer, it is tried again after a pause."""
-        self._finish()
-        if self._paused_until is not None:
-            self._start(self._catch_up)
+        self._tell()
+        self._beside.finish()
+        self._tell()
 
     def close(self) -> None:
         """Push what is missing and release the store.
@@ -63,30 +61,55 @@ class OnlinePush:
             ServiceError: The store still does not answer; the next landing makes up for it.
         """
         try:
-            self._finish()
-            if self._paused_until is not None:
+            self._tell()
+            self._beside.finish()
+            if self._pause.is_owed:
                 self._catch_up()
         finally:
-            self._beside.shutdown()
+            self._beside.close()
             self._store.close()
 
-    def _start(self, action: Callable[[], object]) -> None:
-        if self._paused_until is None or self._clock() >= self._paused_until:
-            self._under_way = self._beside.submit(self._try, action)
-
-    def _finish(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
+    def _tell(self) -> None:
+        """Push what waits, or all that is missing since the store did not answer; waits only for the push before."""
+        self._beside.finish()
+        waiting, self._waiting = self._waiting, []
+        if self._pause.is_owed and self.is_ready:
+            self._beside.start(lambda: self._try(self._catch_up))
+        elif waiting and self.is_ready:
+            self._beside.start(lambda: self._try(lambda: self._push(waiting)))
 
     def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
-            self._paused_until = None
+            self._pause.end()
         except ServiceError as error:
             PUSH_FAILURES.inc()
             LOGGER.warning("the online store is told later what has landed: %s", error)
-            self._paused_until = self._clock() + PAUSE_SECONDS
+            self._pause.begin()
+
+    def _push(self, batches: Iterable[Batch]) -> None:
+        for run in runs(batches):
+            rows = pl.concat([batch.events for batch in run])
+            starts: dict[int, int] = {}
+            ends: dict[int, int] = {}
+            for batch in run:
+                starts = {**batch.start, **starts}
+                ends |= batch.end
+            push_commit(self._store, self._lake, rows, start=starts, end=ends)
 
     def _catch_up(self) -> None:
         catch_up(self._store, self._lake, *self._log)
+
+
+def runs(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Batches that follow one another in each of their partitions; between two runs another worker has landed."""
+    run: list[Batch] = []
+    ends: dict[int, int] = {}
+    for batch in batches:
+        if any(ends.get(partition, at) != at for partition, at in batch.start.items()):
+            yield run
+            run, ends = [], {}
+        run.append(batch)
+        ends |= batch.end
+    if run:
+        yield run

@@ -122,6 +122,6 @@ class PollingAhead:
             self._under_way = None
 
     def _poll(self, until: Mapping[int, int] | None) -> Poll | None:
-        asked_at = self._clock()
+        polled_at = self._clock()
         poll = self._cursor.poll(until=until)
-        return poll if poll is None else replace(poll, asked_at=asked_at)
+        return poll if poll is None else replace(poll, polled_at=polled_at)

@@ -163,7 +163,7 @@ class Reader:
             began = time.monotonic()
             poll = start.polls.poll(until=until)
             if poll is not None:
-                self._put(replace(decoder.decode(poll), generation=start.generation, polled_at=poll.asked_at))
+                self._put(replace(decoder.decode(poll), generation=start.generation))
                 flushed_at = 0.0 if poll.more else began
             elif until is not None and _is_landed(log, lake, until):
                 self._put(None)

@@ -25,7 +25,9 @@ from deltalake.transaction import AddAction
 from feedback.errors import LakeError, StalePosition
 from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.data_files import write_files
-from lakehouse.lake import Lake, application_id, is_torn_listing, plain
+from lakehouse.lake import Lake
+from lakehouse.positions import Positions, application_id, spans, within
+from lakehouse.store_errors import is_torn_listing, plain
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
@@ -37,8 +39,6 @@ FRESH_SECONDS = 600.0
 FaultPoint = Callable[[str], None]
 """Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
 "after commit" (of any table) and "between tables"."""
-
-Positions = Mapping[int, int]
 
 
 def no_faults(point: str) -> None:
@@ -162,15 +162,11 @@ class LandingCommitter:
 
     def _settled(self, batch: LandingBatch, committed: Positions) -> LandingBatch:
         """A batch without what a commit that was cut short has put into `quarantine`."""
-        ahead = {p: (start, committed[p]) for p, start in batch.start.items() if committed[p] > start}
+        ahead = spans(batch.start, committed)
         if not ahead:
             return batch
-        within = pl.any_horizontal(
-            (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
-            for p, (start, end) in ahead.items()
-        )
         with self._lake.reading(QUARANTINE):
-            there = self._lake.scan(QUARANTINE).filter(within).select(PLACE).collect()
+            there = self._lake.scan(QUARANTINE).filter(within(ahead)).select(PLACE).collect()
         if there.is_empty():
             return batch
         return replace(batch, feedback=_without(batch.feedback, there), quarantine=_without(batch.quarantine, there))

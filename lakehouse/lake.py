@@ -5,7 +5,6 @@ Readers get Polars frames; Spark gets file addresses. Landing's exactly-once com
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from feedback.settings import Settings
 from lakehouse.evolution import absent_columns, filled_from_attributes
+from lakehouse.positions import application_id, note_id
+from lakehouse.store_errors import is_torn_listing, plain
 from lakehouse.tables import FEEDBACK, TableSpec
 
 CHECKPOINT_EVERY_COMMITS = 100
@@ -35,7 +36,6 @@ ROWS_AT_ONCE = 1 << 18
 LOG_RETENTION = "interval 7 days"
 LISTING_PAUSES_SECONDS = (0.01, 0.03, 0.1, 0.3)
 """Between looks at a log folder whose listing was torn; one look takes a few milliseconds."""
-_DRAWING = re.compile(r"\x1b\[[0-9;]*m|[↳└├│─]")
 
 
 class Lake:
@@ -234,11 +234,11 @@ class Lake:
         if not self.exists(FEEDBACK):
             return dict.fromkeys(names, 0)
         table = self.table(FEEDBACK)
-        return {name: table.transaction_version(f"{NOTES}/{name}") or 0 for name in names}
+        return {name: table.transaction_version(note_id(name)) or 0 for name in names}
 
     def note(self, numbers: Mapping[str, int]) -> None:
         """Note numbers beside the positions in `feedback`, all in one commit."""
-        transactions = [Transaction(f"{NOTES}/{name}", number) for name, number in sorted(numbers.items())]
+        transactions = [Transaction(note_id(name), number) for name, number in sorted(numbers.items())]
         table = self.ensure(FEEDBACK)
         try:
             table.create_write_transaction(
@@ -285,29 +285,6 @@ class Lake:
 def open_lake(settings: Settings) -> Lake:
     """The lake that the settings name."""
     return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
-
-
-NOTES = "landing"
-"""What the names of positions and notes begin with in the Delta log."""
-
-
-def plain(error: BaseException) -> str:
-    """An error's words in one line: stores draw theirs as coloured trees."""
-    return " ".join(_DRAWING.sub("", str(error)).split())
-
-
-def is_torn_listing(error: Exception) -> bool:
-    """Whether a log folder was listed while commits were added: one is missing, a later one is there.
-
-    Listing a local folder is not atomic. Seen once in 10,000 commits with upkeep beside them; looking again
-    mends it.
-    """
-    return "Expected contiguous commit files" in str(error)
-
-
-def application_id(log_name: str, partition: int) -> str:
-    """Under which name a partition's position stands in the Delta log."""
-    return f"{NOTES}/{log_name}/{partition}"
 
 
 def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:

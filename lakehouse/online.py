@@ -13,6 +13,7 @@ import msgspec
 import polars as pl
 
 from lakehouse.lake import Lake
+from lakehouse.positions import Positions, Spans, spans, within
 from lakehouse.tables import FEEDBACK
 
 PERSONAL_KINDS = (
@@ -105,9 +106,7 @@ def beyond(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
     return rows.filter(~pl.any_horizontal(below))
 
 
-def push_commit(
-    store: OnlineStore, lake: Lake, rows: pl.DataFrame, *, start: Mapping[int, int], end: Mapping[int, int]
-) -> None:
+def push_commit(store: OnlineStore, lake: Lake, rows: pl.DataFrame, *, start: Positions, end: Positions) -> None:
     """Push one commit; first what another worker committed before it and did not live to push.
 
     Args:
@@ -117,9 +116,7 @@ def push_commit(
         start: Where the commit starts, per partition.
         end: Its positions.
     """
-    pushed = store.positions()
-    missing = {p: (pushed.get(p, 0), at) for p, at in start.items() if pushed.get(p, 0) < at}
-    if missing:
+    if missing := spans(store.positions(), start):
         _push_landed(store, lake, missing)
     store.push(rows, dict(end))
 
@@ -134,22 +131,17 @@ def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> i
 def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
     """Push the rows that were committed but not pushed before a crash; returns how many."""
     committed = lake.positions(log_name, partitions)
-    pushed = store.positions()
-    behind = {p: (pushed.get(p, 0), position) for p, position in committed.items() if position > pushed.get(p, 0)}
+    behind = spans(store.positions(), committed)
     return _push_landed(store, lake, behind) if behind else 0
 
 
-def _push_landed(store: OnlineStore, lake: Lake, spans: Mapping[int, tuple[int, int]]) -> int:
+def _push_landed(store: OnlineStore, lake: Lake, missing: Spans) -> int:
     """Push what landed between two positions of each partition."""
-    within = pl.any_horizontal(
-        (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
-        for p, (start, end) in spans.items()
-    )
     frame = pl.DataFrame(schema=_schema())
     if lake.exists(FEEDBACK):
         with lake.reading(FEEDBACK):
-            frame = lake.scan(FEEDBACK).filter(within).collect()
-    store.push(frame, {p: end for p, (_, end) in spans.items()})
+            frame = lake.scan(FEEDBACK).filter(within(missing)).collect()
+    store.push(frame, {p: end for p, (_, end) in missing.items()})
     return frame.height
 
 

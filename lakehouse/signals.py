@@ -18,6 +18,7 @@ from feedback.errors import LakeError, StalePosition
 from lakehouse.commit import MAX_ATTEMPTS
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
+from lakehouse.positions import Spans, within
 from lakehouse.sketches import distinct
 from lakehouse.tables import FEEDBACK, SIGNALS
 from lakehouse.windows import ROW_SCHEMA, SIZES, TALLIES, WINDOW, Mark, Scope, WindowStore
@@ -224,19 +225,14 @@ def newest_panes(lake: Lake, partitions: Sequence[int], *, windows: int, latenes
         return rows_of(latest_panes(mine.filter(pl.any_horizontal(kept))).collect())
 
 
-def landed_between(lake: Lake, ranges: Mapping[int, tuple[int, int]]) -> Iterator[pl.DataFrame]:
+def landed_between(lake: Lake, behind: Spans) -> Iterator[pl.DataFrame]:
     """Landed rows of log partitions from one position up to another, in parts and in no order of their own.
 
     Rows from before `appended_at` was kept have the time at which the gateway admitted them instead.
     """
-    ranges = {p: (start, end) for p, (start, end) in ranges.items() if start < end}
-    if not ranges:
+    if all(start >= end for start, end in behind.values()):
         return
-    within = pl.any_horizontal(
-        (pl.col("log_partition") == p) & (pl.col("log_offset") >= start) & (pl.col("log_offset") < end)
-        for p, (start, end) in ranges.items()
-    )
-    landed = lake.scan(FEEDBACK).filter(within).select(_COUNTED)
+    landed = lake.scan(FEEDBACK).filter(within(behind)).select(_COUNTED)
     landed = landed.with_columns(pl.coalesce("appended_at", "received_at").alias("appended_at"))
     yield from lake.in_parts(FEEDBACK, landed)
 

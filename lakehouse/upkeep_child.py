@@ -20,7 +20,8 @@ import msgspec
 from deltalake.exceptions import DeltaError
 
 from feedback.errors import HeedError
-from lakehouse.lake import Lake, plain
+from lakehouse.lake import Lake
+from lakehouse.store_errors import plain
 from lakehouse.tables import TABLES
 from lakehouse.upkeep import Action, PartitionFiles, Retention, plainly, plan
 from lakehouse.upkeep_table import Outcome, perform, read_statistics

@@ -12,9 +12,10 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lakehouse.checkpoints import NO_CHECKPOINT, clean_log, last_checkpoint, write_checkpoint
-from lakehouse.lake import Lake, is_torn_listing
+from lakehouse.lake import Lake
 from lakehouse.latest_panes import keep_latest_panes
 from lakehouse.orphans import remove_orphans
+from lakehouse.store_errors import is_torn_listing
 from lakehouse.tables import TableSpec
 from lakehouse.upkeep import Action, PartitionFiles, Retention, TableStatistics, Work, cluster_columns, properties
 

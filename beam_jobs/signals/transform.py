@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import apache_beam as beam
 import pyarrow as pa
 
 from beam_jobs.batch import Batch
+from beam_jobs.beside import Beside, Pause
 from beam_jobs.in_process import failing
 from beam_jobs.monitor import WINDOW_FAILURES
 from beam_jobs.signals.sink import WindowSink
@@ -22,8 +21,6 @@ from feedback.settings import Settings
 LOGGER = logging.getLogger("heed.signals")
 STORE_ERRORS = (HeedError, OSError, pa.ArrowException)
 """What a store or a lake that does not answer raises, a full disk among it."""
-PAUSE_SECONDS = 5.0
-"""After such an error, until windows are opened anew: counting from the lake at each batch would slow landing down."""
 
 
 class LiveWindows(beam.PTransform):
@@ -50,14 +47,12 @@ class CountWindows(beam.DoFn):
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
         self._token = token
-        self._under_way: Future[None] | None = None
         self._sink: WindowSink | None = None
         self._given_up = False
-        self._paused_until: float | None = None
 
     def setup(self) -> None:
         """Open the store before anything is committed; count what a crash kept from it."""
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="live-windows")
+        self._beside, self._pause = Beside("live-windows"), Pause()
         with failing(self._token):
             try:
                 self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
@@ -66,44 +61,36 @@ class CountWindows(beam.DoFn):
 
     def process(self, batch: Batch) -> None:
         """Count one batch; waits only while the one before is being counted."""
-        self._finish()
         light = batch.only((*NEEDED, "log_offset"))
         self._start(lambda sink: sink.process(light, now=datetime.now(UTC)))
 
     def finish_bundle(self) -> None:
         """A quiet stream ends a bundle every second, and this is when its last events show."""
-        if self._under_way is None or self._under_way.done():
-            self._finish()
+        if self._beside.is_idle:
             self._start(lambda sink: sink.flush_if_due(datetime.now(UTC)))
 
     def teardown(self) -> None:
         """Write what waits, and what an error kept from being counted."""
         if hasattr(self, "_beside"):
-            self._beside.shutdown()
-            if self._paused_until is not None:
-                self._paused_until = 0.0
+            self._beside.close()
+            if self._pause.is_owed:
                 self._do(lambda _: None)
             self._close()
 
     def _start(self, action: Callable[[WindowSink], None]) -> None:
-        self._under_way = self._beside.submit(self._do, action)
-
-    def _finish(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
+        self._beside.start(lambda: self._do(action) if self._pause.is_over else None)
 
     def _do(self, action: Callable[[WindowSink], None]) -> None:
-        if self._given_up or time.monotonic() < (self._paused_until or 0.0):
+        if self._given_up:
             return
         try:
             if self._sink is None:
                 self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
-                self._paused_until = None
+                self._pause.end()
             action(self._sink)
         except STORE_ERRORS as error:
             LOGGER.warning("live windows are counted again from the lake: %s", error)
-            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._pause.begin()
             self._abandon()
         except Exception:
             LOGGER.exception("live windows stand still until landing's next pipeline; landing goes on")

@@ -22,7 +22,8 @@ from bench.figures import Figure, below, reported
 from feedback.errors import ServiceError
 from feedback.intake import Intake, open_intake
 from feedback.settings import Settings, load_settings
-from lakehouse.lake import application_id, open_lake
+from lakehouse.lake import open_lake
+from lakehouse.positions import application_id
 from lakehouse.tables import FEEDBACK
 
 EVENTS_PER_APPEND = 10

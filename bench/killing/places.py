@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow.parquet as pq
 
-from lakehouse.lake import Lake, application_id
+from lakehouse.lake import Lake
+from lakehouse.positions import application_id
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
 PLACE = ("log_partition", "log_offset", "log_index")

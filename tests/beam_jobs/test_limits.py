@@ -178,7 +178,7 @@ def test_polling_ahead_brings_the_same_polls_and_says_when_each_began(log: Sqlit
     assert [(found.records, found.start, found.end) for found in polls] == [
         (found.records, found.start, found.end) for found in plain
     ]
-    assert [found.asked_at for found in polls] == list(range(len(polls)))
+    assert [found.polled_at for found in polls] == list(range(len(polls)))
     assert [found.more for found in polls] == [True] * (len(polls) - 1) + [False]
 
 

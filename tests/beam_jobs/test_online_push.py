@@ -6,17 +6,24 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import msgspec
 import pytest
 
+import beam_jobs.online_push
+from beam_jobs.batch import Batch, Poll
+from beam_jobs.decode import decode
 from beam_jobs.landing import drain
 from beam_jobs.monitor import PUSH_FAILURES
+from beam_jobs.online_push import OnlinePush, runs
 from feedback.errors import ServiceError
 from feedback.intake import open_intake
 from feedback.open_log import open_log
+from feedback.records import Records
 from feedback.settings import Settings
 from lakehouse.lake import open_lake
 from lakehouse.open_online import open_online_store
 from lakehouse.signals import read_signals
+from tests.beam_jobs.calls import counted_calls
 from tests.beam_jobs.streaming import eventually, holds, landed, ratings, streaming
 
 pytestmark = pytest.mark.beam
@@ -25,8 +32,7 @@ pytestmark = pytest.mark.beam
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lakehouse.online_file.BUSY_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr("beam_jobs.online_push.PAUSE_SECONDS", 0.2)
-    monkeypatch.setattr("beam_jobs.signals.transform.PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr("beam_jobs.beside.PAUSE_SECONDS", 0.2)
 
 
 @contextmanager
@@ -89,3 +95,43 @@ def test_a_drain_lands_everything_says_that_the_store_was_not_told_and_the_next_
     drain(settings)
     assert pushed(settings) == ends(settings)
     assert counted_events(settings) == 20
+
+
+def test_after_a_failure_the_store_is_told_of_every_partition_not_of_the_next_batchs_alone(settings: Settings) -> None:
+    intake = open_intake(settings)
+    intake.submit(ratings(10))
+    drain(settings)
+    intake.submit(ratings(10, start=10))
+    with held(settings):
+        with pytest.raises(ServiceError):
+            drain(settings)
+        store = open_online_store(settings)
+        push = OnlinePush(store, open_lake(settings), settings.log_name, settings.log_partitions)
+    assert len(ends(settings)) > 1
+    partition, end = next(iter(ends(settings).items()))
+    eventually(lambda: push.is_ready)
+    push.push(between({partition: end}, {partition: end}))
+    push.settle()
+    assert pushed(settings) == ends(settings)
+    push.close()
+
+
+def test_batches_of_a_backlog_are_told_together(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake = open_intake(settings)
+    for start in range(0, 40, 2):
+        intake.submit(ratings(2, start=start))
+    calls = counted_calls(monkeypatch, beam_jobs.online_push, "push_commit")
+    report = drain(msgspec.structs.replace(settings, landing_batch_events=8))
+    assert report.batches >= 5
+    assert len(calls) < report.batches
+    assert pushed(settings) == ends(settings)
+
+
+def test_batches_are_told_together_only_where_none_of_another_worker_lies_between() -> None:
+    first, next_one, other = between({0: 0, 1: 5}, {0: 3, 1: 6}), between({0: 3}, {0: 7}), between({1: 6, 2: 0}, {1: 7})
+    late = between({1: 9}, {1: 12})
+    assert list(runs([first, next_one, other, late])) == [[first, next_one, other], [late]]
+
+
+def between(start: dict[int, int], end: dict[int, int]) -> Batch:
+    return decode(Poll(Records(), start, end))

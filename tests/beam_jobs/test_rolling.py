@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import ModuleType
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +13,7 @@ import beam_jobs.source
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
 from feedback.settings import Settings
+from tests.beam_jobs.calls import counted_calls
 from tests.beam_jobs.streaming import eventually, first_event_seconds, holds, landed, ratings, streaming
 
 pytestmark = pytest.mark.beam
@@ -52,19 +51,6 @@ def test_pipelines_roll_and_nothing_is_lost_doubled_or_delayed(
     assert streamed[0] == 1
     assert streamed[1] <= intake.log.partitions  # ids are read with a partition's first batch, not by every pipeline
     assert max(waits[1:]) < LONGEST_SECONDS
-
-
-def counted_calls(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[None]:
-    """Let a call through, and note it."""
-    calls: list[None] = []
-    real = getattr(module, name)
-
-    def call(*arguments: Any, **named: Any) -> Any:
-        calls.append(None)
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(module, name, call)
-    return calls
 
 
 def test_a_source_that_starts_empty_lands_its_first_event_within_a_second(settings: Settings) -> None:

@@ -1,0 +1,39 @@
+"""Positions: up to where a log has landed, per partition, and which rows lie between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+Positions = Mapping[int, int]
+"""Per log partition, the offset below which everything has landed."""
+
+Spans = Mapping[int, tuple[int, int]]
+"""Per log partition, a position and a later one; records lie between them from the first up to before the second."""
+
+NOTES = "landing"
+"""What the names of positions and notes begin with in the Delta log."""
+
+
+def application_id(log_name: str, partition: int) -> str:
+    """Under which name a partition's position stands in the Delta log."""
+    return f"{NOTES}/{log_name}/{partition}"
+
+
+def note_id(name: str) -> str:
+    """Under which name a number stands that is noted beside the positions."""
+    return f"{NOTES}/{name}"
+
+
+def spans(start: Positions, end: Positions) -> dict[int, tuple[int, int]]:
+    """From one position of each partition up to another (where it had none: from the beginning), where it is later."""
+    return {p: (start.get(p, 0), at) for p, at in end.items() if start.get(p, 0) < at}
+
+
+def within(spans: Spans) -> pl.Expr:
+    """Whether a row (`log_partition`, `log_offset`) lies in one of these spans, of which there is one at least."""
+    return pl.any_horizontal(
+        (pl.col("log_partition") == p) & pl.col("log_offset").is_between(start, end, closed="left")
+        for p, (start, end) in spans.items()
+    )
