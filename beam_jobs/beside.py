@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -11,27 +12,34 @@ PAUSE_SECONDS = 5.0
 
 
 class Beside:
-    """A thread of its own that does one action at a time; at most one is under way."""
+    """A thread of its own that does one action after the other."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, at_most: int = 1) -> None:
+        """No action yet.
+
+        Args:
+            name: The thread's.
+            at_most: How many actions may be under way or wait, each with what it holds in memory.
+        """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._under_way: Future[None] | None = None
+        self._at_most = at_most
+        self._under_way: deque[Future[None]] = deque()
 
     @property
     def is_idle(self) -> bool:
-        """Whether the last action is done."""
-        return self._under_way is None or self._under_way.done()
+        """Whether all actions are done."""
+        return all(action.done() for action in self._under_way)
 
     def start(self, action: Callable[[], None]) -> None:
-        """Begin an action; waits for the one before."""
-        self.finish()
-        self._under_way = self._thread.submit(action)
+        """Do an action after those before; waits while there are too many of them."""
+        while len(self._under_way) >= self._at_most:
+            self._under_way.popleft().result()
+        self._under_way.append(self._thread.submit(action))
 
     def finish(self) -> None:
-        """Wait for the action that is under way; what it raised is raised here."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            under_way.result()
+        """Wait until all actions are done; what one of them raised is raised here."""
+        while self._under_way:
+            self._under_way.popleft().result()
 
     def close(self) -> None:
         """Let the last action end, and the thread with it."""

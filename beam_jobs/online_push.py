@@ -49,9 +49,7 @@ class OnlinePush:
             self._tell()
 
     def settle(self) -> None:
-        """Wait until the store knows all that was pushed; where it did not answer, it is tried again after a pause."""
-        self._tell()
-        self._beside.finish()
+        """Tell the store what waits; where it did not answer, it is tried again after a pause."""
         self._tell()
 
     def close(self) -> None:

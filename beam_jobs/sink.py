@@ -115,7 +115,7 @@ class Commit(beam.DoFn):
         yield batch
 
     def finish_bundle(self) -> None:
-        """Wait until the online store knows all that was committed, if it answers."""
+        """Let the online store know all that was committed, if it answers."""
         with failing(self._token):
             self._online.settle()
 

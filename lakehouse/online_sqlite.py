@@ -19,6 +19,9 @@ MAX_RECENT = 1_000
 SLOT_CHARACTERS = 3
 """People who share the first characters of their pseudonym share a slot; 3 hexadecimal ones make 4,096."""
 
+EVENTS_AT_ONCE = 50_000
+"""Events that are written as JSON together; each of their columns is a text of its own meanwhile."""
+
 CACHE_KIB = 32_768
 
 _SCHEMA = f"""
@@ -149,13 +152,15 @@ def _slot(subject: str) -> str:
 
 def _slots(rows: pl.DataFrame) -> pl.DataFrame:
     """(slot, its events as members of a JSON array), in columns from `ONLINE_COLUMNS`."""
+    events = pl.concat([_events(part) for part in rows.iter_slices(EVENTS_AT_ONCE)])
+    return events.group_by("slot", maintain_order=True).agg(pl.col("events").str.join(","))
+
+
+def _events(rows: pl.DataFrame) -> pl.DataFrame:
+    """(slot, one event of it)."""
     owner, *members = (_json_of(rows[name]) for name in ONLINE_COLUMNS)
     event = pl.concat_str(pl.lit("["), owner, pl.lit(",["), pl.concat_str(members, separator=","), pl.lit("]]"))
-    return (
-        rows.select(pl.col("subject").str.slice(0, SLOT_CHARACTERS).alias("slot"), event.alias("events"))
-        .group_by("slot", maintain_order=True)
-        .agg(pl.col("events").str.join(","))
-    )
+    return rows.select(pl.col("subject").str.slice(0, SLOT_CHARACTERS).alias("slot"), event.alias("events"))
 
 
 def _json_of(values: pl.Series) -> pl.Expr:

@@ -79,6 +79,10 @@ class WindowStore(Protocol):
         """Rows of windows that start at `start` or later and before `end` and are not final."""
         ...
 
+    def starts(self, partition: int, size_seconds: int, *, start: int, end: int) -> list[int]:
+        """When windows start that are there, final or not, at `start` or later and before `end`; ordered."""
+        ...
+
     def forget(self, partition: int, size_seconds: int, *, before: int) -> None:
         """Drop the rows of windows that start before a time."""
         ...

@@ -85,6 +85,12 @@ class SqliteWindowStore:
         query = f"{_SELECT} WHERE {_ONE_SIZE} AND start >= ? AND start < ? ORDER BY pane"
         return self._select(query, (size_seconds, partition, start, end)).filter(~pl.col("final"))
 
+    def starts(self, partition: int, size_seconds: int, *, start: int, end: int) -> list[int]:
+        """When windows start that are there, within a range."""
+        query = f"SELECT DISTINCT start FROM panes WHERE {_ONE_SIZE} AND start >= ? AND start < ? ORDER BY start"
+        with self._lock, reading(self._path):
+            return [found for (found,) in self._connection.execute(query, (size_seconds, partition, start, end))]
+
     def forget(self, partition: int, size_seconds: int, *, before: int) -> None:
         """Drop the rows of windows that start before a time."""
         query = f"DELETE FROM panes WHERE {_ONE_SIZE} AND start < ?"

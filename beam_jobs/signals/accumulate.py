@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 
@@ -10,6 +12,8 @@ from lakehouse import sketches
 from lakehouse.sketches import People
 from lakehouse.windows import KEY, ROW_SCHEMA, TALLIES
 
+ROWS_AT_ONCE = 50_000
+"""Rows whose people are worked out together: all their visits are copied several times meanwhile."""
 _HELD = "_held"
 
 
@@ -26,15 +30,23 @@ def accumulate(held: pl.DataFrame, came: Partials) -> pl.DataFrame:
     known = came.tallies.join(held.drop("final"), on=KEY, how="left", maintain_order="left", suffix=_HELD)
     return known.with_columns(
         *(pl.col(name) + pl.col(name + _HELD).fill_null(0) for name in TALLIES),
-        _with_people(People.of(known["people"]), came.people),
+        pl.concat(list(_people_in_parts(known["people"], came.people))),
         final=pl.lit(value=False),
     ).select(*ROW_SCHEMA)
 
 
-def _with_people(before: People, came: Pairs) -> pl.Series:
+def _people_in_parts(before: pl.Series, came: Pairs) -> Iterator[pl.Series]:
     """Each row's people: those who came since and those who were known."""
+    for first in range(0, max(1, len(before)), ROWS_AT_ONCE):
+        part = before.slice(first, ROWS_AT_ONCE)
+        start, end = np.searchsorted(came, np.array([first, first + len(part)]) << NUMBER_BITS)
+        yield _with_people(People.of(part), came[start:end] - (first << NUMBER_BITS))
+
+
+def _with_people(before: People, came: Pairs) -> pl.Series:
+    """The same for some rows."""
     row, number = before.numbers()
-    pairs = distinct_pairs([came, (row << NUMBER_BITS) | number])
+    pairs = distinct_pairs(np.concatenate([came, (row << NUMBER_BITS) | number]))
     counts = np.bincount(pairs >> NUMBER_BITS, minlength=len(before))
     ends = np.cumsum(counts)
     crowds: dict[int, bytes] = {}

@@ -7,7 +7,7 @@ put back when the groups are few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,18 +80,23 @@ def added(partials: Sequence[Partials]) -> Partials:
     rows = pl.concat([part.tallies for part in partials])
     sums = rows.group_by(KEY).agg(pl.col(TALLIES).sum()).with_row_index("place")
     places = rows.join(sums.select(*KEY, "place"), on=KEY, how="left", maintain_order="left")["place"].to_numpy()
-    people, first = [np.zeros(0, np.int64)], 0
+    people = np.empty(sum(len(part.people) for part in partials), np.int64)
+    row = at = 0
     for part in partials:
-        place = places[first + (part.people >> NUMBER_BITS)].astype(np.int64)
-        people.append((place << NUMBER_BITS) | (part.people & NUMBER))
-        first += part.tallies.height
+        mine = people[at : at + len(part.people)]
+        mine[:] = places[row + (part.people >> NUMBER_BITS)]
+        mine <<= NUMBER_BITS
+        mine |= part.people & NUMBER
+        row, at = row + part.tallies.height, at + len(mine)
     return Partials(sums.drop("place"), distinct_pairs(people))
 
 
-def distinct_pairs(pairs: Iterable[Pairs]) -> Pairs:
-    """Pairs of several arrays in order, each once."""
-    ordered = np.sort(np.concatenate(list(pairs)))
-    return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
+def distinct_pairs(pairs: Pairs) -> Pairs:
+    """The pairs in order, each once; the array given, which may have tens of megabytes, is ordered as well."""
+    pairs.sort()
+    is_first = np.ones(len(pairs), np.bool_)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
+    return pairs[is_first]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ class _Keyed:
         names: Integers | None = None
         if len(place) and place.max() > NUMBER >> 1:  # facts far apart in time: number the places that there are
             names, place = np.unique(place, return_inverse=True)
-        pairs = distinct_pairs([(place << NUMBER_BITS) | person])
+        pairs = distinct_pairs((place << NUMBER_BITS) | person)
         places = pairs >> NUMBER_BITS
         starts = np.flatnonzero(np.diff(places, prepend=-1))
         found = places[starts]
@@ -219,7 +224,7 @@ class _Windows:
         partition, slot = unit // 4 // self.grid.slots, unit // 4 % self.grid.slots + self.grid.first_slot
         number = (partition * self.count + slot // self.per_window - self.first) * self.keys + key
         row = np.searchsorted(windows, number) + first
-        return distinct_pairs([(np.repeat(row, lengths) << NUMBER_BITS) | persons])
+        return distinct_pairs((np.repeat(row, lengths) << NUMBER_BITS) | persons)
 
     def _number(self, partition: pl.Expr, slot: pl.Expr, key: pl.Expr) -> pl.Expr:
         return (partition * self.count + slot.floordiv(self.per_window) - self.first) * self.keys + key

@@ -11,7 +11,7 @@ from beam_jobs.signals.window import NEEDED, facts_of
 
 EVENTS_PER_FRAME = 100_000
 """Events whose facts are worked out together: per event half the cost of batches of 20,000."""
-ROWS_AT_MOST = 200_000
+ROWS_AT_MOST = 100_000
 """Rows of windows that wait for a flush, about 300 bytes each; with more it is time for one."""
 FACTS_AT_MOST = 300_000
 """Facts that wait for a flush; more are grouped at once, which takes about 500 bytes for each meanwhile."""

@@ -16,6 +16,7 @@ import polars as pl
 
 from beam_jobs.batch import Batch
 from beam_jobs.signals.accumulate import accumulate
+from beam_jobs.signals.closing import Closing
 from beam_jobs.signals.pending import Pending
 from feedback.errors import HeedError, ServiceError, StalePosition
 from feedback.settings import Settings
@@ -26,14 +27,14 @@ from lakehouse.signals import SignalsPublisher, landed_between, newest_panes
 from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of
 
 LOGGER = logging.getLogger("heed.signals")
-MARGIN_MS = 5_000
-"""How far appends may overtake each other on their way into the log; windows are closed that much later."""
 IDLE_CHECK = timedelta(seconds=10)
 """How often a silent log is asked whether it really ends where counting stands."""
 WRITING_SHARE = 0.05
 """Of a worker's time, at most for writing windows: many keys at full load are written less often than asked for."""
 LONGEST_WAIT = timedelta(minutes=1)
 MAX_ATTEMPTS = 5
+ROWS_AT_ONCE = 100_000
+"""Rows in one write, about, those apart that must be written together; each takes a kilobyte meanwhile."""
 
 LogEnds = Callable[[], Mapping[int, int]]
 
@@ -78,13 +79,13 @@ class WindowSink:
         self._log_ends = log_ends
         self._timer = timer
         self._wait = every
+        self._writing = timedelta()
         self._pending = Pending(lateness)
+        self._closing = Closing(store, lateness)
         self._held = pl.DataFrame(schema=ROW_SCHEMA)
         self._marks: dict[int, Mark] = {}
         self._panes: dict[int, int] = {}
         self._counted: dict[int, int] = {}
-        self._clocks: dict[int, int] = {}
-        self._closed: dict[int, int] = {}
         self._flushed_at: datetime | None = None
         self._asked_at: datetime | None = None
 
@@ -142,11 +143,15 @@ class WindowSink:
     def flush(self, now: datetime) -> None:
         """Write every window that changed, and close those whose time has come."""
         self._flushed_at = now
-        for _ in range(MAX_ATTEMPTS):
+        self._writing = timedelta()
+        attempts = 0
+        while attempts < MAX_ATTEMPTS:
             touched = self._write(now)
-            if touched is None:
+            if touched is not None:
+                attempts += 1
+                self._reload(touched)
+            elif not self._closing.is_behind:
                 return
-            self._reload(touched)
         LOGGER.warning("signals: another worker was quicker %d times; the next flush counts again", MAX_ATTEMPTS)
 
     def close(self, now: datetime) -> None:
@@ -163,16 +168,17 @@ class WindowSink:
         self._store.close()
 
     def _write(self, now: datetime) -> Iterable[int] | None:
-        """One flush; returns the partitions to count again if another worker was quicker."""
+        """Write what came, and close some windows; returns the partitions to count again if another was quicker."""
         came = self._pending.take()
         rows = accumulate(self._rows_before(came.tallies), came)
         self._advance_clocks(now)
-        closing = pl.concat([rows.clear(), *(self._closing(p) for p in self._marks)])
-        rows = pl.concat([rows, closing.join(rows, on=KEY, how="anti")]).with_columns(final=self._is_final())
+        closing = self._closing.take(self._marks, at_most=ROWS_AT_ONCE - rows.height)
+        rows = pl.concat([rows, closing.join(rows, on=KEY, how="anti")]).with_columns(final=self._closing.is_final())
         with_rows = set(rows["log_partition"].unique())
         moved = {p for p, mark in self._marks.items() if p in with_rows or self._counted[p] > mark.position}
         marks = {p: Mark(max(self._marks[p].pane, self._panes.get(p, 0)) + 1, self._counted[p]) for p in moved}
         if not marks:
+            self._closing.settle()
             return None
         started = self._timer()
         if with_rows:
@@ -184,11 +190,12 @@ class WindowSink:
         if not self._store.put(rows, marks, expected={p: self._marks[p].pane for p in marks}):
             LOGGER.info("signals: the store's marks of partitions %s moved on", sorted(moved))
             return moved
-        took = timedelta(seconds=self._timer() - started)
-        self._wait = max(self._every, min(took / WRITING_SHARE, LONGEST_WAIT))
+        self._writing += timedelta(seconds=self._timer() - started)
+        self._wait = max(self._every, min(self._writing / WRITING_SHARE, LONGEST_WAIT))
         self._marks.update(marks)
-        self._held = rows
-        self._closed.update(self._closing_times())
+        if came.tallies.height:
+            self._held = rows
+        self._closing.settle()
         self._forget()
         return None
 
@@ -231,41 +238,18 @@ class WindowSink:
 
     def _advance_clocks(self, now: datetime) -> None:
         """The log's time of each partition: its newest event, or now where the log proves to be silent."""
-        for partition, clock in self._pending.clocks.items():
-            self._clocks[partition] = max(clock, self._clocks.get(partition, 0))
+        self._closing.advance(self._pending.clocks)
         silent = _milliseconds(now - IDLE_CHECK)
-        waiting = [p for p in self._marks if self._clocks.get(p, 0) < silent]
+        waiting = [p for p in self._marks if self._closing.clock(p) < silent]
         if not waiting or (self._asked_at is not None and now - self._asked_at < IDLE_CHECK):
             return
         self._asked_at = now
         ends = self._log_ends()
-        for partition in waiting:
-            if ends.get(partition) == self._counted[partition]:
-                self._clocks[partition] = _milliseconds(now)
-
-    def _closing_times(self) -> dict[int, int]:
-        """Per partition, the end in ms of the last window that can be closed."""
-        late = self._lateness // timedelta(milliseconds=1) + MARGIN_MS
-        return {p: max(clock - late, self._closed.get(p, 0)) for p, clock in self._clocks.items()}
-
-    def _closing(self, partition: int) -> pl.DataFrame:
-        """Rows whose window can be closed by now."""
-        old, new = self._closed.get(partition, 0), self._closing_times().get(partition, 0)
-        found = [pl.DataFrame(schema=ROW_SCHEMA)]
-        for size in SIZES.values():
-            first, last = (time // (size * 1000) * size for time in (old, new))
-            if last > first:
-                found.append(self._store.unfinished(partition, size, start=first, end=last))
-        return pl.concat(found)
-
-    def _is_final(self) -> pl.Expr:
-        times = self._closing_times() or {-1: 0}
-        closed = pl.col("log_partition").replace_strict(times, default=0, return_dtype=pl.Int64)
-        return (pl.col("start") + pl.col("size_seconds")) * 1000 <= closed
+        self._closing.advance({p: _milliseconds(now) for p in waiting if ends.get(p) == self._counted[p]})
 
     def _forget(self) -> None:
         """Drop closed windows beyond those that are kept."""
-        for partition, closed in self._closed.items():
+        for partition, closed in self._closing.closed.items():
             for size in SIZES.values():
                 self._store.forget(partition, size, before=(closed // (size * 1000) - self._kept) * size)
 

@@ -21,6 +21,8 @@ from feedback.settings import Settings
 LOGGER = logging.getLogger("heed.signals")
 STORE_ERRORS = (HeedError, OSError, pa.ArrowException)
 """What a store or a lake that does not answer raises, a full disk among it."""
+BATCHES_AHEAD = 4
+"""Batches that may wait to be counted, some 8 MB each: writing windows takes as long as landing a few of them."""
 
 
 class LiveWindows(beam.PTransform):
@@ -52,7 +54,7 @@ class CountWindows(beam.DoFn):
 
     def setup(self) -> None:
         """Open the store before anything is committed; count what a crash kept from it."""
-        self._beside, self._pause = Beside("live-windows"), Pause()
+        self._beside, self._pause = Beside("live-windows", at_most=BATCHES_AHEAD), Pause()
         with failing(self._token):
             try:
                 self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
@@ -60,7 +62,7 @@ class CountWindows(beam.DoFn):
                 raise LakeError(f"live windows cannot be opened: {error}") from error
 
     def process(self, batch: Batch) -> None:
-        """Count one batch; waits only while the one before is being counted."""
+        """Count one batch; waits only where several others do."""
         light = batch.only((*NEEDED, "log_offset"))
         self._start(lambda sink: sink.process(light, now=datetime.now(UTC)))
 

@@ -81,6 +81,15 @@ class WindowStoreConformance:
 
         assert sorted(found.select("scope", "key").rows()) == [("all", ""), ("item", "a")]
 
+    def test_starts_are_those_of_one_partition_length_and_range(self, store: WindowStore) -> None:
+        given = window_rows(
+            {"start": 30}, {"start": 10}, {"start": 10, "scope": "item", "key": "a"}, {"start": 20, "final": True},
+            {"start": 0, "log_partition": 1}, {"start": 0, "size_seconds": 60}, {"start": 0},
+        )  # fmt: skip
+        store.put(given, {0: Mark(1, 1), 1: Mark(1, 1)}, expected={0: 0, 1: 0})
+
+        assert store.starts(0, 10, start=10, end=30) == [10, 20]
+
     def test_forget_drops_old_windows_of_one_partition_and_length(self, store: WindowStore) -> None:
         given = window_rows(
             {"start": 0}, {"start": 0, "scope": "section", "key": "s"}, {"start": 10},

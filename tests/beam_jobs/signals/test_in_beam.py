@@ -157,14 +157,14 @@ def test_a_flush_that_fails_once_is_made_up_for_by_the_next(
     counting = CountWindows(patient, "elsewhere")
     counting.setup()
     counting.process(world.commit(log[:4]))
-    counting._finish()
+    counting._beside.finish()
 
     monkeypatch.setattr(broken, fail)
     with monkeypatch.context() as opening:
         opening.setattr(WindowSink, "open", lambda *_, **__: pytest.fail("opened anew without a pause"))
         for start in (4, 8, 12):
             counting.process(world.commit(log[start : start + 4]))
-            counting._finish()
+            counting._beside.finish()
     counting.teardown()
 
     assert online(settings) == counted(reference.windows(log, lateness=LATENESS))

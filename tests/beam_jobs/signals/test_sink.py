@@ -95,6 +95,23 @@ def test_a_window_becomes_final_once_the_log_has_passed_its_end_and_the_lateness
     assert read_signals(world.lake, size_seconds=10)["final"].to_list() == [False, True]
 
 
+def test_windows_whose_time_has_come_are_closed_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = numbered([*views(60), event(after=7300, partition=0), event(after=7300, partition=1)])
+    sink = world.sink()
+    sink.process(world.commit(log[:60]), now=world.now)
+    monkeypatch.setattr("beam_jobs.signals.sink.ROWS_AT_ONCE", 10)
+    written: list[int] = []
+    put = world.store.put
+    monkeypatch.setattr(world.store, "put", lambda rows, *a, **k: written.append(rows.height) or put(rows, *a, **k))
+
+    sink.process(world.commit(log[60:]), now=world.now)
+
+    assert len(written) > 3
+    assert max(written) < 30  # one window's rows of both partitions may come on top
+    assert newest_windows(world.store, 3600, "all", windows=5)["final"].to_list() == [False, True]
+    assert world.stored() == plainly(log)
+
+
 def test_a_silent_log_closes_windows_too_once_it_proves_to_end_where_counting_stands(world: World) -> None:
     sink = world.sink()
     sink.process(world.commit(numbered(views(2))), now=world.now)
