@@ -28,11 +28,6 @@ def crash_at(point: str):  # noqa: ANN201
     return fault
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
-
-
 def committer(lake: Lake, point: str = "") -> LandingCommitter:
     return LandingCommitter(lake, "feedback", 2, fault=crash_at(point))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -23,11 +22,6 @@ def widened(*columns: Column, version: int = 2) -> TableSpec:
 
 MOOD = Column("mood", pa.string(), "how the person felt", added_in=2, attribute="mood")
 STARS = Column("stars", pa.int64(), "stars", added_in=3, attribute="stars")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def with_mood(table: pa.Table, *moods: str | None) -> pa.Table:

@@ -26,11 +26,6 @@ TRIES = 100
 POINTS = ("before commit", "after data file", "between tables")
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
-
-
 def committer(lake: Lake, **more: Any) -> LandingCommitter:
     return LandingCommitter(lake, "feedback", 1, **more)
 

@@ -14,11 +14,6 @@ from lakehouse.tables import FEEDBACK, TABLES, Column
 from tests.lakehouse.rows import rows
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
-
-
 def test_reading_a_table_that_was_never_written_says_what_makes_it(lake: Lake) -> None:
     with pytest.raises(TableMissing, match="heed run"):
         lake.scan(FEEDBACK)

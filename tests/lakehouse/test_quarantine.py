@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from lakehouse.replays import PlannedLine, ReplayLedger
 from lakehouse.tables import QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def quarantined(lake: Lake, *given: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -17,11 +16,6 @@ from tests.conftest import NOW
 
 LINES = (PlannedLine((0, 7, 2), "undecodable", '{"id":"a"}'), PlannedLine((1, 3, 0), "undecodable", '{"id":"b"}'))
 LATER = NOW + timedelta(seconds=5)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def test_a_plan_is_open_until_it_is_finished_and_then_only_says_where_its_rows_went(lake: Lake) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -23,11 +22,6 @@ from tests.lakehouse.rows import rows
 from tests.lakehouse.window_store_conformance import window_rows
 
 MINUTE = int(NOW.timestamp())
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
 
 
 def people(*numbers: int) -> bytes:

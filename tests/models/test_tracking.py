@@ -7,7 +7,7 @@ import pytest
 from feedback.settings import Settings
 from models.tracking import EXPERIMENT, FitRecord, Tracking
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")  # MLflow's own
 
 
 def test_the_pages_tell_fits_apart_and_say_what_the_experiment_is(settings: Settings) -> None:
