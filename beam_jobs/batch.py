@@ -53,11 +53,6 @@ class Poll:
     polled_at: float = 0.0
     """When it began, in seconds since 1970."""
 
-    @property
-    def events(self) -> int:
-        """How many events the records hold, as their producers counted."""
-        return sum(self.records.counts)
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:

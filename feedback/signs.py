@@ -21,8 +21,6 @@ NPS_PROMOTER = 0.9
 """The place of 9 on the same scale, the first answer that is a promoter's."""
 CSAT_SATISFIED = 0.75
 """The top box: 4 and 5 of five, and the answers as high up on any other scale."""
-SURVEY_NPS = "nps"
-SURVEY_CSAT = "csat"
 
 
 @dataclass(frozen=True, slots=True)

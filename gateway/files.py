@@ -25,11 +25,6 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     refused_file: str | None
 
-    @property
-    def rows_per_second(self) -> float:
-        """From the first row to the last append."""
-        return self.counts.sent / self.seconds if self.seconds > 0 else 0.0
-
 
 def import_file(
     path: Path, plan: ImportPlan, intake: Intake, *, refused_to: Path, on_rows: OnRows = lambda done: None

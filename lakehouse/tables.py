@@ -18,8 +18,6 @@ TIME = pa.timestamp("us", tz="UTC")
 ATTRIBUTE_TYPES = (pa.string(), pa.float64(), pa.int64(), pa.int32())
 """What a column can be filled with out of the JSON of `attributes`."""
 
-POSITION_COLUMNS = ("log_partition", "log_offset", "log_index", "log_count")
-
 
 @dataclass(frozen=True, slots=True)
 class Column:

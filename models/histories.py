@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -239,13 +239,6 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
-
-
-def empty_histories() -> Histories:
-    """The histories of nobody."""
-    schema: dict[str, Any] = {"subject": pl.String, "item_id": pl.String, "explicit": pl.Float64}
-    schema |= {"implicit": pl.Float64, "last_at": pl.Datetime("us", "UTC")}
-    return Histories.from_frame(pl.DataFrame(schema=schema), ItemIndex(()))
 
 
 def _index_frame(index: ItemIndex) -> pl.DataFrame:

@@ -24,8 +24,6 @@ PRODUCER = {
     "queue.buffering.max.messages": 500_000,
     "queue.buffering.max.kbytes": 512 * 1024,
 }
-DURABLE_EVENTS = 50_000
-"""Events of one append to the SQLite log."""
 
 
 def fill_kafka(settings: Settings, servers: str, topic: str, chunks: Iterable[Chunk]) -> int:

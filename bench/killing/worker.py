@@ -35,13 +35,6 @@ def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -
     stream(settings, stop)
 
 
-def drain_once(settings: Settings) -> None:
-    """Land what the log holds now, and end."""
-    from beam_jobs.landing import drain
-
-    drain(settings)
-
-
 def compact_and_checkpoint(settings: Settings) -> None:
     """What upkeep does to landing's tables, beside the workers; here, so that a kill hits the work itself."""
     from lakehouse.lake import open_lake
