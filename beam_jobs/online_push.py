@@ -8,6 +8,7 @@ lake first, since the store says by itself up to where it knows.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
@@ -22,17 +23,29 @@ from lakehouse.online import PUSHED_COLUMNS, OnlineStore, catch_up, push_commit
 LOGGER = logging.getLogger("heed.landing")
 EVENTS_TOGETHER = 200_000
 """Events of a backlog that are told in one push; some 30 MB of columns wait for it."""
+LONGEST_WAIT_SECONDS = 0.5
+"""What a commit waits at most for the next one to be told with it."""
 
 
 class OnlinePush:
     """Pushes the commits of one worker in a thread of its own; at most one push is under way."""
 
-    def __init__(self, store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> None:
+    def __init__(
+        self,
+        store: OnlineStore,
+        lake: Lake,
+        log_name: str,
+        partitions: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Push what a crash kept from the store."""
         self._store = store
         self._lake = lake
         self._log = (log_name, partitions)
+        self._clock = clock
         self._waiting: list[Batch] = []
+        self._waits_since = 0.0
         self._pause = Pause()
         self._beside = Beside("online-store")
         self._try(self._catch_up)
@@ -44,8 +57,12 @@ class OnlinePush:
 
     def push(self, batch: Batch) -> None:
         """Take over a batch that is committed; where more is waiting it may be told with the next ones."""
+        now = self._clock()
+        if not self._waiting:
+            self._waits_since = now
         self._waiting.append(batch.only(PUSHED_COLUMNS))
-        if not batch.more or sum(one.events.height for one in self._waiting) >= EVENTS_TOGETHER:
+        is_much = sum(one.events.height for one in self._waiting) >= EVENTS_TOGETHER
+        if not batch.more or is_much or now - self._waits_since >= LONGEST_WAIT_SECONDS:
             self._tell()
 
     def settle(self) -> None:
@@ -68,12 +85,16 @@ class OnlinePush:
             self._store.close()
 
     def _tell(self) -> None:
-        """Push what waits, or all that is missing since the store did not answer; waits only for the push before."""
+        """Push what waits, or all that is missing since the store did not answer; waits only for the push before.
+
+        What waits in a pause is dropped, for catching up brings it as well.
+        """
         self._beside.finish()
         waiting, self._waiting = self._waiting, []
-        if self._pause.is_owed and self.is_ready:
-            self._beside.start(lambda: self._try(self._catch_up))
-        elif waiting and self.is_ready:
+        if self._pause.is_owed:
+            if self.is_ready:
+                self._beside.start(lambda: self._try(self._catch_up))
+        elif waiting:
             self._beside.start(lambda: self._try(lambda: self._push(waiting)))
 
     def _try(self, action: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -59,16 +60,19 @@ class SqliteOnlineStore:
         Raises:
             ServiceError: The file cannot be written; nothing of the commit is in.
         """
+        before = self.positions()
+        news = _News.of(beyond(events, before))  # not in the transaction, which keeps every other writer waiting
         with self._lock, transaction(self._connection, self._path):
             known = self._positions()
-            fresh = beyond(events, known)
-            self._keep(online_rows(fresh), positions)
+            if known != before:
+                news = _News.of(beyond(events, known))
+            self._keep(news, positions)
             self._connection.executemany(
                 "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
                 "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
-                _consents(fresh),
+                news.consents,
             )
-            self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", _links(fresh))
+            self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", news.links)
             moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
             self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
 
@@ -128,18 +132,34 @@ class SqliteOnlineStore:
     def _positions(self) -> dict[int, int]:
         return dict(self._connection.execute("SELECT log_partition, position FROM positions"))
 
-    def _keep(self, rows: pl.DataFrame, positions: Mapping[int, int]) -> None:
+    def _keep(self, news: _News, positions: Mapping[int, int]) -> None:
         """Append one row per slot: a few pages at the end, where a row per event would touch every page."""
-        if rows.is_empty():
+        if not news.slots:
             return
         last = self._connection.execute("SELECT coalesce(max(last_row), 0) FROM commits").fetchone()[0]
-        slots = _slots(rows)
-        numbered = [(row, slot, text) for row, (slot, text) in enumerate(slots.rows(), last + 1)]
+        numbered = [(row, slot, text) for row, (slot, text) in enumerate(news.slots, last + 1)]
         self._connection.executemany("INSERT INTO slots (rowid, slot, events) VALUES (?, ?, ?)", numbered)
         self._connection.execute(
             "INSERT INTO commits VALUES (?, ?, ?, ?)",
-            (last + 1, last + len(numbered), rows.height, json.dumps(sorted(positions.items()))),
+            (last + 1, last + len(numbered), news.events, json.dumps(sorted(positions.items()))),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a push adds."""
+
+    events: int
+    slots: list[tuple[str, str]]
+    """(slot, its events as members of a JSON array)."""
+    consents: list[tuple[str, int, int]]
+    links: list[tuple[str, str]]
+
+    @classmethod
+    def of(cls, fresh: pl.DataFrame) -> _News:
+        """Of rows that the store does not have."""
+        rows = online_rows(fresh)
+        return cls(rows.height, _slots(rows).rows() if rows.height else [], _consents(fresh), _links(fresh))
 
 
 _SLOT = "SELECT events FROM slots WHERE slot = ? ORDER BY rowid"

@@ -12,7 +12,7 @@ from lakehouse import sketches
 from lakehouse.sketches import People
 from lakehouse.windows import KEY, ROW_SCHEMA, TALLIES
 
-ROWS_AT_ONCE = 50_000
+PEOPLE_OF_ROWS = 50_000
 """Rows whose people are worked out together: all their visits are copied several times meanwhile."""
 _HELD = "_held"
 
@@ -37,8 +37,8 @@ def accumulate(held: pl.DataFrame, came: Partials) -> pl.DataFrame:
 
 def _people_in_parts(before: pl.Series, came: Pairs) -> Iterator[pl.Series]:
     """Each row's people: those who came since and those who were known."""
-    for first in range(0, max(1, len(before)), ROWS_AT_ONCE):
-        part = before.slice(first, ROWS_AT_ONCE)
+    for first in range(0, max(1, len(before)), PEOPLE_OF_ROWS):
+        part = before.slice(first, PEOPLE_OF_ROWS)
         start, end = np.searchsorted(came, np.array([first, first + len(part)]) << NUMBER_BITS)
         yield _with_people(People.of(part), came[start:end] - (first << NUMBER_BITS))
 

@@ -25,12 +25,12 @@ class Closing:
 
     @property
     def closed(self) -> Mapping[int, int]:
-        """Per partition, the end of the last window that was closed."""
+        """Per partition, the time up to which windows are closed."""
         return self._closed
 
     @property
     def is_behind(self) -> bool:
-        """Whether the last call of `take` left windows whose time has come."""
+        """Whether the last call of `take` left windows whose time has come, once what it took is settled."""
         ends = self._ends()
         return any(until < ends.get(partition, 0) for partition, until in self._taken.items())
 
@@ -50,7 +50,10 @@ class Closing:
         return (pl.col("start") + pl.col("size_seconds")) * 1000 <= end
 
     def take(self, partitions: Iterable[int], *, at_most: int) -> pl.DataFrame:
-        """Rows of the store that are to become final, window by window until there are about so many."""
+        """Rows of the store that are to become final, window by window until there are about so many.
+
+        They count as closed once `settle` says that they are written.
+        """
         found = [pl.DataFrame(schema=ROW_SCHEMA)]
         ends = self._ends()
         self._taken = {}
@@ -73,7 +76,7 @@ class Closing:
         self._closed.update(self._taken)
 
     def _ends(self) -> dict[int, int]:
-        """Per partition, the end of the last window that can be closed."""
+        """Per partition, the time up to which windows can be closed."""
         return {p: max(clock - self._late, self._closed.get(p, 0)) for p, clock in self._clocks.items()}
 
     def _due(self, partition: int, since: int, until: int) -> list[tuple[int, list[tuple[int, int]]]]:

@@ -34,7 +34,8 @@ WRITING_SHARE = 0.05
 LONGEST_WAIT = timedelta(minutes=1)
 MAX_ATTEMPTS = 5
 ROWS_AT_ONCE = 100_000
-"""Rows in one write, about, those apart that must be written together; each takes a kilobyte meanwhile."""
+"""Rows in one write, about: all that came are written together, and so are windows with the same end. Each takes a
+kilobyte meanwhile."""
 
 LogEnds = Callable[[], Mapping[int, int]]
 
@@ -150,7 +151,9 @@ class WindowSink:
             if touched is not None:
                 attempts += 1
                 self._reload(touched)
-            elif not self._closing.is_behind:
+            elif self._closing.is_behind:
+                attempts = 0
+            else:
                 return
         LOGGER.warning("signals: another worker was quicker %d times; the next flush counts again", MAX_ATTEMPTS)
 
@@ -180,6 +183,8 @@ class WindowSink:
         if not marks:
             self._closing.settle()
             return None
+        if self._overtaken(marks):
+            return moved
         started = self._timer()
         if with_rows:
             try:
@@ -198,6 +203,16 @@ class WindowSink:
         self._closing.settle()
         self._forget()
         return None
+
+    def _overtaken(self, partitions: Iterable[int]) -> bool:
+        """Whether another worker has written windows since this one read its marks.
+
+        What was read of the store then holds events that are counted here as well. `put` would refuse it, but the
+        panes would be published by then. Whoever writes after this look does no harm: what is published was counted
+        from rows and marks that belong together.
+        """
+        held = self._store.marks()
+        return any(held.get(p, Mark()).pane != self._marks[p].pane for p in partitions)
 
     def _reload(self, partitions: Iterable[int]) -> None:
         """Forget what waits; count these partitions, and those that waited, from the store's marks on."""

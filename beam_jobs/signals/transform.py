@@ -62,7 +62,7 @@ class CountWindows(beam.DoFn):
                 raise LakeError(f"live windows cannot be opened: {error}") from error
 
     def process(self, batch: Batch) -> None:
-        """Count one batch; waits only where several others do."""
+        """Count one batch; waits only while `BATCHES_AHEAD` others do."""
         light = batch.only((*NEEDED, "log_offset"))
         self._start(lambda sink: sink.process(light, now=datetime.now(UTC)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import random
 import signal
 import time
@@ -15,6 +16,7 @@ from bench.killing.processes import Child
 from bench.killing.worker import land
 from feedback.settings import Settings
 
+LOGGER = logging.getLogger("heed.bench")
 POINTS = ("before commit", "after data file", "between tables", "after commit")
 """Where in a commit a worker may be told to die: "after commit" of `feedback` is before the online store knows."""
 
@@ -130,8 +132,10 @@ class Fleet:
             worker.signal(signal.SIGCONT)
         for worker in self.workers:
             if worker.end(timeout=END_SECONDS) is None:
+                worker.signal(signal.SIGABRT)  # it says where its threads stand
+                worker.end(timeout=1.0)
                 worker.kill()
-                self.gave_up.append(f"{worker.name}: did not end within {END_SECONDS:.0f} s")
+                self._give_up(worker, f"did not end within {END_SECONDS:.0f} s")
             else:
                 self._count(worker)
         self.workers.clear()
@@ -155,7 +159,11 @@ class Fleet:
         if worker.exit_code == -signal.SIGKILL:
             self.kills[worker.name] += 1
         elif worker.exit_code not in (0, -signal.SIGTERM):  # the latter: asked to end before it could listen
-            self.gave_up.append(f"{worker.name}: exit code {worker.exit_code}")
+            self._give_up(worker, f"exit code {worker.exit_code}")
+
+    def _give_up(self, worker: Child, reason: str) -> None:
+        self.gave_up.append(f"{worker.name}: {reason}")
+        LOGGER.warning("worker %d, %s: %s; the workers said last: %s", worker.pid, worker.name, reason, self.output)
 
     def _doom(self) -> str:
         if not self._breed.dooms or self._rng.random() > DOOMED_SHARE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -
     from beam_jobs import sink
     from beam_jobs.landing import stream
 
+    faulthandler.enable()
     logging.basicConfig(format=f"%(asctime)s {os.getpid()} %(name)s %(message)s", level=logging.INFO, force=True)
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     if fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -135,3 +136,21 @@ def test_batches_are_told_together_only_where_none_of_another_worker_lies_betwee
 
 def between(start: dict[int, int], end: dict[int, int]) -> Batch:
     return decode(Poll(Records(), start, end))
+
+
+def test_no_commit_waits_long_to_be_told_with_others(settings: Settings) -> None:
+    open_intake(settings).submit(ratings(10))
+    drain(settings)
+    partition, end = next(iter(ends(settings).items()))
+    now = [10.0]
+    store = open_online_store(settings)
+    push = OnlinePush(store, open_lake(settings), settings.log_name, settings.log_partitions, clock=lambda: now[0])
+    told: list[int] = []
+    store.push = lambda rows, positions: told.append(positions[partition])  # type: ignore[method-assign]
+    for later in (0.0, 0.2, 0.4, 0.1, 0.2):
+        now[0] += later
+        push.push(replace(between({partition: end}, {partition: end}), more=True))
+        push._beside.finish()
+    assert len(told) == 1  # the first three, half a second after the first of them; the others wait
+    push.close()
+    assert len(told) == 2

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import lakehouse.online_sqlite
 from lakehouse.lake import Lake
 from lakehouse.online import OnlineStore, catch_up, push_commit, rebuild
 from lakehouse.online_sqlite import SqliteOnlineStore
@@ -77,6 +78,25 @@ def test_events_that_the_bundle_knows_are_left_out_but_never_those_of_a_linked_v
 
     assert [event.item_id for event in store.recent("anna", after={0: 2})] == ["c", "seen"]
     assert len(store.recent("anna", after={1: 7})) == 4
+
+
+def test_what_another_worker_pushes_while_a_push_is_made_ready_is_left_out(
+    tmp_path: Path, store: OnlineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = events({"subject": "anna", "item_id": "a"}, {"subject": "anna", "item_id": "b"})
+    other = SqliteOnlineStore(tmp_path / "online.db")
+    make_ready = lakehouse.online_sqlite.online_rows
+
+    def overtaken(fresh: pl.DataFrame) -> pl.DataFrame:
+        monkeypatch.undo()
+        other.push(frame[:1], {0: 1})
+        return make_ready(fresh)
+
+    monkeypatch.setattr("lakehouse.online_sqlite.online_rows", overtaken)
+    store.push(frame, {0: 2})
+
+    assert [event.item_id for event in store.recent("anna")] == ["a", "b"]
+    assert store.positions() == {0: 2}
 
 
 def test_another_process_notices_a_push_by_the_stamp(tmp_path: Path, store: OnlineStore) -> None:

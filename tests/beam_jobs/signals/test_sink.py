@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -170,6 +171,29 @@ def test_a_worker_that_wakes_after_it_lost_its_partitions_changes_nothing(world:
 
     assert (world.store.marks(), world.lake.version(SIGNALS)) == (marks, version)
     assert world.stored() == plainly(log)
+
+
+def test_a_worker_that_takes_over_between_the_table_and_the_store_publishes_nothing_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = numbered(views(4))
+    one, other = world.sink(every=1e9), world.sink(every=1e9)
+    one.process(world.commit(log[:2]), now=world.now)
+    last = world.commit(log[2:])
+    one.process(last, now=world.now)
+    put = world.store.put
+
+    def late(*given: Any, **named: Any) -> bool:
+        monkeypatch.undo()
+        other.process(last, now=world.now)  # finds a gap and counts from the store's marks, which are about to move
+        return put(*given, **named)
+
+    monkeypatch.setattr(world.store, "put", late)
+    one.flush(world.now)
+    other.flush(world.now)
+
+    assert world.stored() == plainly(log)
+    assert shown(read_signals(world.lake)) == plainly(log)
 
 
 def test_a_lost_store_is_restored_from_the_table_and_the_landed_rows(world: World, tmp_path: Path) -> None:
