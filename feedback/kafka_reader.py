@@ -211,11 +211,12 @@ class Reader:
     def _consume(self, timeout: float) -> bool:
         """Move what the client has fetched into the buffers; whether there was anything."""
         messages = self._consumer.consume(1 if timeout else CONSUME_MESSAGES, timeout)
-        errors = [(error, message) for message in messages if (error := message.error()) is not None]
+        said = list(map(Message.error, messages))
+        errors = [(error, message) for error, message in zip(said, messages, strict=True) if error] if any(said) else []
         fetched = records_of([message for message in messages if message.error() is None] if errors else messages)
         at = 0
         for partition, run in groupby(fetched.partitions):
-            start, at = at, at + sum(1 for _ in run)
+            start, at = at, at + len(list(run))
             state = self._states.get(partition)
             if state is not None:
                 state.push(fetched[start:at])
