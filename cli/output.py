@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+WIDEST = 10_000
 
 
 class Output:
@@ -52,7 +55,12 @@ class Output:
             table.add_column(column, justify="right" if index >= len(columns) - numbers else "left")
         for row in rows:
             table.add_row(*(cell(value) for value in row))
-        self.console.print(table)
+        # A terminal's table has its width; what goes into a file or another program is never cut.
+        self.console.print(table, width=None if self.console.is_terminal else self._width_of(table))
+
+    def _width_of(self, table: Table) -> int:
+        wanted = Measurement.get(self.console, self.console.options.update(max_width=WIDEST), table).maximum
+        return max(wanted, self.console.width)
 
     @contextmanager
     def progress(self, what: str, total: float | None = None) -> Iterator[ProgressBar]:

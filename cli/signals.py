@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -10,7 +11,9 @@ from cli.options import home_command
 from cli.output import Output
 from feedback.settings import Settings
 
-COLUMNS = ("window", "key", "events", "people", "positive", "negative", "rating", "NPS", "CSAT", "late", "state")
+ALWAYS = ("from (UTC)", "key", "events", "people", "state")
+COLUMNS = ("from (UTC)", "key", "events", "people", "good", "bad", "rating", "NPS", "CSAT", "late", "state")
+"""Those that are empty throughout are left out, but for `ALWAYS`."""
 
 
 @click.command()
@@ -42,28 +45,27 @@ def signals(
         why = "" if settings.signals else "; they are switched off (setting `signals`)"
         output.say(f"no window of {window} by {scope} yet{why}: `heed land` counts events as they land")
         return
-    output.table("", COLUMNS, (_cells(record) for record in found), numbers=9)
+    shown = [_cells(record) for record in found]
+    used = [name for name in COLUMNS if name in ALWAYS or any(cells[name] not in (None, 0) for cells in shown)]
+    output.table("", used, ([cells[name] for name in used] for cells in shown), numbers=len(used) - 2)
 
 
-def _cells(record: dict[str, Any]) -> tuple[object, ...]:
-    start, end = record["window_start"], record["window_end"]
-    shares = [_percent(record[name]) for name in ("positive_share", "negative_share")]
-    rating = None if record["mean_rating"] is None else f"{record['mean_rating']:.2f}"
-    nps = None if record["nps"] is None else f"{record['nps']:+.0f}"
-    state = "final" if record["final"] else "open"
-    when = f"{start:%Y-%m-%d %H:%M:%S} - {end:%H:%M:%S}"
-    counts = (record["events"], record["people"])
-    return (
-        when,
-        record["key"] or "all",
-        *counts,
-        *shares,
-        rating,
-        nps,
-        _percent(record["csat"]),
-        record["late"],
-        state,
-    )
+def _cells(record: dict[str, Any]) -> dict[str, object]:
+    start: datetime = record["window_start"]
+    exact = "%Y-%m-%d %H:%M:%S" if record["window_end"] - start < timedelta(minutes=1) else "%Y-%m-%d %H:%M"
+    return {
+        "from (UTC)": start.strftime(exact),
+        "key": record["key"] or "all",
+        "events": record["events"],
+        "people": record["people"],
+        "good": _percent(record["positive_share"]),
+        "bad": _percent(record["negative_share"]),
+        "rating": None if record["mean_rating"] is None else f"{record['mean_rating']:.2f}",
+        "NPS": None if record["nps"] is None else f"{record['nps']:+.0f}",
+        "CSAT": _percent(record["csat"]),
+        "late": record["late"],
+        "state": "final" if record["final"] else "open",
+    }
 
 
 def _percent(share: float | None) -> str | None:

@@ -50,8 +50,8 @@ def test_people_get_a_table_with_shares(home: Path, monkeypatch: pytest.MonkeyPa
 
     shown = signals(home).stdout
 
-    row = next(line for line in shown.splitlines() if "12:00:00" in line and "final" in line)
-    assert row.split()[4:] == ["all", "15", "0", "75%", "25%", "4.50", "+50", "-", "2", "final"]
+    row = next(line for line in shown.splitlines() if "12:00" in line and "final" in line)
+    assert row.split() == ["2026-03-01", "12:00", "all", "15", "0", "75%", "25%", "4.50", "+50", "2", "final"]
 
 
 def test_items_are_the_busiest_unless_one_is_named(home: Path) -> None:
