@@ -14,8 +14,8 @@ from msgspec import inspect
 
 from beam_jobs.batch import Batch
 from beam_jobs.times import judge_times
-from feedback.admission import DEFAULT_MAX_FUTURE
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
+from feedback.bounds import DEFAULT_MAX_FUTURE
 from feedback.contract import KINDS, Consent, Context, Event
 from feedback.errors import Code
 from feedback.subjects import SUBJECT_LENGTH

@@ -10,16 +10,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from beam_jobs.batch import Batch
+from feedback.bounds import EARLIEST, LATEST
 from feedback.errors import Code
-
-FIRST = datetime(1, 1, 1, tzinfo=UTC)
-LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
-"""What the calendars of those who read the lake can hold."""
 
 _TIMES = ("occurred_at", "received_at")
 
@@ -28,7 +25,7 @@ def judge_times(batch: Batch, *, max_future: timedelta) -> Batch:
     """Part off events whose times cannot be: outside the calendar, or ahead of the log's clock."""
     impossible = _first_reason(
         batch.events,
-        [(f"`{name}` lies outside the years 1 to 9999", ~pl.col(name).is_between(FIRST, LAST)) for name in _TIMES],
+        [(f"`{name}` lies outside the years 1 to 9999", ~pl.col(name).is_between(EARLIEST, LATEST)) for name in _TIMES],
     )
     batch = batch.refuse(impossible, Code.BAD_TIME)
     ahead = pl.col("appended_at") + max_future

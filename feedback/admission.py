@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent, derived_id, identity_key, owner_of
+from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
 from feedback.contract import (
     KINDS,
     SURVEY_SCALES,
@@ -25,7 +26,6 @@ from feedback.subjects import Pseudonyms
 from feedback.verdicts import Rejected
 
 DEFAULT_MAX_EVENT_BYTES = 256 * 1024
-DEFAULT_MAX_FUTURE = timedelta(minutes=5)
 
 _CONTEXT_FIELDS = frozenset(Context.__struct_fields__)
 _ADMITTED_FIELDS = frozenset(AdmittedEvent.__struct_fields__)
@@ -38,9 +38,6 @@ _OWN_FIELDS = {
 _ID_FIELDS = ("id", "user_id", "anonymous_id", "item_id")
 _VALIDATION_PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(.*?)`")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_FIRST_YEAR = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -111,8 +108,10 @@ class Admission:
         if isinstance(event.occurred_at, datetime) and event.occurred_at - now > self._max_future:
             detail = f"{event.occurred_at.isoformat()} is after {now.isoformat(timespec='seconds')}"
             return Rejected(Code.IN_THE_FUTURE, detail, "occurred_at", event_id)
-        if isinstance(event.occurred_at, datetime) and microseconds(event.occurred_at) < _FIRST_YEAR:
-            detail = f"{event.occurred_at.isoformat()} lies before the year 1 in UTC"
+        if isinstance(event.occurred_at, datetime) and not (
+            EARLIEST_US <= microseconds(event.occurred_at) <= LATEST_US
+        ):
+            detail = f"{event.occurred_at.isoformat()} lies outside the years 1 to 9999 in UTC"
             return Rejected(Code.BAD_TIME, detail, "occurred_at", event_id)
         return _value_objection(event, event_id)
 
@@ -181,11 +180,6 @@ def open_cloud_event(envelope: dict[str, Any]) -> dict[str, Any] | Rejected:
     if "time" in envelope:
         fields.setdefault("occurred_at", envelope["time"])
     return fields
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970-01-01T00:00:00Z, exactly."""
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _id_of(fields: Mapping[str, Any]) -> str | None:

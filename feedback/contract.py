@@ -17,6 +17,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from feedback.bounds import FIRST_VERSION, LAST_VERSION
+
 CONTRACT_VERSION = 1
 """The version that this release knows, and takes for granted where an event states none."""
 
@@ -34,7 +36,9 @@ Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with zone")]
 Count = Annotated[float, Meta(gt=0, le=1e9)]
 Money = Annotated[float, Meta(ge=0, le=1e12)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")]
-Version = Annotated[int, Meta(ge=1, le=1000, description="version of the contract that the sender follows")]
+Version = Annotated[
+    int, Meta(ge=FIRST_VERSION, le=LAST_VERSION, description="version of the contract that the sender follows")
+]
 Scale = Annotated[tuple[float, float], Meta(description="lowest and highest possible value")]
 
 SURVEY_SCALES: dict[str, tuple[float, float]] = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}

@@ -11,7 +11,7 @@ from beam_jobs.admit import admit
 from beam_jobs.batch import Batch
 from beam_jobs.decode import decode
 from beam_jobs.landing import drain
-from feedback.admission import microseconds
+from feedback.bounds import microseconds
 from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.lake import open_lake

@@ -1,0 +1,76 @@
+"""The first of each identity: readers of `feedback` count an event once, even if it landed twice.
+
+Landing drops an event whose identity landed within `dedup_window_days`. An event that is sent again later lands once
+more (an old file imported again, say). Its first row, by its place in the log, is the event; every later one is a
+repeat. An identity's rows share one owner, and an owner's rows share one log partition, so the lowest place is the
+row that landed first.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+PLACE = ("log_partition", "log_offset", "log_index")
+"""Where in the log an event stands: the key of a landed row."""
+SHORTEST_WINDOW = timedelta(days=1)
+"""The least `dedup_window_days` that any setting allows: days closer than this share no identity."""
+
+
+def identity_columns() -> dict[str, pl.Expr]:
+    """What identifies an event, by name: owner, kind, source and id. The owner is the subject, else the item."""
+    owner = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
+    return {"owner": owner, "kind": pl.col("kind"), "source": pl.col("source"), "id": pl.col("id")}
+
+
+def first_of_identity(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Leave out every row of `feedback` whose identity landed before, at a lower place in the log.
+
+    Looks at the rows at once (see `repeats`), then stays lazy; without repeats the rows come back as they are.
+    """
+    again = repeats(rows)
+    return rows if again.is_empty() else without_places(rows, again)
+
+
+def without_places(rows: pl.LazyFrame, places: pl.DataFrame) -> pl.LazyFrame:
+    """Leave out the rows at these places in the log."""
+    return rows.join(places.lazy().select(PLACE), on=list(PLACE), how="anti")
+
+
+def repeats(rows: pl.LazyFrame) -> pl.DataFrame:
+    """The places of rows that landed again: all rows of an identity but the first.
+
+    Reads the days first. Rows that landed within the shortest window of each other hold no repeat. Else only rows
+    later than that can be one: their identities are hashed and looked for among all.
+    """
+    days = rows.select(first=pl.col("landed_on").min(), last=pl.col("landed_on").max()).collect()
+    first, last = days.row(0)
+    if first is None or last - first <= SHORTEST_WINDOW:
+        return _no_places(rows)
+    keys = rows.select("landed_on", key=_key()).select("landed_on", hash=pl.col("key").hash()).collect()
+    late = keys.filter(pl.col("landed_on") > first + SHORTEST_WINDOW).select("hash").unique()
+    among = keys.select("hash").join(late, on="hash", how="semi")["hash"]
+    found = among.filter(among.is_duplicated()).unique()
+    return _no_places(rows) if found.is_empty() else _later_places(rows, found)
+
+
+def _key() -> pl.Expr:
+    """The identity as one text; null where a part is missing."""
+    return pl.concat_str(*identity_columns().values(), separator="\0")
+
+
+def _later_places(rows: pl.LazyFrame, hashes: pl.Series) -> pl.DataFrame:
+    """Among rows whose keys have these hashes, the places of all but the first of each identity."""
+    alike = (
+        rows.select(*PLACE, key=_key())
+        .filter(pl.col("key").is_not_null() & pl.col("key").hash().is_in(hashes.implode()))
+        .unique()  # a place that landed twice is damage that checks and audit report, and no repeat
+        .collect()
+    )
+    return alike.sort(PLACE).filter(~pl.col("key").is_first_distinct()).select(PLACE)
+
+
+def _no_places(rows: pl.LazyFrame) -> pl.DataFrame:
+    schema = rows.collect_schema()
+    return pl.DataFrame(schema={name: schema[name] for name in PLACE})
