@@ -31,6 +31,9 @@ FETCH_SECONDS = 300.0
 HEAP = ("-Xmx512m", "-Xms256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """A broker of one machine's tests: quick to start, and small beside what is measured."""
 
+CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
+"""Of every broker here, so that data which one left behind can be served by another."""
+
 USER, PASSWORD = "heed", "not-a-secret"
 """What its second listener lets in."""
 
@@ -99,7 +102,7 @@ class Broker:
             ),
             encoding="utf-8",
         )
-        self._run("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", str(self._configuration))
+        self._run("kafka.tools.StorageTool", "format", "-g", "-t", CLUSTER_ID, "-c", str(self._configuration))
 
     @property
     def address(self) -> str:
