@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lake_history_days: Positive = 7
     # learning and serving
     learn_after_events: Positive = 1000
+    learn_pause_minutes: Annotated[float, msgspec.Meta(ge=0)] = 15.0
     nightly_cron: str = "0 3 * * *"
     timezone: str = "UTC"
     seed: int = 42

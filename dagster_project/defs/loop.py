@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,63 +12,43 @@ import dagster as dg
 from dagster_project.defs.resources import HeedHome
 from dagster_project.instance import LOOP_TAG
 from dagster_project.lock import holder
+from dagster_project.past_runs import IN_PROGRESS, LOOP, bury_lost_runs, ended_runs, learned
 from dagster_project.stages import UPKEEP
-from dagster_project.starting import (
-    Feedback,
-    Positions,
-    Start,
-    Wait,
-    decide_start,
-    learned_positions,
-    positions_from,
-)
+from dagster_project.starting import Feedback, Pace, Positions, Start, Wait, decide_start, failures_since
 from feedback.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from feedback.log import FeedbackLog
     from lakehouse.lake import Lake
 
-LOOP = "loop"
-LEARNED_FROM = dg.AssetKey("interactions")
-"""The asset whose positions say how far learning has come."""
 LOOK_EVERY_SECONDS = 30
 NIGHTLY_THRESHOLD = 1
 """The night learns from any new event; the day waits for `learn_after_events`."""
 
-IN_PROGRESS = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
-
-def look(settings: Settings, instance: dg.DagsterInstance, *, enough: int, cursor: str | None = None) -> Feedback:
-    """Count what has arrived since the loop last learned, or was last started by this cursor's owner.
+def look(settings: Settings, known: Positions, *, enough: int) -> Feedback:
+    """Count what has arrived since the loop last learned.
 
     Args:
         settings: Of the home.
-        instance: Where the last learning stands.
+        known: How far the loop has learned.
         enough: Waiting events are counted no further than this.
-        cursor: Up to where the loop was last started.
     """
     from lakehouse.continuity import open_landed_log
     from lakehouse.lake import open_lake
 
-    started = positions_from(cursor)
     lake = open_lake(settings)
     log = open_landed_log(settings)
     try:
         bounds = log.bounds()
         committed = lake.positions(log.name, len(bounds))
-        starts = {p: max(first, committed.get(p, 0), started.get(p, 0)) for p, (first, _) in bounds.items()}
+        starts = {p: max(first, committed.get(p, 0)) for p, (first, _) in bounds.items()}
         waiting = count_waiting(log, starts, enough=enough)
     finally:
         log.close()
     return Feedback(
         log_ends={partition: end for partition, (_, end) in bounds.items()},
-        landed=count_landed(lake, learned_positions(_learned(instance), started), partitions=len(bounds)),
+        landed=count_landed(lake, known, partitions=len(bounds)),
         waiting=waiting,
     )
 
@@ -98,33 +79,42 @@ def count_waiting(log: FeedbackLog, starts: Positions, *, enough: int) -> int:
     return waiting
 
 
-def why_busy(settings: Settings, instance: dg.DagsterInstance) -> str | None:
+def why_busy(settings: Settings, instance: dg.DagsterInstance, *, now: datetime) -> str | None:
     """Why no loop may be started now, in words."""
     if not Path(settings.home).is_dir():
         return f"there is no home at {settings.home} yet; `heed ingest FILE` or `heed up` makes it"
+    held = holder(settings.run_folder)
+    if held is None:
+        bury_lost_runs(instance, now=now)
     runs = instance.get_runs(dg.RunsFilter(job_name=LOOP, statuses=IN_PROGRESS), limit=1)
     if runs:
         return f"the loop is running already (run {runs[0].run_id[:8]})"
-    held = holder(settings.run_folder)
     return f"another loop works on this home ({held})" if held else None
 
 
 def decide(
-    settings: Settings, instance: dg.DagsterInstance, *, threshold: int, cursor: str | None = None
+    settings: Settings, instance: dg.DagsterInstance, *, threshold: int, now: datetime, paced: bool = True
 ) -> Start | Wait:
-    """Look, then decide."""
-    busy = why_busy(settings, instance)
+    """Look, then decide.
+
+    Args:
+        settings: Of the home.
+        instance: Where past runs stand.
+        threshold: New events that are worth a run.
+        now: The time, with a zone.
+        paced: Whether the loop rests between two runs, and longer after failures.
+    """
+    busy = why_busy(settings, instance, now=now)
     if busy is not None:
         return Wait(busy)
-    return decide_start(look(settings, instance, enough=threshold, cursor=cursor), threshold=threshold)
-
-
-def _learned(instance: dg.DagsterInstance) -> dict[int, int]:
-    event = instance.get_latest_materialization_event(LEARNED_FROM)
-    materialization = event.asset_materialization if event else None
-    if materialization is None or "positions" not in materialization.metadata:
-        return {}
-    return positions_from(str(materialization.metadata["positions"].value))
+    known, past = learned(instance), ended_runs(instance)
+    return decide_start(
+        look(settings, known.positions, enough=threshold),
+        threshold=threshold,
+        failures=failures_since(past, learned_by=known.run_id),
+        last=past[0] if past else None,
+        pace=Pace(now, timedelta(minutes=settings.learn_pause_minutes)) if paced else None,
+    )
 
 
 @dg.definitions
@@ -149,10 +139,11 @@ def loop() -> dg.Definitions:
         cron_schedule=settings.nightly_cron,
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Learn once a night, if anything new has arrived.",
+        description="Learn once a night, if anything new has arrived, however lately the loop ran.",
     )
     def nightly_loop(context: dg.ScheduleEvaluationContext, heed: HeedHome) -> dg.RunRequest | dg.SkipReason:
-        decision = decide(heed.settings, context.instance, threshold=NIGHTLY_THRESHOLD)
+        now = datetime.now(UTC)
+        decision = decide(heed.settings, context.instance, threshold=NIGHTLY_THRESHOLD, now=now, paced=False)
         if isinstance(decision, Wait):
             return dg.SkipReason(decision.reason)
         return dg.RunRequest(run_key=f"nightly {context.scheduled_execution_time:%Y-%m-%d}")
@@ -162,13 +153,15 @@ def loop() -> dg.Definitions:
         job=job,
         minimum_interval_seconds=LOOK_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Learn as soon as {settings.learn_after_events:,} new events have arrived.",
+        description=f"Learn as soon as {settings.learn_after_events:,} new events have arrived, at most every "
+        f"{settings.learn_pause_minutes:g} minutes; a run that failed is tried again, later each time.",
     )
     def enough_new_feedback(
         context: dg.SensorEvaluationContext, heed: HeedHome
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = heed.settings
-        decision = decide(now, context.instance, threshold=now.learn_after_events, cursor=context.cursor)
+        told = heed.settings
+        now = datetime.now(UTC)
+        decision = decide(told, context.instance, threshold=told.learn_after_events, now=now)
         if isinstance(decision, Wait):
             yield dg.SkipReason(decision.reason)
             return

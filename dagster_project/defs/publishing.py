@@ -8,6 +8,7 @@ from dagster_project.comparison import Challenger, Comparison, Verdict
 from dagster_project.defs.resources import HeedHome, LakeResource
 from dagster_project.failures import clear_failures
 from dagster_project.handover import TableVersion
+from dagster_project.past_runs import POSITIONS
 from dagster_project.stages import (
     BUNDLE_POOL,
     CHECKS,
@@ -17,6 +18,7 @@ from dagster_project.stages import (
     LEARNING_OWNERS,
     PUBLISHING,
 )
+from dagster_project.starting import positions_text
 
 
 @dg.asset(
@@ -61,13 +63,14 @@ def published_bundle(
             positions=interactions.positions,
             checks=_checks_of_run(),
         )
+    judged = {POSITIONS: positions_text(interactions.positions), "action": gate.decision.action.value}
     if manifest is None:
         kept = "; ".join(gate.decision.reasons)
-        return dg.MaterializeResult(value=None, metadata={"action": gate.decision.action.value, "kept": kept})
+        return dg.MaterializeResult(value=None, metadata={**judged, "kept": kept})
     return dg.MaterializeResult(
         value=manifest.version,
         metadata={
-            "action": gate.decision.action.value,
+            **judged,
             "published_version": manifest.version,
             "recommender": manifest.recommender,
             "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in manifest.reasons)),

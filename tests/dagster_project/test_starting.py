@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from dagster_project.starting import (
     Feedback,
+    Pace,
+    PastRun,
     Start,
     Wait,
     decide_start,
-    learned_positions,
+    failures_since,
     positions_from,
     positions_text,
+    rest,
 )
 
 SOME = Feedback(log_ends={0: 7, 1: 4}, landed=900, waiting=100)
@@ -53,8 +58,73 @@ def test_otherwise_it_waits_and_says_why(feedback: Feedback, busy: str | None, r
     assert decide_start(feedback, threshold=1000, busy=busy) == Wait(reason)
 
 
-def test_the_furthest_of_several_positions_counts() -> None:
-    assert learned_positions({0: 5, 1: 2}, {1: 9}, {}) == {0: 5, 1: 9}
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+
+
+def past(run_id: str, *, ended: datetime = NOON, minutes: float = 2, succeeded: bool = False) -> PastRun:
+    return PastRun(run_id, ended - timedelta(minutes=minutes), ended, succeeded)
+
+
+def test_after_a_failed_run_one_event_is_enough_and_the_key_names_the_failed_run() -> None:
+    one = Feedback(log_ends={0: 7}, landed=1, waiting=0)
+    failed = [past("second"), past("first")]
+
+    once = decide_start(one, threshold=1000, failures=failed[1:], last=failed[1])
+    twice = decide_start(one, threshold=1000, failures=failed, last=failed[0])
+
+    assert isinstance(once, Start)
+    assert isinstance(twice, Start)
+    assert once.run_key == 'feedback up to {"0": 7}, after the failed run first'
+    assert twice.run_key == 'feedback up to {"0": 7}, after the failed run second'
+    assert "tried again after the last 2 runs failed" in twice.reason
+
+
+def test_a_failed_run_without_new_events_is_not_tried_again() -> None:
+    none = Feedback(log_ends={0: 7}, landed=0, waiting=0)
+
+    assert isinstance(decide_start(none, threshold=1000, failures=[past("a")], last=past("a")), Wait)
+
+
+def test_two_runs_are_a_pause_apart_however_many_events_come() -> None:
+    last = past("a", succeeded=True)  # started two minutes before noon
+
+    early = decide_start(SOME, threshold=1, last=last, pace=Pace(NOON + timedelta(minutes=12), QUARTER))
+    due = decide_start(SOME, threshold=1, last=last, pace=Pace(NOON + timedelta(minutes=13), QUARTER))
+    unpaced = decide_start(SOME, threshold=1, last=last)
+
+    assert early == Wait(
+        "1,000 new events since the last learning; the last run started at 2026-03-01 11:58 UTC "
+        "(learn_pause_minutes): the next run starts at 2026-03-01 12:13 UTC or later"
+    )
+    assert isinstance(due, Start)
+    assert isinstance(unpaced, Start)
+
+
+def test_a_long_run_is_followed_by_a_rest_as_long_as_itself() -> None:
+    until, _ = rest(past("a", minutes=60, succeeded=True), [], pause=QUARTER)
+
+    assert until == NOON + timedelta(minutes=60)
+
+
+@pytest.mark.parametrize(
+    ("failed", "minutes"), [(1, 13), (2, 13), (3, 20), (4, 40), (8, 360), (30, 360)], ids=lambda value: str(value)
+)
+def test_failures_in_a_row_are_tried_again_later_each_time(failed: int, minutes: int) -> None:
+    failures = [past(str(number)) for number in range(failed)]
+
+    until, why = rest(failures[0], failures, pause=QUARTER)
+
+    assert until == NOON + timedelta(minutes=minutes)
+    assert ("failed" in why) == (failed > 2)
+
+
+def test_failures_count_since_the_last_success_or_the_last_learning() -> None:
+    runs = [past("d"), past("c"), past("b", succeeded=True), past("a")]
+
+    assert [run.run_id for run in failures_since(runs, learned_by=None)] == ["d", "c"]
+    assert [run.run_id for run in failures_since(runs, learned_by="c")] == ["d"]
+    assert failures_since(runs, learned_by="d") == []
 
 
 def test_positions_survive_being_written_as_text() -> None:
