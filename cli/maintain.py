@@ -11,7 +11,7 @@ import click
 
 from cli.options import home_command
 from cli.output import Output
-from feedback.errors import LakeError, UpkeepBusy, UsageError
+from feedback.errors import LakeError, LogError, ServiceError, UpkeepBusy, UsageError
 from feedback.intake import utc_now
 from feedback.settings import Settings
 
@@ -45,7 +45,11 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
                 show(output, upkeep.run_pass(utc_now()))
             except UpkeepBusy as error:  # Dagster's asset, or a pass by hand: theirs counts as well
                 output.say(str(error))
-            except LakeError as error:  # the next pass may find it mended; landing goes on meanwhile
+            except (
+                LakeError,
+                LogError,
+                ServiceError,
+            ) as error:  # the next pass may find it mended; landing goes on meanwhile
                 click.echo(f"heed maintain: {error}", err=True)
             stop.wait(every)
     output.say("stopped")

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,9 +23,14 @@ from feedback.leases import SCHEMA as LEASES_SCHEMA
 from feedback.leases import LeasedShare, Monotonic
 from feedback.log import UNLIMITED_BYTES, Headers, NewRecord, Share
 from feedback.records import Records
+from feedback.sqlite_pool import ConnectionPool
+from feedback.sqlite_trim import SteppedTrim
 
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
+READERS = 4
+"""Connections that read at once; more calls wait. Each may hold `CACHE_KIB` of pages."""
+CACHE_KIB = 65_536
 READ_ROWS = 256
 READ_BYTES = 1 << 20
 """What is fetched at once: so many rows, or about so many bytes."""
@@ -35,6 +40,8 @@ MMAP_BYTES = 1 << 30
 _READ = """
 SELECT partition, offset, appended_at_ms, count, value, headers FROM records
 WHERE partition = ? AND offset >= ? ORDER BY offset"""
+
+_BOUNDS = "SELECT partition, first, next FROM heads"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -72,8 +79,8 @@ class SqliteLog:
         self._name = name
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._readers = ConnectionPool(self._connect, size=READERS)
+        self._writers = ConnectionPool(self._connect, size=1)
         self._queue: list[_Append] = []
         self._queue_lock = threading.Lock()
         self._commit_lock = threading.Lock()
@@ -120,8 +127,7 @@ class SqliteLog:
         """Records from `offset` on, at least one if there is one, until `max_events` or `max_bytes` are reached."""
         records = Records()
         events = size = 0
-        with self._reading() as connection:
-            rows = connection.execute(_READ, (partition, offset))
+        with self._reading() as connection, closing(connection.execute(_READ, (partition, offset))) as rows:
             chunk_rows = 1
             while events < max_events and size < max_bytes and (chunk := rows.fetchmany(chunk_rows)):
                 found = _records(chunk)
@@ -129,7 +135,6 @@ class SqliteLog:
                 events += sum(found.counts)
                 size += sum(map(len, found.values))
                 chunk_rows = max(1, min(READ_ROWS, len(records) * READ_BYTES // max(1, size)))
-            rows.close()
         if events > max_events or size > max_bytes:
             records = records.take(records.within(max_events=max_events, max_bytes=max_bytes))
         if not records or records.offsets[0] != offset:
@@ -139,7 +144,7 @@ class SqliteLog:
     def bounds(self) -> dict[int, tuple[int, int]]:
         """For every partition: the first offset still held and the next one to be written."""
         with self._reading() as connection:
-            return {p: (first, end) for p, first, end in connection.execute("SELECT partition, first, next FROM heads")}
+            return {p: (first, end) for p, first, end in connection.execute(_BOUNDS)}
 
     def recall(self, keys: Sequence[bytes]) -> set[bytes]:
         """Which identity keys were appended within the retention."""
@@ -163,28 +168,20 @@ class SqliteLog:
     def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
         """Drop whole records appended before a time, but none at or after `keep_from`; returns how many."""
         before_ms = int(before.timestamp() * 1000)
-        dropped = 0
-        with self._commit_lock, self._transaction() as connection:
-            for partition, (first, end) in self.bounds().items():
-                kept = connection.execute(
-                    "SELECT min(offset) FROM records WHERE partition = ? AND appended_at_ms >= ?",
-                    (partition, before_ms),
-                ).fetchone()[0]
-                limit = min(end if kept is None else kept, keep_from.get(partition, first))
-                if limit <= first:
-                    continue
-                connection.execute("DELETE FROM records WHERE partition = ? AND offset < ?", (partition, limit))
-                connection.execute("UPDATE heads SET first = ? WHERE partition = ?", (limit, partition))
-                dropped += limit - first
-            connection.execute("DELETE FROM identities WHERE day < ?", (before_ms // DAY_MS,))
+        with self._answering("trimmed"), closing(self._connect()) as connection:
+            # A trim that a power cut undoes is repeated: its steps need not wait for the disk.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            trim = SteppedTrim(connection, lambda: self._commit_lock)
+            bounds = {p: (first, end) for p, first, end in connection.execute(_BOUNDS)}
+            dropped = trim.records(bounds, before_ms=before_ms, keep_from=keep_from)
+            trim.identities(before_day=before_ms // DAY_MS)
         return dropped
 
     def close(self) -> None:
         """Close every connection of this process."""
         self._closed = True
-        for connection in self._connections:
-            connection.close()
-        self._connections.clear()
+        self._readers.close()
+        self._writers.close()
 
     def _take(self) -> list[_Append]:
         """Every append that waits, the caller's own among them."""
@@ -222,9 +219,9 @@ class SqliteLog:
             )
 
     def _prepare(self, partitions: int) -> tuple[int, int]:
-        connection = self._connection()
-        connection.executescript(_SCHEMA + LEASES_SCHEMA)
         drawn = secrets.randbelow(1 << 62) + 1
+        with self._writers.taken() as connection:
+            connection.executescript(_SCHEMA + LEASES_SCHEMA)
         with self._transaction() as connection:
             if "headers" not in {column[1] for column in connection.execute("PRAGMA table_info(records)")}:
                 connection.execute("ALTER TABLE records ADD COLUMN headers TEXT")  # a file of version 0.1
@@ -240,37 +237,34 @@ class SqliteLog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
+        with self._writers.taken() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection  # the pool rolls back what an error leaves open
             connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:  # SQLite itself rolls back on a full disk
-                connection.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._connection()
-        except sqlite3.Error as error:
-            raise LogError(f"feedback log {self._path} cannot be read: {error}") from error
+        with self._answering(), self._readers.taken() as connection:
+            yield connection
 
-    def _connection(self) -> sqlite3.Connection:
+    @contextmanager
+    def _answering(self, what: str = "read") -> Iterator[None]:
+        """Turn errors of the file into ours."""
         if self._closed:
             raise LogError(f"feedback log {self._path} is closed")
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA cache_size = -65536")
-            connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
-            self._local.connection = connection
-            self._connections.append(connection)
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LogError(f"feedback log {self._path} cannot be {what}: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
         return connection
 
 
