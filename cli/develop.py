@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from cli.locks import DEVELOPMENT, PRODUCT, lock_faults
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     "feedback",
@@ -36,7 +38,7 @@ def test(arguments: tuple[str, ...]) -> None:
 
 @click.command()
 def check() -> None:
-    """Format, lint, types, import arrows, Dagster definitions, lock: everything but the tests."""
+    """Format, lint, types, import arrows, Dagster definitions, locks: everything but the tests."""
     steps: dict[str, list[str]] = {
         "format": ["ruff", "format", "--check", "."],
         "lint": ["ruff", "check", "."],
@@ -45,8 +47,8 @@ def check() -> None:
         "Dagster definitions": ["dg", "check", "defs"],
     }
     failed = [name for name, command in steps.items() if not _passes(name, command)]
-    if not _lock_is_current():
-        failed.append("lock")
+    if not _locks_are_current():
+        failed.append("locks")
     if failed:
         click.echo(f"heed check: failed: {', '.join(failed)}", err=True)
         raise SystemExit(1)
@@ -61,22 +63,10 @@ def _passes(name: str, command: list[str]) -> bool:
         return subprocess.run([str(tool), *command[1:]], cwd=ROOT, env=environment, check=False).returncode == 0
 
 
-def _lock_is_current() -> bool:
-    """Every direct dependency of pyproject.toml is in the lock, at a version that it allows."""
-    import tomllib
-
-    from packaging.requirements import Requirement
-
-    click.echo("── lock: requirements.lock against pyproject.toml")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    locked = dict(line.split(" ")[0].split(";")[0].split("==", 1) for line in lines if "==" in line.split(" ")[0])
-    current = True
-    for text in wanted:
-        requirement = Requirement(text)
-        version = locked.get(requirement.name.lower())
-        if version is None or not requirement.specifier.contains(version, prereleases=True):
-            click.echo(f"requirements.lock holds {requirement.name} {version}, pyproject.toml wants {text}", err=True)
-            current = False
-    return current
+def _locks_are_current() -> bool:
+    click.echo(f"── locks: {PRODUCT} and {DEVELOPMENT} against pyproject.toml")
+    texts = ((ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", PRODUCT, DEVELOPMENT))
+    faults = lock_faults(*texts)
+    for fault in faults:
+        click.echo(fault, err=True)
+    return not faults
