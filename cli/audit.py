@@ -28,16 +28,16 @@ def audit(settings: Settings, output: Output) -> int:
     for code, count in report.codes.items():
         output.say(f"  {code}: {count:,}")
     if report.skipped:
-        output.say(
-            f"  [yellow]{report.skipped:,} records were no longer in the log[/yellow] and were skipped on demand"
+        output.styled(
+            "  [yellow]{:,} records were no longer in the log[/yellow] and were skipped on demand", report.skipped
         )
     for fault in report.faults:
         place = f"partition {fault.partition}, offset {fault.offset}" + (
             f", index {fault.index}" if fault.index else ""
         )
-        output.say(f"[red]{fault.kind}[/red] at {place}: {fault.detail}")
+        output.styled("[red]{}[/red] at {}: {}", fault.kind, place, fault.detail)
     if report.holds:
-        output.say(f"[green]The sums agree[/green]: {report.accounted:,} events, each in exactly one row.")
+        output.styled("[green]The sums agree[/green]: {:,} events, each in exactly one row.", report.accounted)
         return 0
-    output.say(f"[red]The sums do not agree[/red]: {report.fault_count:,} faults.")
+    output.styled("[red]The sums do not agree[/red]: {:,} faults.", report.fault_count)
     return 1

@@ -173,7 +173,7 @@ def talk_to_customer(port: int, key: str, output: Output, *, customer: str) -> f
         output.say(
             f"\nThe customer rates {len(chosen)} of them, three with 5 and two with 1: {verdicts['accepted']} accepted"
         )
-        _show(f"[green]{milliseconds:.0f} ms[/green] later their list is", after, output)
+        _show(f"{milliseconds:.0f} ms later their list is", after, output)
     return milliseconds
 
 

@@ -21,7 +21,7 @@ def load_demo(settings: Settings, output: Output, *, small: bool = False) -> tup
     with output.progress("fetching MovieLens 100k"):
         data = load_demo_data(settings.home_path / "cache", small=small)
     if small or data.name != "MovieLens 100k":
-        output.say(f"[yellow]MovieLens 100k is not used here: {data.name} stand in; figures will be poorer.[/yellow]")
+        output.say(f"MovieLens 100k is not used here: {data.name} stand in; figures will be poorer.", style="yellow")
     share = len(data.ratings) / 100_000
     again = data.ratings[: max(50, int(REPEATED * share))]
     broken = list(break_events(data.ratings[: max(20, int(BROKEN * share))]))

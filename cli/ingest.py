@@ -64,16 +64,16 @@ def ingest(
     output.emit(report)
     counts = report.counts
     rows = "row" if counts.sent == 1 else "rows"
-    output.say(
-        f"[bold]{counts.sent:,}[/bold] {rows} in {report.seconds:.1f} s: {counts.accepted:,} accepted, "
-        f"{counts.duplicates:,} duplicates, {counts.rejected:,} rejected"
-    )
+    output.styled(
+        "[bold]{:,}[/bold] {} in {:.1f} s: {:,} accepted, {:,} duplicates, {:,} rejected",
+        counts.sent, rows, report.seconds, counts.accepted, counts.duplicates, counts.rejected,
+    )  # fmt: skip
     rejected = {code: n for code, n in counts.codes.items() if code != "duplicate"}
     if rejected:
         output.table("", ("code", "rows"), sorted(rejected.items()), numbers=1)
         output.say(f"Refused rows and their reasons: {report.refused_file}")
     if counts.accepted:
-        output.say("Next: [bold]heed run[/bold] lands it, checks it, learns from it and publishes.")
+        output.styled("Next: [bold]heed run[/bold] lands it, checks it, learns from it and publishes.")
     if counts.rejected == counts.sent:
         raise ImportFileError(f"{file}: every row was refused; {report.refused_file} says why")
 

@@ -24,7 +24,7 @@ def create(settings: Settings, output: Output, name: str, scopes: tuple[Scope, .
     """Make a key; its secret is shown once and kept nowhere."""
     secret = ApiKeys(settings.api_keys_file).create(name, scopes, now=utc_now())
     output.emit({"name": name, "scopes": scopes, "key": secret})
-    output.say(f"API key {name}: [bold]{secret}[/bold]  (shown once)")
+    output.styled("API key {}: [bold]{}[/bold]  (shown once)", name, secret)
 
 
 @keys.command("list")

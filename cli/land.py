@@ -51,10 +51,12 @@ def land(
         with output.progress("landing") as bar:
             report = landing.drain(settings, on_progress=bar.to)
         output.emit(report)
-        output.say(
-            f"[bold]{report.events:,}[/bold] events in {report.seconds:.1f} s after {report.startup_seconds:.1f} s of "
-            f"start-up: {report.landed:,} landed, {report.duplicates:,} duplicates, {report.quarantined:,} quarantined"
-        )
+        output.styled(
+            "[bold]{:,}[/bold] events in {:.1f} s after {:.1f} s of start-up: "
+            "{:,} landed, {:,} duplicates, {:,} quarantined",
+            report.events, report.seconds, report.startup_seconds,
+            report.landed, report.duplicates, report.quarantined,
+        )  # fmt: skip
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,7 +77,7 @@ def _skip_gaps(settings: Settings, output: Output) -> None:
     for gap in skip_gaps(settings, at=utc_now()):
         place = "" if gap.partition is None else f"partition {gap.partition}: "
         output.emit({"skipped": place + gap.words})
-        output.say(f"[yellow]skipped[/yellow] {place}{gap.words}")
+        output.styled("[yellow]skipped[/yellow] {}{}", place, gap.words)
 
 
 def _serve_metrics(settings: Settings, port: int) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
+import os
 import sys
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
+from cli.plain_text import printable
 from feedback.errors import HeedError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports of programs that SIGINT or SIGPIPE ended."""
 
 COMMANDS: dict[str, str] = {
     "demo": "cli.demo:demo",
@@ -32,6 +43,25 @@ COMMANDS: dict[str, str] = {
 }
 
 
+class _ReaderGone(Exception):
+    """Raised when the reader of a pipe had enough."""
+
+
+class _FileEnds(Exception):
+    """Raised when a file that a command reads is cut off."""
+
+
+@contextmanager
+def _ends_of_our_own() -> Iterator[None]:
+    """Keep what ended a command from click, which takes a cut file for Ctrl-D and a closed pipe for a failure."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderGone from error
+    except EOFError as error:
+        raise _FileEnds(str(error) or "no more data") from error
+
+
 class Commands(click.Group):
     """A group that imports a command's module only when the command is used."""
 
@@ -48,6 +78,16 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - as click has them
+        """Read the arguments, and print help where they ask for it."""
+        with _ends_of_our_own():
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the command returns
+        """Run the command."""
+        with _ends_of_our_own():
+            return super().invoke(ctx)
+
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option("0.1.0", prog_name="heed")
@@ -57,18 +97,68 @@ def heed() -> None:
 
 def main() -> NoReturn:
     """Run a command; an error that a person can act on is one line, never a traceback."""
+    _prepare_children()
+    _prepare_streams()
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe had enough
+        _forget_output()
+        code = BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _forget_output()
+        code = _fail("the output cannot be written: no space left on its device", 1)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code."""
     try:
         code = heed.main(prog_name="heed", standalone_mode=False)
     except HeedError as error:
-        click.echo(f"heed: {error}", err=True)
-        sys.exit(error.exit_code)
+        return _fail(str(error), error.exit_code)
+    except _ReaderGone:
+        _forget_output()
+        return BROKEN_PIPE
+    except _FileEnds as error:
+        return _fail(f"a file ends before its content does: {error}", 1)
     except click.exceptions.Abort:
-        click.echo("heed: stopped", err=True)
-        sys.exit(130)
+        return _fail("stopped", INTERRUPTED)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of a pipe had enough
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
+        told = io.StringIO()
+        error.show(told)
+        click.echo(printable(told.getvalue()), err=True, nl=False)
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _fail(words: str, code: int) -> int:
+    click.echo(f"heed: {printable(words)}", err=True)
+    return code
+
+
+def _prepare_children() -> None:
+    """Child processes find Heed's packages, and nothing in their current directory."""
+    root = str(Path(__file__).resolve().parent.parent)
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [root, *(folder for folder in others if Path(folder).is_absolute() and folder != root)]
+    os.environ.update(PYTHONSAFEPATH="1", PYTHONPATH=os.pathsep.join(kept))
+
+
+def _prepare_streams() -> None:
+    """A closed stream swallows what is written; what its encoding lacks is spelt out."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """What waits to be written has no reader: Python would try once more at its end, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -100,4 +100,4 @@ def show(output: Output, report: UpkeepReport) -> None:
     output.table("", columns, rows, numbers=5)
     output.say(f"{report.seconds:.1f} s, at most {report.peak_bytes / 1e6:,.0f} of {report.cap_bytes / 1e6:,.0f} MB")
     for problem in report.problems:
-        output.say(f"[yellow]left for later[/yellow]: {problem}")
+        output.styled("[yellow]left for later[/yellow]: {}", problem)

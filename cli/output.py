@@ -1,11 +1,15 @@
-"""How commands speak: tables and progress bars to people, one JSON object per line to programs."""
+"""How commands speak: tables and progress bars to people, one JSON object per line to programs.
+
+Names, titles and ids come from outside: they are printed as they are, never read as markup. Only `styled` takes
+markup, in a template apart from its values.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from rich.console import Console
@@ -13,6 +17,9 @@ from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from cli.plain_text import one_line, printable
+from cli.styled_text import styled_text
 
 WIDEST = 10_000
 
@@ -22,7 +29,7 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(stderr=as_json, highlight=False)
+        self.console = _Console(stderr=as_json, highlight=False, emoji=False)
 
     def emit(self, record: object) -> None:
         """Write one JSON line, with `--json` only."""
@@ -30,31 +37,38 @@ class Output:
             sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
             sys.stdout.flush()
 
-    def say(self, text: str = "") -> None:
-        """Write a line to people."""
+    def say(self, text: str = "", *, style: str = "") -> None:
+        """Write a line to people, as it is."""
         if not self.as_json:
-            self.console.print(text)
+            self.console.print(Text(printable(text), style=style))
+
+    def styled(self, template: str, *values: object) -> None:
+        """Write a line to people: markup in the template, `{}` for each value, which may hold anything."""
+        if not self.as_json:
+            self.console.print(styled_text(template, *values))
 
     def verbatim(self, text: str) -> None:
         """Write commands to people who copy them: as they are, however narrow the terminal."""
         if not self.as_json:
-            self.console.print(text, soft_wrap=True, markup=False)
+            self.console.print(Text(printable(text)), soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """Open a section for people."""
         if not self.as_json:
             self.console.print()
-            self.console.rule(f"[bold]{text}", align="left", style="dim")
+            self.console.rule(Text(one_line(text), style="bold"), align="left", style="dim")
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0) -> None:
         """Show rows to people; the last `numbers` columns are aligned to the right."""
         if self.as_json:
             return
-        table = Table(title=title or None, title_justify="left", title_style="bold", header_style="dim", box=None)
+        if title:
+            self.console.print(Text(one_line(title), style="bold"))
+        table = Table(header_style="dim", box=None)
         for index, column in enumerate(columns):
             table.add_column(column, justify="right" if index >= len(columns) - numbers else "left")
         for row in rows:
-            table.add_row(*(cell(value) for value in row))
+            table.add_row(*(Text(one_line(cell(value))) for value in row))
         # A terminal's table has its width; what goes into a file or another program is never cut.
         self.console.print(table, width=None if self.console.is_terminal else self._width_of(table))
 
@@ -67,14 +81,21 @@ class Output:
         """A progress bar on the terminal; silent with `--json`."""
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             _Count(),
             TimeElapsedColumn(),
         )
         hidden = self.as_json or not self.console.is_terminal
         with Progress(*columns, console=self.console, disable=hidden, transient=True) as progress:
-            yield ProgressBar(progress, progress.add_task(what, total=total))
+            yield ProgressBar(progress, progress.add_task(one_line(what), total=total))
+
+
+class _Console(Console):
+    """A console that leaves a closed pipe to `cli.main`, which ends the command as a signal would."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
 
 
 class _Count(MofNCompleteColumn):
@@ -97,7 +118,7 @@ class ProgressBar:
 
     def label(self, text: str) -> None:
         """Say what is being done."""
-        self._progress.update(self._task, description=text)
+        self._progress.update(self._task, description=one_line(text))
 
 
 def cell(value: object) -> str:

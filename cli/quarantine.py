@@ -15,8 +15,6 @@ from feedback.settings import Settings
 @home_command
 def quarantine(settings: Settings, output: Output, code: str | None, examples: int) -> None:
     """Show what landing refused: counts by code and source, examples, and how much of it was replayed."""
-    from rich.markup import escape
-
     from feedback.errors import Code, UsageError
     from lakehouse.lake import open_lake
     from lakehouse.quarantine import groups, is_duplicate
@@ -31,16 +29,16 @@ def quarantine(settings: Settings, output: Output, code: str | None, examples: i
     if not found:
         output.say("Nothing is in quarantine" + (f" under {code}." if code else "."))
     if refused:
-        rows = [(g.code, escape(g.source or "-"), f"{g.first_on} … {g.last_on}", g.rows, g.replayed) for g in refused]
+        rows = [(g.code, g.source or "-", f"{g.first_on} … {g.last_on}", g.rows, g.replayed) for g in refused]
         output.table("Refused", ("code", "source", "days", "rows", "replayed"), rows, numbers=2)
     for group in refused:
         if group.examples:
-            output.say(f"\n[bold]{group.code}[/bold] from {escape(group.source or 'a source that could not be read')}")
+            output.styled("\n[bold]{}[/bold] from {}", group.code, group.source or "a source that could not be read")
         for example in group.examples:
             gone = f", went to {example.replayed_to}" if example.replayed_to else ""
-            output.say(f"  {example.place} on {example.landed_on}{gone}: {escape(example.detail)}")
+            output.say(f"  {example.place} on {example.landed_on}{gone}: {example.detail}")
             if example.raw is not None:
-                output.say(f"    [dim]{escape(example.raw)}[/dim]")
+                output.say(f"    {example.raw}", style="dim")
     if repeats:
-        repeated = [(escape(g.source or "-"), f"{g.first_on} … {g.last_on}", g.rows) for g in repeats]
+        repeated = [(g.source or "-", f"{g.first_on} … {g.last_on}", g.rows) for g in repeats]
         output.table("Duplicates (landed before; nothing to do)", ("source", "days", "rows"), repeated, numbers=1)

@@ -63,10 +63,8 @@ def _fields(report: ReplayReport) -> dict[str, object]:
 
 
 def _show(output: Output, report: ReplayReport, found: Mapping[str, int]) -> None:
-    from rich.markup import escape
-
     verb = "would be replayed" if report.dry_run else "replayed"
-    output.say(f"[bold]{report.replayed:,}[/bold] of {report.selected:,} rows {verb}")
+    output.styled("[bold]{:,}[/bold] of {:,} rows {}", report.replayed, report.selected, verb)
     if report.resumed:
         output.say(f"  {report.resumed:,} more of an earlier replay that was cut short")
     for outcome, count in found.items():
@@ -81,8 +79,9 @@ def _show(output: Output, report: ReplayReport, found: Mapping[str, int]) -> Non
         if count:
             output.say(f"  {count:,} {words}")
     for reason, count in report.left.items():
-        output.say(f"  {count:,} left: {escape(reason)}")
+        output.say(f"  {count:,} left: {reason}")
     if report.dry_run:
         for example in report.examples:
-            output.say(f"\n  {example.place}\n  [dim]- {escape(example.before[:500])}[/dim]")
-            output.say(f"  + {escape(example.after[:500])}")
+            output.say(f"\n  {example.place}")
+            output.styled("  [dim]- {}[/dim]", example.before[:500])
+            output.say(f"  + {example.after[:500]}")

@@ -20,4 +20,4 @@ def rollback(settings: Settings, output: Output, version: str | None) -> None:
     before = store.current_version()
     now = store.rollback(version)
     output.emit({"from": before, "to": now, "versions": store.versions()})
-    output.say(f"serving [bold]{now}[/bold] again (was {before})")
+    output.styled("serving [bold]{}[/bold] again (was {})", now, before)

@@ -52,7 +52,8 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
     show_models(summary, output)
     if summary.gate is not None:
         output.heading("Gate")
-        output.say("passed" if summary.gate.approved else "[yellow]refused[/yellow]")
+        approved = summary.gate.approved
+        output.say("passed" if approved else "refused", style="" if approved else "yellow")
         for reason in summary.gate.reasons:
             output.say(f"  {reason}")
     output.heading("Steps")
@@ -60,11 +61,12 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
         "", ("step", "", "seconds"), [(s.title, s.state, f"{s.seconds:.1f}") for s in summary.steps], numbers=1
     )
     for failure in summary.failures:
-        output.say(f"[red]failed[/red] {failure}")
+        output.styled("[red]failed[/red] {}", failure)
     if summary.published_version:
-        output.say(
-            f"published [bold]{summary.published_version}[/bold] in {summary.seconds:.0f} s; run {summary.run_id[:8]}"
-        )
+        output.styled(
+            "published [bold]{}[/bold] in {:.0f} s; run {}",
+            summary.published_version, summary.seconds, summary.run_id[:8],
+        )  # fmt: skip
     else:
         output.say(f"nothing new was published; run {summary.run_id[:8]}")
 

@@ -147,7 +147,7 @@ def _welcome(settings: Settings, output: Output, secret: str | None) -> None:
     output.heading("Heed is up")
     output.table("", ("", ""), [*urls.items(), ("home", settings.home), ("logs", str(settings.run_folder))])
     if secret:
-        output.say(f"API key (shown once): [bold]{secret}[/bold]")
+        output.styled("API key (shown once): [bold]{}[/bold]", secret)
         key = secret
     else:
         output.say("API keys: those made before; `heed keys create NAME --scope …` makes another")
