@@ -9,10 +9,15 @@ from feedback.errors import PortTaken
 from feedback.settings import Settings, ensure_home
 
 BACKLOG = 1024
+APP = "cli.web:app_from_environment"
 
 
-def run_server(settings: Settings) -> None:
+def run_server(settings: Settings, *, app: str = APP) -> None:
     """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: Of the home.
+        app: Where the server's process finds what makes the app, as `module:function`.
 
     Raises:
         PortTaken: Something else listens on the port.
@@ -28,7 +33,7 @@ def run_server(settings: Settings) -> None:
     # One thread per solve: with more, small matrices wait for each other.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     Server(
-        "cli.web:app_from_environment",
+        app,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
