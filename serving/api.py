@@ -96,10 +96,12 @@ def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
         service.online_ready()
     except HeedError as error:
         problems.append(str(error))
-    if service.load_error:
-        problems.append(service.load_error)
+    problems += filter(None, (service.load_error, service.watcher_problem()))
     ready = version is not None and not problems
-    return Response(Readiness(ready=ready, model_version=version, problems=problems), status_code=200 if ready else 503)
+    return Response(
+        Readiness(ready=ready, model_version=version, problems=list(dict.fromkeys(problems))),
+        status_code=200 if ready else 503,
+    )
 
 
 def build_router() -> Router:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-CACHED_ITEMS = 200_000
-"""Items of all kept lists together, about 200 bytes each: bounds the memory whatever lengths are asked for."""
+import msgspec
+
+CACHED_BYTES = 64 * 1024 * 1024
+"""Memory of all kept lists together, whatever their lengths and whatever they were made from."""
+
+ENTRY_BYTES = 512
+"""What an entry takes beside its body: objects, key and its places in the dictionary (up to 485 were measured)."""
+
+DIGEST_BYTES = 16
 
 Place = tuple[int, int, int]
 """Partition, offset and index of an event in the log."""
@@ -18,7 +27,8 @@ class MadeFrom:
 
     bundle: str
     personal: bool
-    events: tuple[Place, ...]
+    events: bytes
+    """`digest` of the places of the events: a person may have a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +39,19 @@ class MadeList:
     stamp: int
     body: bytes
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory while it is kept."""
+        return ENTRY_BYTES + len(self.body)
+
 
 class ListCache:
     """Made lists by subject and length; for one thread."""
 
-    def __init__(self, *, max_items: int = CACHED_ITEMS) -> None:
+    def __init__(self, *, max_bytes: int = CACHED_BYTES) -> None:
         self._lists: OrderedDict[tuple[str, int], MadeList] = OrderedDict()
-        self._max_items = max_items
-        self._items = 0
+        self._max_bytes = max_bytes
+        self._bytes = 0
 
     def get(self, subject: str, n: int) -> MadeList | None:
         """The kept list of a subject, which may be out of date."""
@@ -49,13 +64,18 @@ class ListCache:
     def put(self, subject: str, n: int, made: MadeList) -> None:
         """Keep a list, and forget those that were not asked for the longest."""
         key = (subject, n)
-        if key not in self._lists:
-            self._items += n
+        replaced = self._lists.get(key)
+        self._bytes += made.nbytes - (0 if replaced is None else replaced.nbytes)
         self._lists[key] = made
         self._lists.move_to_end(key)
-        while self._items > self._max_items and len(self._lists) > 1:
-            (_, length), _ = self._lists.popitem(last=False)
-            self._items -= length
+        while self._bytes > self._max_bytes and len(self._lists) > 1:
+            _, forgotten = self._lists.popitem(last=False)
+            self._bytes -= forgotten.nbytes
 
     def __len__(self) -> int:
         return len(self._lists)
+
+
+def digest(places: Iterable[Place]) -> bytes:
+    """A few bytes that stand for the places of events; other places have others."""
+    return hashlib.blake2b(msgspec.msgpack.encode(list(places)), digest_size=DIGEST_BYTES).digest()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from feedback.backoff import Backoff
 from feedback.errors import HeedError, NoModel
 from feedback.settings import Settings
 from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
@@ -18,11 +20,13 @@ from lakehouse.open_online import open_online_store
 from models.bundle import Bundle
 from models.bundle_store import BundleStore
 from models.histories import History
-from serving.list_cache import ListCache, MadeFrom, MadeList
+from serving.list_cache import ListCache, MadeFrom, MadeList, digest
 from serving.lists import ItemList, ListedItem, build_list, similar_items, titles_of
 
 LOGGER = logging.getLogger("heed.serving")
 WATCH_SECONDS = 0.25
+LONGEST_WAIT_SECONDS = 60.0
+"""Between two tries to load a bundle that cannot be used: each of them reads and hashes the whole of it."""
 NO_MODEL = "no model has been published yet; `heed run` lands what was ingested, learns from it and publishes one"
 
 
@@ -68,6 +72,8 @@ class Service:
         self._lists = ListCache()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._backoff = Backoff(WATCH_SECONDS, LONGEST_WAIT_SECONDS)
+        self._failed_version: str | None = None
         self.load_error: str | None = None
         self.swaps = 0
 
@@ -86,19 +92,55 @@ class Service:
 
     def refresh(self) -> bool:
         """Take over a newly published bundle, if there is one; the old one serves on where that fails."""
+        return self._look(time.monotonic(), at_once=True)
+
+    def look(self, now: float) -> bool:
+        """The same again and again: a bundle that cannot be used is tried later each time, until the pointer moves.
+
+        Args:
+            now: Seconds of a clock that never goes back.
+        """
+        return self._look(now, at_once=False)
+
+    def _look(self, now: float, *, at_once: bool) -> bool:
+        version: str | None = None
         try:
             version = self._bundles.current_version()
-            if version is None or (self._loaded is not None and self._loaded.bundle.version == version):
+            if version is None:
                 return False
-            fresh = self._bundles.load(version)
-        except HeedError as error:
-            if self.load_error != str(error):
-                LOGGER.error("the published bundle cannot be used: %s", error)  # noqa: TRY400 - the message is enough
-            self.load_error = str(error)
+            if self._loaded is not None and self._loaded.bundle.version == version:
+                self._settle()
+                return False
+            if version == self._failed_version and not at_once and not self._backoff.is_due(now):
+                return False
+            loaded = _warmed(self._bundles.load(version))
+        except Exception as error:  # the watcher must outlive whatever a bundle holds
+            self._refuse(version, error, now)
             return False
-        self._loaded, self.load_error = _warmed(fresh), None
+        self._loaded = loaded
+        self._settle()
         self.swaps += 1
         return True
+
+    def _settle(self) -> None:
+        """The bundle that the pointer names is in use."""
+        self.load_error, self._failed_version = None, None
+        self._backoff.reset()
+
+    def _refuse(self, version: str | None, error: Exception, now: float) -> None:
+        """Note why the published bundle is not used; readiness says it as long as that holds."""
+        if version is None:  # the pointer itself: looked at each time, for it takes no time, and told of once
+            words, wait = _words_of(error), ""
+            if words == self.load_error:
+                return
+        else:
+            if version != self._failed_version:
+                self._backoff.reset()
+            self._failed_version = version
+            words, wait = _words_of(error), f"; tried again in {self._backoff.failed(now):g} s"
+        self.load_error = words
+        # Our own errors say all in their message; of any other the log needs the place in the code.
+        LOGGER.error("%s%s", words, wait, exc_info=None if isinstance(error, HeedError) else error)
 
     def watch(self) -> None:
         """Look for new bundles in the background until closed."""
@@ -118,6 +160,12 @@ class Service:
         loaded = self._in_use()
         known = item_id in loaded.bundle.model.items
         return similar_items(loaded.bundle, loaded.titles, item_id, n) if known else None
+
+    def watcher_problem(self) -> str | None:
+        """Why new bundles would not be noticed, or `None`."""
+        if self._watcher is None or self._watcher.is_alive() or self._stop.is_set():
+            return None
+        return "new bundles are no longer looked for: start the server again"
 
     def online_ready(self) -> bool:
         """Whether the online store answers."""
@@ -146,7 +194,7 @@ class Service:
             return kept
         personal = self._store.personal(subject)
         events = self._store.recent(subject, after=bundle.manifest.positions) if personal else []
-        places = tuple((e.log_partition, e.log_offset, e.log_index) for e in events)
+        places = digest((e.log_partition, e.log_offset, e.log_index) for e in events)
         made_from = MadeFrom(bundle.version, personal, places)
         if kept is not None and kept.made_from == made_from:
             made = replace(kept, stamp=stamp)
@@ -159,7 +207,15 @@ class Service:
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
-            self.refresh()
+            self.look(time.monotonic())
+
+
+def _words_of(error: Exception) -> str:
+    """An error in words that may be answered over HTTP."""
+    known = (
+        str(error) if isinstance(error, HeedError) else f"{type(error).__name__}, of which the server's log says more"
+    )
+    return f"the published bundle cannot be used: {known}"
 
 
 def _warmed(bundle: Bundle) -> _Loaded:

@@ -15,7 +15,6 @@ from lakehouse.online import OnlineStore
 from lakehouse.open_online import open_online_store
 from lakehouse.tables import FEEDBACK
 from models.bundle_store import BundleStore
-from serving.list_cache import ListCache, MadeFrom, MadeList
 from serving.service import Served, Service, open_service
 from tests.lakehouse.rows import rows
 from tests.models.test_learning_core import START, publish, publish_factors
@@ -106,25 +105,3 @@ def test_a_new_bundle_is_served_from_the_next_list_on(service: Service, settings
     assert service.refresh()
     assert service.recommend("s1", 3).model_version == version != before.model_version
     assert service.similar("i1", 2) == ()
-
-
-def test_made_lists_are_forgotten_by_the_number_of_their_items_the_idle_ones_first() -> None:
-    cache = ListCache(max_items=30)
-    made = MadeList(MadeFrom("v", personal=True, events=()), 0, b"")
-    for subject in "abc":
-        cache.put(subject, 10, made)
-    assert cache.get("a", 10) is made
-
-    cache.put("d", 15, made)
-
-    assert cache.get("a", 10) is made
-    assert cache.get("b", 10) is None
-    assert cache.get("c", 10) is None
-    assert cache.get("d", 15) is made
-
-
-def test_one_long_list_is_kept_even_beyond_the_bound() -> None:
-    cache = ListCache(max_items=5)
-    cache.put("a", 1000, MadeList(MadeFrom("v", personal=True, events=()), 0, b""))
-
-    assert len(cache) == 1
