@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 PAUSE_SECONDS = 5.0
 """After an error of a store, until it is asked again: each attempt may take seconds, and landing waits for it."""
+LONGEST_PAUSE_SECONDS = 300.0
+"""After a mistake of our own, which waiting hardly mends, pauses become twice as long each time, up to this."""
 
 
 class Beside:
@@ -52,6 +54,7 @@ class Pause:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._until: float | None = None
+        self._mistakes = 0
 
     @property
     def is_owed(self) -> bool:
@@ -63,10 +66,12 @@ class Pause:
         """Whether the store may be asked now."""
         return self._until is None or self._clock() >= self._until
 
-    def begin(self) -> None:
-        """The store has failed."""
-        self._until = self._clock() + PAUSE_SECONDS
+    def begin(self, *, mistake: bool = False) -> None:
+        """The store has failed, or the work on it by a mistake of our own."""
+        self._mistakes = self._mistakes + 1 if mistake else 0
+        doublings = min(max(0, self._mistakes - 1), 10)
+        self._until = self._clock() + min(PAUSE_SECONDS * 2.0**doublings, LONGEST_PAUSE_SECONDS)
 
     def end(self) -> None:
         """All is made up for."""
-        self._until = None
+        self._until, self._mistakes = None, 0

@@ -2,7 +2,8 @@
 
 A push costs the embedded store some 50 ms whatever it holds, for it touches as many slots; so batches of a backlog are
 told together. A store that does not answer misses commits. The next push after it answers again reads them from the
-lake first, since the store says by itself up to where it knows.
+lake first, since the store says by itself up to where it knows. Any other error, a mistake of our own among them, is
+handled the same way: what is committed is committed, and nothing behind it ends landing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import polars as pl
 from beam_jobs.batch import Batch
 from beam_jobs.beside import Beside, Pause
 from beam_jobs.monitor import PUSH_FAILURES
-from feedback.errors import ServiceError
+from feedback.errors import HeedError, ServiceError
 from lakehouse.lake import Lake
 from lakehouse.online import PUSHED_COLUMNS, OnlineStore, catch_up, push_commit
 
@@ -73,13 +74,18 @@ class OnlinePush:
         """Push what is missing and release the store.
 
         Raises:
-            ServiceError: The store still does not answer; the next landing makes up for it.
+            HeedError: The store still does not take it; the next landing makes up for it.
         """
         try:
             self._tell()
             self._beside.finish()
             if self._pause.is_owed:
                 self._catch_up()
+        except HeedError:
+            raise
+        except Exception as error:
+            LOGGER.exception("the online store cannot be told what has landed")
+            raise ServiceError(f"the online store cannot be told what has landed: {error!r}") from error
         finally:
             self._beside.close()
             self._store.close()
@@ -101,10 +107,14 @@ class OnlinePush:
         try:
             action()
             self._pause.end()
-        except ServiceError as error:
+        except HeedError as error:
             PUSH_FAILURES.inc()
             LOGGER.warning("the online store is told later what has landed: %s", error)
             self._pause.begin()
+        except Exception:
+            PUSH_FAILURES.inc()
+            LOGGER.exception("the online store is told later what has landed")
+            self._pause.begin(mistake=True)
 
     def _push(self, batches: Iterable[Batch]) -> None:
         for run in runs(batches):

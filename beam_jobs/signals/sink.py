@@ -89,10 +89,17 @@ class WindowSink:
         self._counted: dict[int, int] = {}
         self._flushed_at: datetime | None = None
         self._asked_at: datetime | None = None
+        self._since: Mapping[int, int] = {}
 
     @classmethod
-    def open(cls, settings: Settings, *, now: datetime) -> WindowSink:
-        """The sink that the settings describe, caught up with what was committed."""
+    def open(cls, settings: Settings, *, now: datetime, since: Mapping[int, int] | None = None) -> WindowSink:
+        """The sink that the settings describe, caught up with what was committed.
+
+        Args:
+            settings: The home.
+            now: The wall clock.
+            since: From where partitions are counted that have no window yet; by default from what is committed now.
+        """
         log = open_landed_log(settings)
         name, partitions = log.name, log.partitions
         log.close()
@@ -107,18 +114,19 @@ class WindowSink:
             log_ends=lambda: _ends(settings),
         )
         try:
-            sink.load(now)
+            sink.load(now, since=since)
         except BaseException:
             sink.abandon()
             raise
         return sink
 
-    def load(self, now: datetime) -> None:
-        """Start from the store's marks and count what was committed beyond them.
+    def load(self, now: datetime, *, since: Mapping[int, int] | None = None) -> None:
+        """Start from the store's marks, else from `since`, and count what was committed beyond them.
 
         Raises:
             ServiceError: The store cannot be read, or does not know a partition yet and cannot be written.
         """
+        self._since = since or {}
         self._reload(range(self._partitions))
         try:
             self.flush(now)
@@ -222,7 +230,9 @@ class WindowSink:
         published = self._publisher.marks(self._partitions)
         self._panes = {p: mark.pane for p, mark in published.items()}
         marks, committed = self._marks_and_positions()
-        missing = {p: published.get(p) or Mark(1, committed[p]) for p in committed if p not in marks}
+        missing = {
+            p: published.get(p) or Mark(1, self._since.get(p, committed[p])) for p in committed if p not in marks
+        }
         if missing:
             self._begin(missing, restore=[p for p in missing if p in published])
             marks, committed = self._marks_and_positions()
@@ -276,6 +286,15 @@ def _beyond(events: pl.DataFrame, counted: Mapping[int, int], start: Mapping[int
         return events
     bound = pl.col("log_partition").replace_strict(repeated, default=0, return_dtype=pl.Int64)
     return events.filter(pl.col("log_offset") >= bound)
+
+
+def committed_positions(settings: Settings) -> dict[int, int]:
+    """Up to where each partition of the settings' log has landed."""
+    log = open_landed_log(settings)
+    try:
+        return open_lake(settings).positions(log.name, log.partitions)
+    finally:
+        log.close()
 
 
 def _ends(settings: Settings) -> dict[int, int]:

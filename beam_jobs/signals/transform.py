@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import apache_beam as beam
@@ -13,9 +13,9 @@ from beam_jobs.batch import Batch
 from beam_jobs.beside import Beside, Pause
 from beam_jobs.in_process import failing
 from beam_jobs.monitor import WINDOW_FAILURES
-from beam_jobs.signals.sink import WindowSink
+from beam_jobs.signals.sink import WindowSink, committed_positions
 from beam_jobs.signals.window import NEEDED
-from feedback.errors import HeedError, LakeError
+from feedback.errors import HeedError
 from feedback.settings import Settings
 
 LOGGER = logging.getLogger("heed.signals")
@@ -42,24 +42,25 @@ class CountWindows(beam.DoFn):
     """Counts batches as they are committed; writes every few seconds, at bundle ends and at the end.
 
     All of it happens in a thread beside the chain, one thing after the other: nothing waits for windows, whose store
-    says by itself up to where they count. Windows never stop landing. Those that cannot be written are opened anew, and
-    what they missed is counted from the lake; after an error of our own, counting waits for the next pipeline.
+    says by itself up to where they count. Windows never stop landing: not at its start, not by a damaged table, not by
+    a mistake of our own. Those that cannot be read or written are opened anew after a pause, and what they missed is
+    counted from the lake.
     """
 
     def __init__(self, settings: Settings, token: str) -> None:
         self._settings = settings
         self._token = token
         self._sink: WindowSink | None = None
-        self._given_up = False
+        self._since: Mapping[int, int] = {}
+        """The positions before this pipeline's first commit; partitions without any window are counted from there."""
 
     def setup(self) -> None:
         """Open the store before anything is committed; count what a crash kept from it."""
         self._beside, self._pause = Beside("live-windows", at_most=BATCHES_AHEAD), Pause()
-        with failing(self._token):
-            try:
-                self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
-            except (OSError, pa.ArrowException) as error:
-                raise LakeError(f"live windows cannot be opened: {error}") from error
+        self._do(lambda _: None)
+        if self._sink is None:
+            with failing(self._token):
+                self._since = committed_positions(self._settings)
 
     def process(self, batch: Batch) -> None:
         """Count one batch; waits only while `BATCHES_AHEAD` others do."""
@@ -83,21 +84,20 @@ class CountWindows(beam.DoFn):
         self._beside.start(lambda: self._do(action) if self._pause.is_over else None)
 
     def _do(self, action: Callable[[WindowSink], None]) -> None:
-        if self._given_up:
-            return
         try:
             if self._sink is None:
-                self._sink = WindowSink.open(self._settings, now=datetime.now(UTC))
+                self._sink = WindowSink.open(self._settings, now=datetime.now(UTC), since=self._since)
                 self._pause.end()
             action(self._sink)
         except STORE_ERRORS as error:
-            LOGGER.warning("live windows are counted again from the lake: %s", error)
+            LOGGER.warning("live windows are counted again from the lake; landing goes on: %s", error)
+            WINDOW_FAILURES.inc()
             self._pause.begin()
             self._abandon()
         except Exception:
-            LOGGER.exception("live windows stand still until landing's next pipeline; landing goes on")
+            LOGGER.exception("live windows are counted again from the lake; landing goes on")
             WINDOW_FAILURES.inc()
-            self._given_up = True
+            self._pause.begin(mistake=True)
             self._abandon()
 
     def _abandon(self) -> None:

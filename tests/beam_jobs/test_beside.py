@@ -62,5 +62,16 @@ def test_in_a_pause_nothing_is_tried_and_after_it_something_is_owed() -> None:
     assert (pause.is_over, pause.is_owed) == (True, False)
 
 
+def test_pauses_after_mistakes_of_our_own_become_longer_up_to_a_limit() -> None:
+    clock = [0.0]
+    pause = Pause(lambda: clock[0])
+    for seconds in (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0):
+        pause.begin(mistake=True)
+        clock[0] += seconds - 0.1
+        assert not pause.is_over
+        clock[0] += 0.2
+        assert pause.is_over
+
+
 def wait_for(event: threading.Event) -> None:
     assert event.wait(10)

@@ -154,3 +154,44 @@ def test_no_commit_waits_long_to_be_told_with_others(settings: Settings) -> None
     assert len(told) == 1  # the first three, half a second after the first of them; the others wait
     push.close()
     assert len(told) == 2
+
+
+def test_a_mistake_in_telling_the_store_does_not_end_the_stream_and_is_made_up_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    intake = open_intake(settings)
+    intake.submit(ratings(10))
+    drain(settings)
+    before, failures = pushed(settings), PUSH_FAILURES._value.get()
+    with streaming(settings):
+        with monkeypatch.context() as patched:
+            for name in ("push_commit", "catch_up"):
+                patched.setattr(beam_jobs.online_push, name, mistaken)
+            intake.submit(ratings(10, start=10))
+            eventually(lambda: PUSH_FAILURES._value.get() > failures)
+            intake.submit(ratings(10, start=20))
+            eventually(lambda: len(landed(settings)) == 30)
+            assert pushed(settings) == before
+        eventually(lambda: pushed(settings) == ends(settings))
+    assert holds(settings)
+
+
+def test_a_mistake_that_lasts_is_said_at_the_end_of_a_drain(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    open_intake(settings).submit(ratings(10))
+    with monkeypatch.context() as patched:
+        for name in ("push_commit", "catch_up"):
+            patched.setattr(beam_jobs.online_push, name, mistaken)
+        with pytest.raises(ServiceError, match="cannot be told what has landed: TypeError"):
+            drain(settings)
+
+    assert len(landed(settings)) == 10
+    drain(settings)
+    assert pushed(settings) == ends(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -132,6 +133,25 @@ def test_a_mistake_in_counting_stops_neither_landing_nor_the_next_count(
     assert drain(settings).landed == 20
 
     assert online(settings) == expected(settings)
+
+
+def test_a_torn_newest_entry_of_the_tables_log_stops_no_drain_and_is_made_up_for(settings: Settings) -> None:
+    intake = open_intake(settings)
+    intake.submit(feedback(40))
+    drain(settings)
+    log = Path(open_lake(settings).uri(SIGNALS)) / "_delta_log"
+    newest = max(log.glob("*.json"))
+    whole = newest.read_bytes()
+    newest.write_bytes(whole[: len(whole) // 2])
+
+    intake.submit(feedback(20, start=300))
+    assert drain(settings).landed == 20
+
+    newest.write_bytes(whole)
+    intake.submit(feedback(20, start=600))
+    assert drain(settings).landed == 20
+    assert online(settings) == expected(settings)
+    assert shown(read_signals(open_lake(settings))) == expected(settings)
 
 
 @pytest.mark.parametrize(
