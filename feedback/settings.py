@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from feedback.errors import HomeError, SettingsError
+from feedback.folders import refuse_unusable_folder
 
 DEFAULT_HOME = "~/.heed"
 
@@ -165,9 +166,11 @@ def ensure_home(settings: Settings) -> Path:
     """Make the home folder (mode 0700) and prove that it can be written.
 
     Raises:
-        HomeError: It cannot be made or written.
+        HomeError: It cannot be made or written, or its tables could not be found again under its name.
     """
     home = settings.home_path
+    if "://" not in settings.lake_root:
+        refuse_unusable_folder(settings.lake_root)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = home / ".writable"

@@ -24,8 +24,10 @@ from deltalake import (
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
+from feedback.folders import refuse_unusable_folder
 from feedback.settings import Settings
 from lakehouse.evolution import absent_columns, filled_from_attributes
+from lakehouse.local_table import LocalTable
 from lakehouse.positions import application_id, note_id
 from lakehouse.store_errors import is_torn_listing, plain
 from lakehouse.tables import FEEDBACK, TableSpec
@@ -101,14 +103,15 @@ class Lake:
             raise LakeError(f"table {spec.name} at {self.uri(spec)} cannot be opened: {plain(error)}") from error
 
     def _opened(self, spec: TableSpec) -> DeltaTable:
+        handle = DeltaTable if "://" in self._root else LocalTable
         for pause in LISTING_PAUSES_SECONDS:
             try:
-                return DeltaTable(self.uri(spec), storage_options=self._options or None)
+                return handle(self.uri(spec), storage_options=self._options or None)
             except DeltaError as error:
                 if not is_torn_listing(error):
                     raise
                 time.sleep(pause)
-        return DeltaTable(self.uri(spec), storage_options=self._options or None)
+        return handle(self.uri(spec), storage_options=self._options or None)
 
     def ensure(self, spec: TableSpec) -> DeltaTable:
         """The table's current snapshot, made on first use and widened by columns that its spec has gained."""
@@ -283,7 +286,13 @@ class Lake:
 
 
 def open_lake(settings: Settings) -> Lake:
-    """The lake that the settings name."""
+    """The lake that the settings name.
+
+    Raises:
+        HomeError: Its folder cannot hold tables.
+    """
+    if "://" not in settings.lake_root:
+        refuse_unusable_folder(settings.lake_root)
     return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
 
 
