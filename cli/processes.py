@@ -63,7 +63,7 @@ def supervisor_config(settings: Settings, environment: Mapping[str, str]) -> str
     variables = ",".join(f'{name}="{value}"' for name, value in sorted(environment.items()))
     sections = [
         f"[supervisord]\nnodaemon=true\nsilent=true\nlogfile={run}/supervisord.log\npidfile={run}/supervisord.pid\n"
-        f"childlogdir={run}\ndirectory={ROOT}\nenvironment={variables}\n"
+        f"childlogdir={run}\ndirectory={run}\nenvironment={variables}\n"
     ]
     sections += [
         f"[program:{process.name}]\ncommand={_quoted(process.command)}\nautorestart=true\nstartsecs=2\n"

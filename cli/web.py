@@ -19,11 +19,13 @@ from feedback.settings import Settings, ensure_home, load_settings
 from feedback.tracing import set_up_tracing
 from feedback.web.guard import STATE_KEY
 from feedback.web.measure import measure
+from feedback.web.methods import head_like_get
 from feedback.web.problem import problem_response
 from gateway.api import INTAKE_KEY
 from gateway.api import build_router as gateway_router
 from serving.api import SERVICE_KEY
 from serving.api import build_router as serving_router
+from serving.item_paths import items_in_one_segment
 from serving.service import open_service
 
 _HOME_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Heed</title>
@@ -33,7 +35,7 @@ td{padding:.25rem 1rem .25rem 0;vertical-align:top}</style>
 <h1>Heed</h1><p>What your customers say becomes what they see next.</p><table>
 <tr><td><code>POST /v1/feedback</code><td>send events; each gets a verdict
 <tr><td><code>GET /v1/recommendations?user_id=…</code><td>a list with reasons
-<tr><td><code>GET /v1/items/{id}/similar</code><td>items like this one
+<tr><td><code>GET /v1/items/{id}/similar</code><td>items like this one; <code>/v1/similar?item_id=…</code> as well
 <tr><td><a href="/readyz"><code>/readyz</code></a><td>what is ready and what is not
 <tr><td><a href="/metrics"><code>/metrics</code></a><td>figures for Prometheus
 <tr><td><a href="/openapi.json"><code>/openapi.json</code></a><td>the whole API</table></html>"""
@@ -75,7 +77,7 @@ def create_app(settings: Settings) -> Litestar:
         service.close()
         intake.log.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[home_page, healthz, openapi_document, Metrics, gateway_router(), serving_router()],
         state=State(
             {STATE_KEY: ApiKeys(settings.api_keys_file), INTAKE_KEY: intake, SERVICE_KEY: service, "settings": settings}
@@ -86,6 +88,8 @@ def create_app(settings: Settings) -> Litestar:
         request_max_body_size=settings.max_body_bytes,
         on_shutdown=[close],
     )
+    app.asgi_handler = items_in_one_segment(head_like_get(app.asgi_handler))
+    return app
 
 
 def app_from_environment() -> Litestar:

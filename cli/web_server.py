@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import Any
 
 from feedback.errors import PortTaken
 from feedback.settings import Settings, ensure_home
@@ -40,10 +41,16 @@ def run_server(settings: Settings, *, app: str = APP) -> None:
         loop=Loops.uvloop,
         workers=1,
         backlog=BACKLOG,
-        factory=True,
         log_level=LogLevels.warning,
         websockets=False,
-    ).serve()
+    ).serve(target_loader=load_app, wrap_loader=False)
+
+
+def load_app() -> Any:  # noqa: ANN401 - an ASGI app
+    """The app, for the worker process; granian's own loader would take modules from the current directory first."""
+    from cli.web import app_from_environment
+
+    return app_from_environment()
 
 
 def refuse_taken_port(what: str, host: str, port: int, *, setting: str) -> None:

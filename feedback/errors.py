@@ -19,6 +19,7 @@ HeedError
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
+│   │   └── ModelUnusable     what was published cannot be loaded
 │   └── BundleCorrupt
 ├── ServiceError              a part that Heed runs or talks to
 │   └── JavaMissing
@@ -117,6 +118,10 @@ class NoModel(LearningError):
     """Raised when a list is asked for before a model was published."""
 
     status = 503
+
+
+class ModelUnusable(NoModel):
+    """Raised when a list is asked for while the published model cannot be loaded."""
 
 
 class BundleCorrupt(LearningError):

@@ -14,7 +14,7 @@ from feedback.intake import Intake
 from feedback.tracing import receiving
 from feedback.verdicts import Verdict, count_verdicts
 from feedback.web.guard import require
-from gateway.bodies import split_body
+from gateway.bodies import refuse_binary_mode, refuse_encoded, split_body
 
 VERDICTS = Counter("heed_verdicts", "Records by verdict and code", ["verdict", "code"])
 INTAKE_KEY = "intake"
@@ -42,7 +42,10 @@ class FeedbackAnswer(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def receive_feedback(request: Request[Any, Any, Any]) -> Response[FeedbackAnswer]:
     """Admit the records of one request; the append waits for the disk off the event loop."""
-    records = split_body(await request.body(), request.headers.get("content-type", ""))
+    refuse_encoded(request.headers)
+    body = await request.body()
+    refuse_binary_mode(request.headers, body)
+    records = split_body(body, request.headers.get("content-type", ""))
     intake: Intake = request.app.state[INTAKE_KEY]
     with receiving(request.headers) as headers:
         verdicts = await anyio.to_thread.run_sync(partial(intake.submit, records, headers=headers))

@@ -1,6 +1,11 @@
-"""Request bodies: one event, an array, NDJSON or CloudEvents, taken apart without losing a record to its neighbour."""
+"""Request bodies: one event, an array, NDJSON or CloudEvents, taken apart without losing a record to its neighbour.
+
+What cannot be read is refused by its name: compressed bodies, other encodings than UTF-8, CloudEvents in binary mode.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -15,7 +20,63 @@ MAX_COMMAS = 40 * MAX_RECORDS
 """Commas of an array: more than its events can have fields. Taken apart, millions of tiny values fill the memory;
 this many take 150 MiB."""
 
+CLOUD_EVENTS = "application/cloudevents"
+BOM = b"\xef\xbb\xbf"
+MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\xff\xfe": "UTF-16 or UTF-32",
+    b"\xfe\xff": "UTF-16",
+    b"PAR1": "Parquet",
+}
+"""How bodies begin that are not UTF-8 text."""
+_UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii", ""})
+
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def refuse_encoded(headers: Mapping[str, str]) -> None:
+    """Refuse a compressed body by its header, before it is read.
+
+    Raises:
+        WrongRequest: The body has a content coding.
+    """
+    codings = [coding.strip() for coding in headers.get("content-encoding", "").lower().split(",")]
+    named = ", ".join(coding for coding in codings if coding not in ("", "identity"))
+    if named:
+        raise WrongRequest(
+            415,
+            f"Content-Encoding {named!r} is not taken here",
+            "send the body as it is, uncompressed",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def refuse_binary_mode(headers: Mapping[str, str], body: bytes) -> None:
+    """Refuse a CloudEvent whose attributes are in headers: they would be lost. An envelope in the body counts alone.
+
+    Raises:
+        WrongRequest: There are `ce-` headers and no envelope.
+    """
+    content_type = headers.get("content-type", "").strip().lower()
+    found = [name for name in ("ce-specversion", "ce-id", "ce-type", "ce-source") if name in headers]
+    if found and not content_type.startswith(CLOUD_EVENTS) and not _is_envelope(body):
+        raise WrongRequest(
+            415,
+            f"CloudEvents in binary mode ({', '.join(found)} as headers) are not taken here",
+            "send structured mode: Content-Type application/cloudevents+json, the attributes and `data` in the body",
+        )
+
+
+def _is_envelope(body: bytes) -> bool:
+    try:
+        return "specversion" in _ENVELOPE.decode(body.removeprefix(BOM))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def split_body(body: bytes, content_type: str) -> list[bytes]:
@@ -24,11 +85,12 @@ def split_body(body: bytes, content_type: str) -> list[bytes]:
     Raises:
         WrongRequest: The body is empty, its type is unknown, or an array is not one.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type, *parameters = (part.strip() for part in content_type.lower().split(";"))
     if media_type not in JSON_TYPES | LINE_TYPES:
         known = ", ".join(sorted((JSON_TYPES | LINE_TYPES) - {""}))
         raise WrongRequest(415, f"content type {media_type!r} is not taken here", f"send one of {known}")
-    stripped = body.strip()
+    _refuse_other_text(body, parameters)
+    stripped = body.removeprefix(BOM).strip()
     if not stripped:
         raise WrongRequest(400, "the body is empty", "send an event as JSON, an array of events, or one event a line")
     if media_type in LINE_TYPES:
@@ -40,10 +102,24 @@ def split_body(body: bytes, content_type: str) -> list[bytes]:
     return records
 
 
+def _refuse_other_text(body: bytes, parameters: list[str]) -> None:
+    """Refuse what is no UTF-8 text, by the name of what it is."""
+    charset = next((p.partition("=")[2].strip(" \"'") for p in parameters if p.startswith("charset")), "")
+    form = next((name for start, name in MAGIC.items() if body.startswith(start)), None)
+    if form is None and b"\0" in body[:4]:
+        form = "UTF-16 or UTF-32"
+    if form is None and charset not in _UTF8 and not body.isascii():
+        form = charset
+    if form is not None:
+        raise WrongRequest(415, f"the body is {form}, which is not taken here", "send UTF-8 text, uncompressed")
+
+
 def _lines(body: bytes) -> list[bytes]:
     """The lines that hold anything; counted before they are taken apart, for a body can be millions of them."""
     if body.count(b"\n") + body.count(b"\r") >= MAX_LINE_ENDS:
         raise _too_many(f"more than {MAX_LINE_ENDS:,} lines")
+    if BOM in body:  # files that were put together keep the mark of each
+        body = body.replace(b"\n" + BOM, b"\n").replace(b"\r" + BOM, b"\r")
     records = [line for line in body.splitlines() if line.strip()]
     if len(records) > MAX_RECORDS:
         raise _too_many(f"{len(records):,} records")

@@ -42,8 +42,8 @@ class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
 ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)
 """What is kept of an event: whose it is, and the event."""
 
-PUSHED_COLUMNS = (*ONLINE_COLUMNS, "payload")
-"""What a push looks at; `payload` says what a consent or an identification is about."""
+PUSHED_COLUMNS = (*ONLINE_COLUMNS, "payload", "received_at", "landed_on")
+"""What a push looks at: `payload` says what a consent or an identification states, the times which consent holds."""
 
 
 class OnlineStore(Protocol):
@@ -67,7 +67,10 @@ class OnlineStore(Protocol):
         ...
 
     def personal(self, subject: str) -> bool:
-        """Whether lists may be personal: no consent event withdrew `personalization`."""
+        """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`.
+
+        What holds is decided by `feedback.consent`.
+        """
         ...
 
     def stamp(self) -> int:

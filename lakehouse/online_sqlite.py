@@ -11,7 +11,10 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from feedback.consent import Statement
+from lakehouse import online_consents
 from lakehouse.online import ONLINE_COLUMNS, RecentEvent, beyond, online_rows
+from lakehouse.online_consents import links_of, statements_of
 from lakehouse.online_file import connect, reading, transaction
 
 MAX_RECENT = 1_000
@@ -32,14 +35,8 @@ CREATE INDEX IF NOT EXISTS slots_by_slot ON slots (slot);
 CREATE TABLE IF NOT EXISTS commits (
     first_row INTEGER PRIMARY KEY, last_row INTEGER NOT NULL, events INTEGER NOT NULL, ends TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS consent (
-    subject TEXT PRIMARY KEY, personalization INTEGER NOT NULL, occurred_at INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS links (
-    subject TEXT NOT NULL, anonymous TEXT NOT NULL, PRIMARY KEY (subject, anonymous)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS positions (log_partition INTEGER PRIMARY KEY, position INTEGER NOT NULL);
-"""
+{online_consents.SCHEMA}"""
 
 
 _DECODER = msgspec.json.Decoder(list[tuple[str, RecentEvent]])
@@ -53,6 +50,8 @@ class SqliteOnlineStore:
         self._path = str(path)
         self._lock = threading.Lock()
         self._connection = connect(self._path, _SCHEMA)
+        with reading(self._path):
+            online_consents.adopt_former(self._connection)
 
     def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
         """Take over the rows of one commit and its positions; repeating it is harmless.
@@ -67,11 +66,7 @@ class SqliteOnlineStore:
             if known != before:
                 news = _News.of(beyond(events, known))
             self._keep(news, positions)
-            self._connection.executemany(
-                "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE "
-                "SET personalization = ?2, occurred_at = ?3 WHERE ?3 >= occurred_at",
-                news.consents,
-            )
+            online_consents.keep_statements(self._connection, news.statements)
             self._connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", news.links)
             moved = [(p, end) for p, end in positions.items() if end > known.get(p, 0)]
             self._connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", moved)
@@ -80,8 +75,8 @@ class SqliteOnlineStore:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
         known = after or {}
         with self._lock, reading(self._path):
-            linked = {row[0] for row in self._connection.execute(_LINKED, (subject,))}
-            texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in (subject, *linked)}
+            linked = [row[0] for row in self._connection.execute(_LINKED, (subject,))]
+            texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in linked}
         events = [
             event
             for who, rows in texts.items()
@@ -93,12 +88,9 @@ class SqliteOnlineStore:
         return events[-MAX_RECENT:]
 
     def personal(self, subject: str) -> bool:
-        """Whether lists may be personal: no consent event withdrew `personalization`."""
+        """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`."""
         with self._lock, reading(self._path):
-            row = self._connection.execute(
-                "SELECT personalization FROM consent WHERE subject = ?", (subject,)
-            ).fetchone()
-        return row is None or bool(row[0])
+            return online_consents.is_personal(self._connection, subject)
 
     def stamp(self) -> int:
         """A number that changes whenever another process may have changed the store."""
@@ -152,18 +144,18 @@ class _News:
     events: int
     slots: list[tuple[str, str]]
     """(slot, its events as members of a JSON array)."""
-    consents: list[tuple[str, int, int]]
+    statements: dict[online_consents.Owner, list[Statement]]
     links: list[tuple[str, str]]
 
     @classmethod
     def of(cls, fresh: pl.DataFrame) -> _News:
         """Of rows that the store does not have."""
         rows = online_rows(fresh)
-        return cls(rows.height, _slots(rows).rows() if rows.height else [], _consents(fresh), _links(fresh))
+        return cls(rows.height, _slots(rows).rows() if rows.height else [], statements_of(fresh), links_of(fresh))
 
 
 _SLOT = "SELECT events FROM slots WHERE slot = ? ORDER BY rowid"
-_LINKED = "SELECT anonymous FROM links WHERE subject = ?"
+_LINKED = f"{online_consents.LINKED} SELECT subject FROM linked"
 
 
 def _slot(subject: str) -> str:
@@ -202,26 +194,3 @@ _NEEDS_ESCAPE = r'[\x00-\x1f"\\]'
 
 def _in_time(event: RecentEvent) -> tuple[int, int, int, int]:
     return event.occurred_at, event.log_partition, event.log_offset, event.log_index
-
-
-def _consents(events: pl.DataFrame) -> list[tuple[str, int, int]]:
-    """(subject, may be personal, when) of consent events that speak about personalization, oldest first."""
-    rows = (
-        events.filter((pl.col("kind") == "consent") & pl.col("subject").is_not_null())
-        .sort("occurred_at")
-        .select("subject", "payload", pl.col("occurred_at").dt.epoch("us"))
-    )
-    found: list[tuple[str, int, int]] = []
-    for subject, payload, at in rows.iter_rows():
-        stated = json.loads(payload or "{}")
-        if "personalization" in stated.get("denied", []):
-            found.append((subject, 0, at))
-        elif "personalization" in stated.get("granted", []):
-            found.append((subject, 1, at))
-    return found
-
-
-def _links(events: pl.DataFrame) -> list[tuple[str, str]]:
-    rows = events.filter((pl.col("kind") == "identify") & pl.col("payload").is_not_null()).select("subject", "payload")
-    linked = ((subject, json.loads(payload).get("anonymous_subject")) for subject, payload in rows.iter_rows())
-    return [(subject, anonymous) for subject, anonymous in linked if anonymous]

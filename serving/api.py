@@ -7,21 +7,22 @@ from typing import Annotated, Any
 import msgspec
 from litestar import MediaType, Request, Response, Router, get
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response.base import ASGIResponse
 
-from feedback.errors import HeedError
+from feedback.errors import HeedError, ModelUnusable
 from feedback.settings import Settings
 from feedback.web.guard import require
-from feedback.web.problem import WrongRequest
+from feedback.web.problem import PLAIN_WORDS, WrongRequest, log_incident, plain_words
+from serving.item_paths import decode_item
 from serving.lists import ListedItem
 from serving.service import Served, Service
 
 SERVICE_KEY = "service"
 MAX_LIST = 1000
 
-Length = Annotated[int | None, Parameter(ge=1, le=MAX_LIST, description="how many items")]
-Identity = Annotated[str | None, Parameter(max_length=256)]
+Length = Annotated[int | None, QueryParameter(ge=1, le=MAX_LIST, description="how many items")]
+Identity = Annotated[str | None, QueryParameter(max_length=256)]
 
 
 class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +74,30 @@ def recommendations(
     tags=["recommendations"],
     sync_to_thread=False,
 )
-def similar(request: Request[Any, Any, Any], item_id: str, n: Length = None) -> SimilarItems:
-    """Items that the same people like."""
+def similar(request: Request[Any, Any, Any], item_id: FromPath[str], n: Length = None) -> SimilarItems:
+    """Items that the same people like; an id may hold anything, with its reserved characters percent-encoded."""
+    return _similar(request, decode_item(item_id), n)
+
+
+@get(
+    "/v1/similar",
+    guards=[require("recommendations:read")],
+    summary="Items like the one named as a parameter",
+    tags=["recommendations"],
+    sync_to_thread=False,
+)
+def similar_to(
+    request: Request[Any, Any, Any],
+    item_id: Annotated[str | None, QueryParameter(description="the item's id, whatever it holds")] = None,
+    n: Length = None,
+) -> SimilarItems:
+    """The same as `/v1/items/{item_id}/similar`, for ids that a path or a proxy on the way would change."""
+    if not item_id:
+        raise WrongRequest(400, "which item? item_id is not given", "add ?item_id=…")
+    return _similar(request, item_id, n)
+
+
+def _similar(request: Request[Any, Any, Any], item_id: str, n: int | None) -> SimilarItems:
     service: Service = request.app.state[SERVICE_KEY]
     settings: Settings = request.app.state["settings"]
     found = service.similar(item_id, n or settings.list_length)
@@ -95,8 +118,11 @@ def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
         version = service.bundle.version
         service.online_ready()
     except HeedError as error:
-        problems.append(str(error))
-    problems += filter(None, (service.load_error, service.watcher_problem()))
+        log_incident(error, "GET /readyz")
+        problems.append(plain_words(error))
+    if service.load_error:  # the service has logged it
+        problems.append(PLAIN_WORDS[ModelUnusable])
+    problems += filter(None, [service.watcher_problem()])
     ready = version is not None and not problems
     return Response(
         Readiness(ready=ready, model_version=version, problems=list(dict.fromkeys(problems))),
@@ -106,4 +132,4 @@ def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
 
 def build_router() -> Router:
     """Serving's routes."""
-    return Router("/", route_handlers=[recommendations, similar, readyz])
+    return Router("/", route_handlers=[recommendations, similar, similar_to, readyz])

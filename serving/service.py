@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from feedback.backoff import Backoff
-from feedback.errors import HeedError, NoModel
+from feedback.errors import HeedError, ModelUnusable, NoModel
 from feedback.settings import Settings
 from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
 from lakehouse.online import OnlineStore
@@ -86,7 +86,7 @@ class Service:
         """The current bundle.
 
         Raises:
-            NoModel: None was published yet.
+            NoModel: None was published yet, or it cannot be loaded.
         """
         return self._in_use().bundle
 
@@ -180,7 +180,7 @@ class Service:
 
     def _in_use(self) -> _Loaded:
         if self._loaded is None:
-            raise NoModel(self.load_error or NO_MODEL)
+            raise ModelUnusable(self.load_error) if self.load_error else NoModel(NO_MODEL)
         return self._loaded
 
     def _made(self, subject: str, n: int) -> MadeList:

@@ -14,6 +14,7 @@ import pytest
 from cli.demo import free_port
 from feedback.settings import load_settings
 from models.bundle_store import BundleStore
+from tests.cli.launcher import environment_of_tests, evil_folder
 from tests.models.test_learning_core import publish_factors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,9 +178,14 @@ def test_the_demo_never_wipes_a_folder_that_it_did_not_make(tmp_path: Path) -> N
 @pytest.mark.timeout(1000)
 @pytest.mark.spark
 def test_the_demo_on_the_small_data_runs_the_whole_loop_and_the_sums_agree(tmp_path: Path) -> None:
-    done = heed("demo", "--small", "--json", home=tmp_path / "home")
+    evil = evil_folder(tmp_path / "evil")  # none of its modules may run, in any of the processes
+    given = {**os.environ, "HEED_ENV": str(environment_of_tests(tmp_path / "env"))}
+    command = [ROOT / "heed", "demo", "--small", "--json", "--home", tmp_path / "home"]
+
+    done = subprocess.run(command, cwd=evil, env=given, capture_output=True, text=True, timeout=900)
 
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "of the current directory ran" not in done.stderr
     loop, end = (json.loads(line) for line in done.stdout.splitlines() if '"step"' in line)
     assert loop["verdicts"]["accepted"] == loop["summary"]["landing"]["landed"] == 1601
     assert loop["summary"]["success"]

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,33 +17,40 @@ import pytest
 from cli.demo import free_port
 from cli.up import holding_home
 from feedback.settings import load_settings
+from tests.cli.launcher import ROOT, environment_of_tests, evil_folder
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "cli", "up", "--json", "--home"]
+COMMAND = [ROOT / "heed", "up", "--json", "--home"]
 STOP_SECONDS = 60
 
 
 class Running(NamedTuple):
     process: subprocess.Popen[str]
     home: Path
+    env: Path
     told: dict[str, object]
     urls: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("up")
+    folder = tmp_path_factory.mktemp("up")
+    home, evil = folder / "home", evil_folder(folder / "evil")
+    env = environment_of_tests(folder / "env")
     ports = {
         name: str(free_port())
         for name in ("HEED_PORT", "HEED_DAGSTER_PORT", "HEED_MLFLOW_PORT", "HEED_LANDING_METRICS_PORT")
     }
     process = subprocess.Popen(
-        [*COMMAND, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, **ports}
+        [*COMMAND, str(home)],
+        cwd=evil,  # none of its modules may run, in any of the processes
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **ports, "HEED_ENV": str(env)},
     )
     try:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        yield Running(process, home, told, told["urls"])
+        yield Running(process, home, env, told, told["urls"])
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -74,7 +80,8 @@ class TestUp:
         assert answer.json()["accepted"] == 1
 
     def test_a_second_one_on_the_same_home_is_refused_and_told_who_holds_it(self, up: Running) -> None:
-        second = subprocess.run([*COMMAND, str(up.home)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+        given = {**os.environ, "HEED_ENV": str(up.env)}
+        second = subprocess.run([*COMMAND, str(up.home)], env=given, capture_output=True, text=True, timeout=120)
 
         assert second.returncode == 1
         assert f"already runs on {up.home} (process {up.process.pid})" in second.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,13 @@ def test_a_stored_history_and_the_same_by_name_give_the_same_list_and_reasons(tm
         assert bundle.explain(stored, ranking.items) == bundle.explain(named, ranking.items)
 
 
-def publish_factors(store: BundleStore) -> str:
-    """A bundle that folds histories in, with fixed factors; everybody knows half of twelve items."""
-    pairs = ((user, item) for user in range(8) for item in range(12) if (user + item) % 2)
-    interactions = ratings((f"s{user}", f"i{item}", float(1 + user * item % 5)) for user, item in pairs)
+TWELVE = tuple(f"i{number}" for number in range(12))
+
+
+def publish_factors(store: BundleStore, items: Sequence[str] = TWELVE) -> str:
+    """A bundle that folds histories in, with fixed factors; everybody knows half of the items."""
+    pairs = ((user, item) for user in range(8) for item in range(len(items)) if (user + item) % 2)
+    interactions = ratings((f"s{user}", items[item], float(1 + user * item % 5)) for user, item in pairs)
     index = ItemIndex.of(interactions)
     factors = np.random.default_rng(5).normal(size=(len(index), 4)).astype(np.float32)
     model = FactorModel(
