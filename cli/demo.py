@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,35 +17,46 @@ from typing import Any
 import click
 import msgspec
 
+from cli.demo_chapters import CHAPTERS, DEFAULT_CHAPTER, Stage, find_chapter
+from cli.demo_home import WARNING, fresh_home
 from cli.demo_steps import load_demo
 from cli.output import Output
 from cli.run import run_and_show
 from feedback.api_keys import ApiKeys
-from feedback.errors import HomeError, ServiceError
+from feedback.errors import ServiceError
 from feedback.intake import utc_now
-from feedback.settings import Settings, ensure_home, load_settings
+from feedback.settings import Settings
 from feedback.verdicts import VerdictCounts
 
 DEFAULT_HOME = "~/.heed-demo"
-MARKER = ".heed-demo"
-KEPT = ("cache", MARKER)
-DEMO_SUBJECT_KEY = "00" * 31 + "2a"
-"""Public data needs no secret, and a fixed key gives the same figures on every repeat."""
+KEY_NAME = "demo"
+LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60.0
 LIKED = 5
 
 
-@click.command()
+@click.command(epilog="\b\nChapters:\n" + "\n".join(f"  {name:10}{c.what}" for name, c in CHAPTERS.items()))
+@click.argument("chapter", default=DEFAULT_CHAPTER)
 @click.option("--home", metavar="DIR", help=f"The demo's home, made afresh each time  [default: {DEFAULT_HOME}]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, for programs.")
 @click.option("--small", is_flag=True, help="Use the 1,501 ratings that ship inside pyspark; needs no network.")
-def demo(home: str | None, as_json: bool, small: bool) -> int:
-    """Feedback in, a changed list out: MovieLens 100k through the whole loop."""
+def demo(chapter: str, home: str | None, as_json: bool, small: bool) -> int:
+    """Feedback in, a changed list out: MovieLens 100k through the whole loop, or another CHAPTER."""
+    show = find_chapter(chapter)
     output = Output(as_json=as_json)
-    started = time.perf_counter()
     settings = fresh_home(Path(home or os.environ.get("HEED_DEMO_HOME", DEFAULT_HOME)).expanduser().absolute())
+    code = show(Stage(settings, output, small))
+    output.heading("Chapters of the demo")
+    output.table("", ("", ""), [(f"./heed demo {name}", c.what) for name, c in CHAPTERS.items()])
+    return code
+
+
+def loop(stage: Stage) -> int:
+    """The whole loop: feedback comes in, is landed, checked and learned from, is served and changes a list."""
+    settings, output = stage.settings, stage.output
+    started = time.perf_counter()
     output.heading("1. Feedback comes in")
-    data, counts = load_demo(settings, output, small=small)
+    data, counts = load_demo(settings, output, small=stage.small)
     show_counts(counts, output)
     output.heading("2. The loop: land, check, learn, judge, publish")
     summary = run_and_show(settings, output)
@@ -61,29 +72,10 @@ def demo(home: str | None, as_json: bool, small: bool) -> int:
         {"step": "done", "published_version": summary.published_version, "changed_ms": milliseconds, "seconds": seconds}
     )
     output.say(f"\nThe whole demo took {seconds:.0f} s. Its home is {settings.home}; look around with")
-    output.verbatim(f"  ./heed up --home {settings.home}\n  ./heed audit --home {settings.home}")
+    home = shlex.quote(settings.home)
+    output.verbatim(f"  ./heed up --home {home}\n  ./heed audit --home {home}")
+    output.say(WARNING, style="yellow")
     return 0
-
-
-def fresh_home(home: Path) -> Settings:
-    """Make the demo's home afresh; downloads are kept.
-
-    Raises:
-        HomeError: The folder holds something that no demo put there.
-    """
-    if home.exists() and any(home.iterdir()) and not (home / MARKER).exists():
-        raise HomeError(f"{home} is not empty and was not made by a demo; choose another folder with --home DIR")
-    for path in home.iterdir() if home.exists() else ():
-        if path.name not in KEPT:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    settings = load_settings(home, spark_memory="2g")
-    ensure_home(settings)
-    (home / MARKER).touch()
-    key_file = settings.subject_key_file
-    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key_file.touch(mode=0o600)
-    key_file.write_text(DEMO_SUBJECT_KEY, encoding="ascii")
-    return settings
 
 
 def show_counts(counts: VerdictCounts, output: Output) -> None:
@@ -121,11 +113,12 @@ def accounting(settings: Settings, counts: VerdictCounts, output: Output) -> Non
 def serving(settings: Settings) -> Iterator[tuple[int, str]]:
     """The HTTP API and the landing stream as processes of their own; yields port and API key."""
     port = free_port()
-    key = ApiKeys(settings.api_keys_file).create("demo", ("admin",), now=utc_now())
+    keys = ApiKeys(settings.api_keys_file)
+    key = keys.create(KEY_NAME, ("admin",), now=utc_now())
     heed = [sys.executable, "-m", "cli"]
     settings.run_folder.mkdir(parents=True, exist_ok=True)
     commands = {
-        "web": [*heed, "serve", "--home", settings.home, "--port", str(port)],
+        "web": [*heed, "serve", "--home", settings.home, "--host", LOOPBACK, "--port", str(port)],
         "landing": [*heed, "land", "--stream", "--home", settings.home],
     }
     with contextlib.ExitStack() as stack:
@@ -140,6 +133,7 @@ def serving(settings: Settings) -> Iterator[tuple[int, str]]:
                 process.send_signal(signal.SIGTERM)
             for process in running:
                 process.wait()
+            keys.revoke(KEY_NAME)  # nobody was shown its secret: `heed up` makes one that people see
 
 
 def free_port() -> int:

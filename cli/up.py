@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import click
+from msgspec.structs import replace
 
+from cli.demo_home import WARNING, has_public_key, refuse_public_key
+from cli.home_lock import holding_home
 from cli.options import home_command
 from cli.output import Output
 from cli.processes import Process, processes, supervisor_config
 from cli.web_server import refuse_taken_port
 from feedback.api_keys import ApiKeys
-from feedback.errors import HomeInUse, ServiceError
+from feedback.errors import ServiceError
 from feedback.intake import utc_now
 from feedback.settings import Settings
 
@@ -31,9 +32,12 @@ FIRST_KEY = "first"
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Load the demo's films and ratings and learn from them first.")
+@click.option("--host", help="Address to listen on  [default: the setting host, 127.0.0.1]")
 @home_command
-def up(settings: Settings, output: Output, demo: bool) -> None:
+def up(settings: Settings, output: Output, demo: bool, host: str | None) -> None:
     """Run everything on this home: HTTP API, landing stream, Dagster and MLflow; Ctrl-C stops all of it."""
+    settings = replace(settings, host=host or settings.host)
+    refuse_public_key(settings)
     with holding_home(settings) as lock:
         for what, port, name in (
             ("Heed's HTTP API", settings.port, "port"),
@@ -46,31 +50,6 @@ def up(settings: Settings, output: Output, demo: bool) -> None:
             _load_demo(settings, output)
         secret = first_key(settings)
         _run(settings, output, secret, lock)
-
-
-@contextlib.contextmanager
-def holding_home(settings: Settings) -> Iterator[IO[str]]:
-    """Hold the home against a second `heed up`; the lock lives as long as anything it started.
-
-    Raises:
-        HomeInUse: Another one runs on it.
-    """
-    settings.run_folder.mkdir(parents=True, exist_ok=True)
-    path = settings.run_folder / "up.lock"
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise HomeInUse(
-                f"`heed up` already runs on {settings.home} (process {holder}); stop it with Ctrl-C there, "
-                f"or `kill {holder}`, or use another --home"
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield lock
 
 
 def first_key(settings: Settings) -> str | None:
@@ -93,7 +72,11 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
     stop = threading.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, lambda *_: stop.set())
-    environment = {"HEED_HOME": settings.home, "DAGSTER_HOME": str(ensure_instance(settings))}
+    environment = {
+        "HEED_HOME": settings.home,
+        "HEED_HOST": settings.host,
+        "DAGSTER_HOME": str(ensure_instance(settings)),
+    }
     config = settings.run_folder / "supervisord.conf"
     config.write_text(supervisor_config(settings, environment), encoding="utf-8")
     config.chmod(0o600)
@@ -143,8 +126,11 @@ def _wait_ready(
 
 def _welcome(settings: Settings, output: Output, secret: str | None) -> None:
     urls = {process.what: process.url for process in processes(settings) if process.url}
-    output.emit({"ready": True, "urls": urls, "api_key": secret, "home": settings.home})
+    public = has_public_key(settings)
+    output.emit({"ready": True, "urls": urls, "api_key": secret, "home": settings.home, "public_key": public})
     output.heading("Heed is up")
+    if public:
+        output.say(WARNING, style="yellow")
     output.table("", ("", ""), [*urls.items(), ("home", settings.home), ("logs", str(settings.run_folder))])
     if secret:
         output.styled("API key (shown once): [bold]{}[/bold]", secret)

@@ -6,6 +6,7 @@ import os
 import socket
 from typing import Any
 
+from cli.demo_home import refuse_public_key
 from feedback.errors import PortTaken
 from feedback.settings import Settings, ensure_home
 
@@ -22,12 +23,14 @@ def run_server(settings: Settings, *, app: str = APP) -> None:
 
     Raises:
         PortTaken: Something else listens on the port.
+        PublicKey: The home is the demo's, and the host is not loopback.
     """
     from granian.constants import Interfaces, Loops
     from granian.log import LogLevels
     from granian.server import Server
 
     ensure_home(settings)
+    refuse_public_key(settings)
     refuse_taken_port("Heed's HTTP API", settings.host, settings.port, setting="port")
     os.environ["HEED_HOME"] = settings.home
     os.environ["HEED_PORT"] = str(settings.port)

@@ -6,7 +6,8 @@ HeedError
 │   ├── ImportFileError       a file that cannot be ingested as asked
 │   └── PortTaken
 ├── HomeError                 the home folder cannot be used
-│   └── HomeInUse
+│   ├── HomeInUse
+│   └── PublicKey             a home whose pseudonym key is public, served to other machines
 ├── LogError                  the feedback log
 │   └── LogGap                the log no longer holds a position that landing needs
 ├── LakeError                 the Delta tables
@@ -64,6 +65,10 @@ class HomeError(HeedError):
 
 class HomeInUse(HomeError):
     """Raised when another `heed up` already runs on this home."""
+
+
+class PublicKey(HomeError):
+    """Raised when a home whose pseudonym key is public would be served to other machines."""
 
 
 class LogError(HeedError):

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from cli.demo import free_port
-from cli.up import holding_home
+from cli.home_lock import holding_home
 from feedback.settings import load_settings
 from tests.cli.launcher import ROOT, environment_of_tests, evil_folder
 
