@@ -38,12 +38,19 @@ def evaluate(settings: Settings, output: Output) -> None:
         )
     for card in found.scorecards:
         figures = card.metrics.figures()
-        output.emit({"recommender": card.recommender, "split": card.split, "parameters": card.parameters, **figures})
+        known = {} if card.known is None else {"users": card.known.users, **card.known.figures()}
+        record = {"recommender": card.recommender, "split": card.split, "parameters": card.parameters}
+        output.emit({**record, **figures, "users": card.metrics.users, "known": known})
     for split in dict.fromkeys(card.split for card in found.scorecards):
         cards = [card for card in found.scorecards if card.split == split]
         names = list(cards[0].metrics.figures())
         output.heading(f"{split} split, top {cards[0].metrics.k}, {cards[0].metrics.users:,} people")
         rows = [(card.recommender, *card.metrics.figures().values()) for card in cards]
         output.table("", ("recommender", *names), rows, numbers=len(names))
+        measured = [(card.recommender, card.known) for card in cards if card.known is not None]
+        if measured and measured[0][1].users < cards[0].metrics.users:
+            output.say(f"of them {measured[0][1].users:,} with a history in train:")
+            rows = [(name, *theirs.figures().values()) for name, theirs in measured]
+            output.table("", ("recommender", *names), rows, numbers=len(names))
     for split, why in found.missing.items():
         output.say(f"not judged on the {split} split: {why}")

@@ -30,7 +30,8 @@ def recommend(settings: Settings, output: Output, user: str | None, users: Path 
             output.emit({"user_id": raw_id, "items": [item.item_id for item in served.items], **_rest(served)})
             if output.as_json:
                 continue
-            output.heading(f"{raw_id}: {served.note}")
+            output.heading(raw_id)
+            output.say(served.note)
             rows = [(place, item.title, item.item_id, item.reason) for place, item in enumerate(served.items, 1)]
             output.table("", ("", "item", "id", "why"), rows)
     finally:

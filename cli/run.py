@@ -11,7 +11,7 @@ from cli.output import Output
 from feedback.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster_project.summary import LoopSummary, StepEvent
+    from dagster_project.summary import LoopSummary, ModelSummary, StepEvent
 
 METRICS = ("ndcg", "precision", "recall", "map", "coverage", "disliked")
 
@@ -72,13 +72,19 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
 
 
 def show_models(summary: LoopSummary, output: Output) -> None:
-    """The recommenders' figures, one table per split; an arrow marks the one that went to the gate."""
+    """The recommenders' figures, one table per split; an arrow marks the one that went to the gate.
+
+    Below it the same over known people alone, where strangers were judged too.
+    """
     for split in dict.fromkeys(model.split for model in summary.models):
         mine = [model for model in summary.models if model.split == split]
         names = [name for name in METRICS if any(name in model.metrics for model in mine)]
         output.heading(f"Recommenders, {split} split, top {mine[0].k}, {mine[0].users:,} people")
-        rows = [
-            (("→ " if model.chosen else "  ") + model.recommender, *(model.metrics.get(name) for name in names))
-            for model in mine
-        ]
-        output.table("", ("recommender", *names), rows, numbers=len(names))
+        output.table("", ("recommender", *names), [_figures(m, m.metrics, names) for m in mine], numbers=len(names))
+        if 0 < mine[0].known_users < mine[0].users:
+            output.say(f"of them {mine[0].known_users:,} with a history in train:")
+            output.table("", ("recommender", *names), [_figures(m, m.known, names) for m in mine], numbers=len(names))
+
+
+def _figures(model: ModelSummary, metrics: dict[str, float], names: list[str]) -> tuple[str | float | None, ...]:
+    return (("→ " if model.chosen else "  ") + model.recommender, *(metrics.get(name) for name in names))

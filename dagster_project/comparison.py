@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.metadata import markdown_table
+from models.gate import KnownPeople
 from models.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ class Comparison:
     def of(self, recommender: str) -> dict[str, Metrics]:
         """A recommender's metrics by split."""
         return {card.split: card.metrics for card in self.scorecards if card.recommender == recommender}
+
+    def known_of(self, recommender: str) -> dict[str, Metrics]:
+        """The same over people who have a history in train."""
+        cards = [card for card in self.scorecards if card.recommender == recommender]
+        return {card.split: card.known for card in cards if card.known is not None}
+
+    def known_people(self) -> dict[str, KnownPeople]:
+        """By split, what the challenger and decayed popularity are worth to people who have a history in train."""
+        mine, popular = self.known_of(CHALLENGER), self.known_of(BASELINE)
+        return {split: KnownPeople(mine[split], popular[split]) for split in mine if split in popular}
 
     @property
     def recommenders(self) -> tuple[str, ...]:
@@ -92,6 +103,8 @@ def figures(comparison: Comparison) -> list[dict[str, Any]]:
             "k": card.metrics.k,
             "users": card.metrics.users,
             "metrics": dict(card.metrics.figures()),
+            "known_users": 0 if card.known is None else card.known.users,
+            "known": {} if card.known is None else dict(card.known.figures()),
             "parameters": dict(card.parameters),
             "mlflow_run_id": comparison.mlflow_runs.get(card.recommender),
             "chosen": card.recommender == CHALLENGER,
@@ -110,13 +123,19 @@ def challenger_figures(comparison: Comparison) -> dict[str, float]:
 
 
 def figures_table(comparison: Comparison, *, split: str) -> str:
-    """The recommenders side by side on one split."""
-    rows = [
-        [card.recommender, *(float(card.metrics.figures()[metric]) for metric in METRICS)]
-        for card in comparison.scorecards
-        if card.split == split
+    """The recommenders side by side on one split; below, over known people alone where strangers were judged too."""
+    cards = [card for card in comparison.scorecards if card.split == split]
+    rows = [[card.recommender, *_row(card.metrics)] for card in cards]
+    rows += [
+        [f"{card.recommender}, {card.known.users} known people", *_row(card.known)]
+        for card in cards
+        if card.known is not None and card.known.users < card.metrics.users
     ]
     return markdown_table(["recommender", *METRICS], rows)
+
+
+def _row(metrics: Metrics) -> list[float]:
+    return [float(metrics.figures()[metric]) for metric in METRICS]
 
 
 def parameters_table(comparison: Comparison) -> str:

@@ -57,6 +57,10 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     mlflow_run_id: str | None = None
     chosen: bool = False
     """Whether this is the recommender that was judged by the gate."""
+    known_users: int = 0
+    """How many of the users have a history in train."""
+    known: dict[str, float] = {}
+    """The metrics over them alone."""
 
 
 class LandingSummary(msgspec.Struct, frozen=True, kw_only=True):

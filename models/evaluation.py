@@ -6,10 +6,11 @@ The choice is made once, on the rows that both splits call train, so that it has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from feedback.errors import LearningError, NotEnoughFeedback
@@ -36,6 +37,9 @@ class Scorecard:
     split: str
     parameters: Mapping[str, Any]
     metrics: Metrics
+    """Over everybody who is judged, as they would be served: strangers get what is popular lately."""
+    known: Metrics | None = None
+    """Over those of them who have a history in train; None where nobody has."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,22 @@ class Evaluation:
         """A recommender's metrics by split."""
         return {card.split: card.metrics for card in self.scorecards if card.recommender == recommender}
 
+    def known_of(self, recommender: str) -> dict[str, Metrics]:
+        """The same over people who have a history in train."""
+        cards = [card for card in self.scorecards if card.recommender == recommender]
+        return {card.split: card.known for card in cards if card.known is not None}
+
     def frame(self) -> pl.DataFrame:
-        """One row per recommender, split and metric, in the columns of the `evaluations` table."""
+        """One row per recommender, split and metric, in the columns of the `evaluations` table.
+
+        Figures over known people are metrics of their own, named `known_` and the figure.
+        """
         rows = [
-            (card.recommender, card.split, metric, card.metrics.k, value, card.metrics.users, _as_json(card.parameters))
+            (card.recommender, card.split, prefix + metric, found.k, value, found.users, _as_json(card.parameters))
             for card in self.scorecards
-            for metric, value in card.metrics.figures().items()
+            for prefix, found in (("", card.metrics), ("known_", card.known))
+            if found is not None
+            for metric, value in found.figures().items()
         ]
         schema = {"recommender": pl.String, "split": pl.String, "metric": pl.String, "k": pl.Int32}
         schema |= {"value": pl.Float64, "users": pl.Int32, "parameters": pl.String}
@@ -166,17 +180,31 @@ def choose(
 def judge(recommender: Recommender, split: Split, items: ItemIndex, *, seed: int, k: int = LIST_LENGTH) -> Scorecard:
     """Fit on train, list for everybody in test with what train knows of them, measure."""
     model = recommender.fit(split.train, items, seed=seed)
-    metrics = measure_model(model, split, k=k)
-    return Scorecard(recommender.name, split.name, dict(recommender.parameters), metrics)
+    everybody, known = measure_groups(model, split, k=k)
+    return Scorecard(recommender.name, split.name, dict(recommender.parameters), everybody, known)
 
 
 def measure_model(model: Model, split: Split, *, k: int = LIST_LENGTH) -> Metrics:
     """The figures of a fitted model on the test rows of a split."""
+    return measure_groups(model, split, k=k)[0]
+
+
+def measure_groups(model: Model, split: Split, *, k: int = LIST_LENGTH) -> tuple[Metrics, Metrics | None]:
+    """The figures over everybody in test, and over those who have a history in train (None where nobody has).
+
+    The lists are those that serving would give: `Model.recommend_all` lists what is popular for who has no history.
+    """
     test = Histories.from_frame(split.test, model.items)
     subjects = [subject.decode() for subject in test.subjects.tolist()]
-    lists = model.recommend_all(Histories.from_frame(split.train, model.items).take(subjects), k)
+    histories = Histories.from_frame(split.train, model.items).take(subjects)
+    lists = model.recommend_all(histories, k)
     preference, _ = test.opinions
-    return measure(lists, Truth(test.indptr, test.items, preference < 0, n_items=len(model.items)))
+    truth = Truth(test.indptr, test.items, preference < 0, n_items=len(model.items))
+    everybody = measure(lists, truth)
+    is_known = np.diff(histories.indptr) > 0
+    if not is_known.any():
+        return everybody, None
+    return everybody, measure(lists[is_known], truth.of_users(is_known))
 
 
 def recommender_named(name: str, parameters: Mapping[str, Any], *, session: Callable[[], SparkSession]) -> Recommender:
@@ -203,9 +231,8 @@ def _judged_once(
 ) -> Scorecard:
     for card in done:
         if card.recommender == recommender.name and card.parameters == dict(recommender.parameters):
-            return Scorecard(name, split.name, card.parameters, card.metrics)
-    card = judge(recommender, split, items, seed=seed, k=k)
-    return Scorecard(name, split.name, card.parameters, card.metrics)
+            return replace(card, recommender=name)
+    return replace(judge(recommender, split, items, seed=seed, k=k), recommender=name)
 
 
 def _as_json(parameters: Mapping[str, Any]) -> str:

@@ -82,6 +82,12 @@ class Truth:
         """Relevant items per user."""
         return np.diff(self.indptr)
 
+    def of_users(self, chosen: Mask) -> Truth:
+        """The same for some of the users."""
+        kept = np.repeat(chosen, self.counts)
+        indptr = np.concatenate([[0], np.cumsum(self.counts[chosen])]).astype(np.int64)
+        return Truth(indptr, self.items[kept], self.disliked[kept], self.n_items)
+
     def hits(self, lists: npt.NDArray[np.integer]) -> tuple[Mask, Mask]:
         """Which slots of the lists (users x k, -1 where empty) hold a relevant item, and which a disliked one."""
         users = np.repeat(np.arange(len(self)), self.counts)

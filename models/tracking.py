@@ -33,7 +33,8 @@ EXPERIMENT = "heed"
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": "One run per fit of `heed run`: each recommender fitted on train and judged on both splits, "
-    "then the challenger fitted on everything. Metrics are named split.figure, at the length of a served list.",
+    "then the challenger fitted on everything. Metrics are named split.figure, at the length of a served list; "
+    "split.known_figure is over people who have a history in train.",
 }
 """Where MLflow's pages file the experiment, and what they say of it."""
 REGISTERED_MODEL = "heed-recommender"
@@ -55,6 +56,8 @@ class FitRecord:
     delta_versions: Mapping[str, int]
     seed: int
     tags: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, Metrics] = field(default_factory=dict)
+    """Figures by split over people who have a history in train."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,9 @@ class Tracking:
         run = client.create_run(self._experiment(client), run_name=run_name)
         moment = get_current_time_millis()
         metrics = [
-            Metric(f"{split}.{name}", value, moment, 0)
-            for split, figures in fit.metrics.items()
+            Metric(f"{split}.{prefix}{name}", value, moment, 0)
+            for prefix, measured in (("", fit.metrics), ("known_", fit.known))
+            for split, figures in measured.items()
             for name, value in figures.figures().items()
         ]
         params = [Param(name, str(value)) for name, value in fit.parameters.items()]

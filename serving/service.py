@@ -22,6 +22,7 @@ from models.bundle_store import BundleStore
 from models.histories import History
 from serving.list_cache import ListCache, MadeFrom, MadeList, digest
 from serving.lists import ItemList, ListedItem, build_list, similar_items, titles_of
+from serving.notes import note_of
 
 LOGGER = logging.getLogger("heed.serving")
 WATCH_SECONDS = 0.25
@@ -42,11 +43,6 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[ListedItem, ...]
 
 
-NOTES = {
-    "popular": "nothing is known of this person yet: what is popular",
-    "blend": "little is known of this person yet: their taste, mixed with what is popular",
-    "personal": "chosen by this person's own feedback",
-}
 _ID_HEAD = b'{"decision_id":"'
 _NO_ID = "0" * 32
 _AFTER_ID = len(_ID_HEAD) + len(_NO_ID)
@@ -227,20 +223,12 @@ def _warmed(bundle: Bundle) -> _Loaded:
 
 
 def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
-    if not personal:
-        note = "this person withdrew personalization: what is popular"
-    elif found.source == "popular" and found.known_items:
-        note = (
-            "what is popular and new to this person: the model that serves makes no list of its own of what they said"
-        )
-    else:
-        note = NOTES[found.source]
     return Served(
         decision_id=_NO_ID,
         model_version=bundle.version,
         delta_versions=bundle.manifest.delta_versions,
         source=found.source,
-        note=note,
+        note=note_of(found, bundle, personal=personal),
         known_items=found.known_items,
         items=found.items,
     )

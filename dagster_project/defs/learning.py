@@ -129,6 +129,7 @@ def gate(evaluations: Comparison) -> dg.MaterializeResult[Verdict]:
         evaluations.of(CHALLENGER),
         evaluations.of(BASELINE),
         champion=evaluations.of(CHAMPION) or None,
+        known=evaluations.known_people(),
         serving=evaluations.serving,
         missing=evaluations.missing,
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -19,7 +21,7 @@ COMPARISON = Comparison(
     evaluation_id="run",
     scorecards=(
         Scorecard("decayed_popularity", "stratified", {"half_life_days": 30.0}, PLAIN),
-        Scorecard("signed_als", "stratified", {"rank": 8}, GOOD),
+        Scorecard("signed_als", "stratified", {"rank": 8}, GOOD, replace(GOOD, ndcg=0.6, users=40)),
     ),
     parameters={"signed_als": {"rank": 8}},
     missing={"global_time": "one moment"},
@@ -35,6 +37,7 @@ def test_figures_are_one_record_per_recommender_and_split() -> None:
         ("signed_als", True, "abc"),
     ]
     assert records[1]["metrics"]["ndcg"] == 0.5
+    assert (records[0]["known_users"], records[1]["known_users"], records[1]["known"]["ndcg"]) == (0, 40, 0.6)
     assert challenger_figures(COMPARISON) == {"stratified_ndcg": 0.5, "stratified_disliked": 0.01}
 
 
@@ -46,7 +49,9 @@ def test_tables_are_markdown_with_numbers_to_the_right() -> None:
         "| c | 3 |",
     ]
     assert counts_table("code", {"a": 1, "b": 5}).splitlines()[2] == "| b | 5 |"
-    assert "| signed_als | 0.5000 | 0.0100 |" in figures_table(COMPARISON, split="stratified")
+    table = figures_table(COMPARISON, split="stratified")
+    assert "| signed_als | 0.5000 | 0.0100 |" in table
+    assert "| signed_als, 40 known people | 0.6000 | 0.0100 |" in table
 
 
 def test_every_rule_of_the_gate_is_shown_with_its_figure_and_bound() -> None:

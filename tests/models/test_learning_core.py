@@ -202,13 +202,14 @@ def publish_factors(store: BundleStore, items: Sequence[str] = TWELVE) -> str:
     return manifest.version
 
 
-def publish(store: BundleStore, at: datetime = START) -> str:
+def publish(store: BundleStore, at: datetime = START, *, reasons: Sequence[str] = ()) -> str:
     events = pl.LazyFrame(random_events(200, 3), infer_schema_length=None)
     interactions = build_interactions(events)
     index = ItemIndex.of(interactions)
     manifest = store.publish(
         Popularity().fit(interactions, index, seed=1), name="popularity", parameters={}, interactions=interactions,
-        items=pl.DataFrame({"item_id": ["i0"], "title": ["Zero"]}), provenance=Provenance(created_at=at, metrics={}),
+        items=pl.DataFrame({"item_id": ["i0"], "title": ["Zero"]}),
+        provenance=Provenance(created_at=at, metrics={}, reasons=reasons),
     )  # fmt: skip
     return manifest.version
 

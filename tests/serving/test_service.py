@@ -94,8 +94,18 @@ def test_a_popularity_model_never_claims_that_nothing_is_known(settings: Setting
 
     assert (known.source, stranger.source) == ("popular", "popular")
     assert known.known_items > 0
-    assert "new to this person" in known.note
+    assert known.note == "what is popular and new to this person; no learned model serves: none has passed the gate yet"
     assert "nothing is known" in stranger.note
+
+
+def test_a_fallback_says_in_the_gates_words_why_its_lists_are_popular(settings: Settings) -> None:
+    publish(BundleStore(settings.bundles), reasons=["the model's lists fall short of popular ones", "it stays popular"])
+    service = open_service(settings, watch=False)
+
+    known = service.recommend("s1", 3)
+    service.close()
+
+    assert known.note.endswith("no learned model serves: the model's lists fall short of popular ones")
 
 
 def test_a_new_bundle_is_served_from_the_next_list_on(service: Service, settings: Settings) -> None:
