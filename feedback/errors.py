@@ -4,6 +4,8 @@ HeedError
 ├── UsageError                wrong arguments, files or settings
 │   ├── SettingsError
 │   ├── ImportFileError       a file that cannot be ingested as asked
+│   │   ├── ImportStopped     a file of which the rows before a fault are in
+│   │   └── RowsRefused       a file of which some rows are not in
 │   └── PortTaken
 ├── HomeError                 the home folder cannot be used
 │   ├── HomeInUse
@@ -53,6 +55,18 @@ class SettingsError(UsageError):
 
 class ImportFileError(UsageError):
     """Raised when a file cannot be ingested: missing, empty, unknown format, or columns that are not there."""
+
+
+class ImportStopped(ImportFileError):
+    """Raised when a file could be read only in part: the rows before the fault have their verdicts."""
+
+    exit_code = 1
+
+
+class RowsRefused(ImportFileError):
+    """Raised when more rows of a file were refused than the sender allows; the others are in."""
+
+    exit_code = 1
 
 
 class PortTaken(UsageError):
@@ -173,6 +187,7 @@ class Code(StrEnum):
     NO_SUBJECT = "no_subject"
     BAD_ENVELOPE = "bad_envelope"
     CONSENT_MISSING = "consent_missing"
+    MALFORMED_ROW = "malformed_row"
     # the gateway and landing
     DUPLICATE = "duplicate"
     # landing: what the log holds
@@ -203,6 +218,11 @@ REMEDIES: dict[Code, Remedy] = {
     Code.CONSENT_MISSING: Remedy(
         "the event states its consent, and it does not include `feedback`",
         "send the event only where the person agreed to it",
+    ),
+    Code.MALFORMED_ROW: Remedy(
+        "the line of an import file cannot be taken apart: open quotes, too many or too few cells, bytes that are no "
+        "UTF-8 text",
+        "mend the line and send the file again",
     ),
     Code.DUPLICATE: Remedy("an event with this id from this sender is already there", "nothing: a retry is safe"),
     Code.UNDECODABLE: Remedy(

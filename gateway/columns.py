@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from feedback.contract import KINDS, Context
 from feedback.errors import ImportFileError
+from gateway.kinds import parse_rule
 
 _CONTEXT = frozenset(Context.__struct_fields__)
-_TEXT = frozenset({"id", "user_id", "anonymous_id", "item_id", "order_id", "survey_id", "question_id", "decision_id"})
-_LISTS = frozenset({"categories", "tags", "choices", "consent", "items", "granted", "denied"})
-_NUMBERS = frozenset({"value", "quantity", "price", "seconds", "depth", "results"})
-_TIMES = frozenset({"occurred_at", "released_at"})
-_MILLISECONDS_FROM = 100_000_000_000
-"""A unix time above this is in milliseconds: as seconds it would lie beyond the year 5000."""
+DRY_RUN = "`heed ingest FILE --dry-run` proposes a map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +25,12 @@ class ImportPlan:
         scale: Lowest and highest possible `value`.
         constants: Fields with the same value in every row.
         list_separator: What parts the members of a list in one cell.
-        source: What to note as source.
+        source: What to note as source; by default `import`, and nothing where rows are events already.
+        separator: Separates the cells of a text file; by default its ending decides.
+        names: Column names of a text file without a header.
+        kinds: Kind by type of event, for a column of types that is mapped to `kind`: VIEW -> view, reaction:like …
+        time_form: How text times are written, for `strptime`; by default ISO.
+        keep_null_words: Take words like NULL as they are, not as empty.
     """
 
     kind: str | None = None
@@ -39,9 +38,12 @@ class ImportPlan:
     scale: tuple[float, float] | None = None
     constants: Mapping[str, str] = field(default_factory=dict)
     list_separator: str = "|"
-    source: str = "import"
+    source: str | None = None
     separator: str | None = None
     names: Sequence[str] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    time_form: str | None = None
+    keep_null_words: bool = False
 
 
 def check_plan(plan: ImportPlan) -> None:
@@ -55,14 +57,16 @@ def check_plan(plan: ImportPlan) -> None:
     if plan.scale is not None and not plan.scale[0] < plan.scale[1]:
         low, high = plan.scale
         raise ImportFileError(f"--scale {low:g},{high:g} must run from low to high, like 0.5,5")
+    for rule in plan.kinds.values():
+        parse_rule(rule)
     fields = _fields_of(plan.kind)
     if fields is None:
         return
-    for name in (*plan.columns, *plan.constants):
-        if name not in fields:
-            raise ImportFileError(
-                f"--map {name}=…: a {plan.kind} has no field {name!r}; it has {', '.join(sorted(fields))}"
-            )
+    for option, names in (("--map", plan.columns), ("--set", plan.constants)):
+        for name in names:
+            if name not in fields:
+                known = f"it has {', '.join(sorted(fields))}"
+                raise ImportFileError(f"{option} {name}=…: a {plan.kind} has no field {name!r}; {known}")
 
 
 def resolve_columns(plan: ImportPlan, present: Sequence[str], *, where: str) -> dict[str, str]:
@@ -75,14 +79,14 @@ def resolve_columns(plan: ImportPlan, present: Sequence[str], *, where: str) -> 
         missing = {name: column for name, column in plan.columns.items() if column not in present}
         if missing:
             words = ", ".join(f"{column!r} (for {name})" for name, column in missing.items())
-            raise ImportFileError(f"{where}: no column {words}; the file has {', '.join(map(repr, present))}")
+            raise ImportFileError(f"{where}: no column {words}; the file has {_listed(present)}; {DRY_RUN}")
         return dict(plan.columns)
     fields = _fields_of(plan.kind) or frozenset(present)
     found = {name: name for name in present if name in fields or name == "kind"}
     if not found:
         raise ImportFileError(
-            f"{where}: none of its columns {', '.join(map(repr, present))} is a field of the contract; "
-            "name them with --map field=column"
+            f"{where}: none of its columns {_listed(present)} is a field of the contract; "
+            f"name them with --map field=column; {DRY_RUN}"
         )
     return found
 
@@ -97,7 +101,8 @@ def check_fields(plan: ImportPlan, columns: Mapping[str, str], *, where: str) ->
     if plan.kind is None:
         if "kind" not in given:
             raise ImportFileError(
-                f"{where}: no column says what kind of feedback it is; give --kind, like --kind rating"
+                f"{where}: no column says what kind of feedback it is; give --kind, like --kind rating, "
+                f"or --map kind=COLUMN for a column of event types; {DRY_RUN}"
             )
         return
     kind = KINDS[plan.kind]
@@ -112,63 +117,7 @@ def check_fields(plan: ImportPlan, columns: Mapping[str, str], *, where: str) ->
         else f"{name}: give --map {name}=COLUMN, or --set {name}=VALUE"
         for name in needed
     ]
-    raise ImportFileError(f"{where}: a {plan.kind} needs {'; and '.join(words)}")
-
-
-def row_event(row: Mapping[str, Any], columns: Mapping[str, str], plan: ImportPlan) -> dict[str, Any]:
-    """One row as an event, ready for admission; empty cells are left out."""
-    event: dict[str, Any] = {"source": plan.source}
-    context: dict[str, Any] = {}
-    if plan.kind is not None:
-        event["kind"] = plan.kind
-    if plan.scale is not None:
-        event["scale"] = list(plan.scale)
-    for name, raw in (*plan.constants.items(), *((name, row.get(column)) for name, column in columns.items())):
-        if raw is None or raw == "":
-            continue
-        (context if name in _CONTEXT else event)[name] = _cell(name, raw, plan)
-    if context:
-        event["context"] = {**context, **event.get("context", {})}
-    return event
-
-
-def _cell(name: str, raw: Any, plan: ImportPlan) -> Any:  # noqa: ANN401 - a cell is what the file holds
-    if name in _TIMES:
-        return time_of(raw)
-    if not isinstance(raw, str):
-        return str(raw) if name in _TEXT else raw
-    if name in _LISTS:
-        return [part.strip() for part in raw.split(plan.list_separator) if part.strip()]
-    if name in _NUMBERS or name == "position":
-        return _number(raw)
-    if name == "available":
-        return raw.strip().lower() in ("1", "true", "yes", "t", "y")
-    return raw
-
-
-def time_of(raw: Any) -> Any:  # noqa: ANN401
-    """Unix seconds or milliseconds, or an ISO time (without a zone it is UTC), as the contract wants it."""
-    if isinstance(raw, datetime):
-        return raw if raw.tzinfo else raw.replace(tzinfo=UTC)
-    try:
-        number = float(raw)
-    except (TypeError, ValueError):
-        number = None
-    try:
-        if number is not None:
-            return datetime.fromtimestamp(number / 1000 if abs(number) >= _MILLISECONDS_FROM else number, UTC)
-        moment = datetime.fromisoformat(str(raw).strip())
-    except (ValueError, OverflowError, OSError):
-        return raw  # admission says what is wrong with it
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _number(raw: str) -> float | int | str:
-    try:
-        value = float(raw)
-    except ValueError:
-        return raw  # admission says what is wrong with it
-    return int(value) if value.is_integer() and "." not in raw and "e" not in raw.lower() else value
+    raise ImportFileError(f"{where}: a {plan.kind} needs {'; and '.join(words)}; {DRY_RUN}")
 
 
 def _fields_of(kind: str | None) -> frozenset[str] | None:
@@ -176,3 +125,9 @@ def _fields_of(kind: str | None) -> frozenset[str] | None:
         return None
     own = set(KINDS[kind].__struct_fields__) - {"v", "context", "attributes", "scale"}
     return frozenset(own | _CONTEXT)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names of columns, but not hundreds of them."""
+    shown = ", ".join(repr(name[:80]) for name in names[:30])
+    return f"{shown} and {len(names) - 30} more" if len(names) > 30 else shown

@@ -102,7 +102,9 @@ def test_ingesting_tells_the_verdicts_and_writes_the_refused_rows_with_their_rea
     done = heed(*arguments, "--json", home=tmp_path / "home")
 
     report = json.loads(done.stdout)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1
+    assert is_one_clear_line(done, "1 of 3 rows were refused and are not in"), done.stderr
+    assert heed(*arguments, "--max-refused", "40%", home=tmp_path / "home").returncode == 0
     assert [report["counts"][name] for name in ("accepted", "duplicates", "rejected")] == [1, 1, 1]
     (refused,) = Path(report["refused_file"]).read_text().splitlines()
     assert json.loads(refused)["code"] == "out_of_range"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -10,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from feedback.admitted import AdmittedEvent
-from feedback.errors import ImportFileError
+from feedback.errors import ImportFileError, LogError
 from feedback.intake import Intake, open_intake
 from feedback.settings import Settings
 from gateway.columns import ImportPlan
-from gateway.files import ImportReport, import_file
+from gateway.files import FileStopped, ImportReport, import_file
 
 RATINGS = ImportPlan(
     kind="rating",
@@ -68,7 +69,7 @@ def test_the_same_file_twice_is_all_duplicates(run: Import) -> None:
         ("r.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         (
             "r.jsonl",
-            '{"userId":"7","movieId":"1","rating":4,"timestamp":1}\n{"userId":"8","movieId":"1","rating":4,"timestamp":1}',
+            '{"userId":"7","movieId":"1","rating":4,"timestamp":1260759144}\n{"userId":"8","movieId":"1","rating":4,"timestamp":1260759144}',
         ),
         ("bom.csv", "\ufeff" + CSV),
     ],
@@ -79,7 +80,9 @@ def test_formats_are_known_by_their_ending(run: Import, name: str, content: str 
 
 
 def test_parquet_is_read(intake: Intake, tmp_path: Path) -> None:
-    table = pa.table({"userId": [1, 2], "movieId": ["a", "b"], "rating": [4.0, 5.0], "timestamp": [1, 2]})
+    table = pa.table(
+        {"userId": [1, 2], "movieId": ["a", "b"], "rating": [4.0, 5.0], "timestamp": [1260759144, 1260759145]}
+    )
     pq.write_table(table, tmp_path / "r.parquet")
 
     report = import_file(tmp_path / "r.parquet", RATINGS, intake, refused_to=tmp_path / "refused.jsonl")
@@ -118,6 +121,7 @@ def test_refused_rows_are_written_with_their_place_and_reason(run: Import, tmp_p
     report = run("ratings.csv", CSV + "5,6,7,1260759144\n,6,4,1260759144\n5,6,4,someday\n")
 
     refused = [msgspec.json.decode(line) for line in (tmp_path / "refused.jsonl").read_bytes().splitlines()]
+    assert (tmp_path / "refused.jsonl").stat().st_mode & 0o777 == 0o600
     assert report.counts.rejected == 3
     assert [(row["row"], row["code"]) for row in refused] == [(4, "out_of_range"), (5, "no_subject"), (6, "bad_time")]
     assert refused[0]["raw"] == {"userId": "5", "movieId": "6", "rating": "7", "timestamp": "1260759144"}
@@ -154,3 +158,40 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(
 def test_a_missing_file_is_refused_in_words(intake: Intake, tmp_path: Path) -> None:
     with pytest.raises(ImportFileError, match="no such file"):
         import_file(tmp_path / "none.csv", RATINGS, intake, refused_to=tmp_path / "x")
+
+
+def test_a_file_of_refused_rows_never_replaces_another(run: Import, tmp_path: Path) -> None:
+    bad = CSV + "5,6,7,1260759144\n"
+
+    files = [run("ratings.csv", bad).refused_file for _ in range(3)]
+
+    assert files == [str(tmp_path / name) for name in ("refused.jsonl", "refused-2.jsonl", "refused-3.jsonl")]
+    assert len({Path(file or "").read_bytes() for file in files}) == 1
+    assert run("good.csv", CSV).refused_file is None
+
+
+def test_every_row_has_a_verdict_whatever_is_wrong_with_it(run: Import) -> None:
+    report = run("ratings.csv", CSV + CSV.partition("\n")[2] + "1,2,3\n1,2,x,1260759144\n1,2,9,1260759144\n")
+
+    counts = report.counts
+    assert (counts.accepted, counts.duplicates, counts.rejected) == (2, 2, 3)
+    assert counts.codes == {"duplicate": 2, "malformed_row": 1, "invalid_field": 1, "out_of_range": 1}
+
+
+def test_a_log_that_fails_half_way_says_how_many_rows_are_in(
+    run: Import, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"u,{n},4,1260759144\n" for n in range(6_000))
+    append = intake.log.append
+    calls: list[int] = []
+
+    def full(*arguments: Any, **more: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise LogError("the disk is full")
+        return append(*arguments, **more)
+
+    monkeypatch.setattr(intake.log, "append", full)
+
+    with pytest.raises(FileStopped, match="the disk is full; the 5,000 rows before that have their verdicts"):
+        run("ratings.csv", "userId,movieId,rating,timestamp\n" + rows)

@@ -1,0 +1,148 @@
+"""Rows of a file to events, ready for admission, or to the reason why a row is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from feedback.contract import KINDS
+from feedback.errors import ImportFileError
+from feedback.verdicts import Rejected
+from gateway.cells import CONTEXT, IDS, NOTHING, CellFault, Cells, Converter, Note
+from gateway.columns import ImportPlan
+from gateway.kinds import FIELD_OF_KIND, KindRule, kind_of_word
+
+DEFAULT_SOURCE = "import"
+FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in KINDS.items()}
+SCALED = frozenset(kind for kind, fields in FIELDS.items() if "scale" in fields)
+_KNOWN = frozenset().union(*FIELDS.values())
+MAX_UNKNOWN_WORDS = 1_000
+"""Bounds the memory of a file whose column of event types holds something else."""
+
+
+class RowReader:
+    """Turns rows of one file into events.
+
+    `columns` is field -> column. Where rows are events already (they carry `kind` and nothing is mapped) it is None:
+    each of their fields is then understood by its name.
+    """
+
+    def __init__(self, plan: ImportPlan, columns: Mapping[str, str] | None, cells: Cells, *, nested: bool) -> None:
+        self._plan = plan
+        self._cells = cells
+        self._nested = nested
+        self._carried = columns is None
+        self._by_row = plan.kind is None or "kind" in (columns or {})
+        self._kinds: dict[str, KindRule | None] = {}
+        self._converters: dict[str, Converter] = {name: cells.converter(name) for name in _KNOWN | CONTEXT}
+        self._steps = [
+            (column, name, cells.converter(name), name in CONTEXT) for name, column in (columns or {}).items()
+        ]
+        self._constants = {name: self._constant(name, raw) for name, raw in plan.constants.items()}
+        source = plan.source or (None if self._carried else DEFAULT_SOURCE)
+        self._base: dict[str, Any] = {"source": source} if source else {}
+        if plan.kind is not None:
+            self._base["kind"] = plan.kind
+            if plan.scale is not None:
+                self._base["scale"] = list(plan.scale)
+            self._base.update({name: value for name, value in self._constants.items() if name not in CONTEXT})
+        self._context = {name: value for name, value in self._constants.items() if name in CONTEXT}
+        self.unknown_kinds: Counter[str] = Counter()
+
+    def event(self, row: Mapping[str, Any]) -> dict[str, Any] | Rejected:
+        """One row as an event; empty cells are left out."""
+        event = dict(self._base)
+        context = dict(self._context)
+        steps = self._carried_steps(row) if self._carried else self._steps
+        for column, name, convert, in_context in steps:
+            raw = row.get(column)
+            if (raw is None or raw == "") and not (convert is _as_it_is and self._nested):
+                continue
+            try:
+                value = convert(raw)
+            except CellFault as fault:
+                return Rejected(fault.code, str(fault), f"context.{name}" if in_context else name)
+            if value is not None or convert is _as_it_is:
+                (context if in_context else event)[name] = value
+        if context:
+            own = event.get("context")
+            if own is None or isinstance(own, dict):
+                event["context"] = {**context, **(own or {})}
+        if self._by_row:
+            self._name_kind(event)
+        elif self._plan.kind == "review":
+            self._review_or_rating(event)
+        return event
+
+    def _constant(self, name: str, raw: str) -> Any:  # noqa: ANN401
+        try:
+            return self._cells.converter(name)(raw)
+        except CellFault as fault:
+            raise ImportFileError(f"--set {name}={raw}: {fault}") from fault
+
+    def _carried_steps(self, row: Mapping[str, Any]) -> Iterable[tuple[str, str, Converter, bool]]:
+        """Fields by their own names; those that the contract does not know go on as they are."""
+        for name in row:
+            convert = self._converters.get(name, _as_it_is)
+            yield name, name, convert, not self._nested and name in CONTEXT
+
+    def _name_kind(self, event: dict[str, Any]) -> None:
+        """Give a row the kind that its word means, and what the options say of that kind."""
+        word = event.get("kind")
+        if not isinstance(word, str):
+            return
+        rule = self._rule(word)
+        if rule is None:
+            if word in self.unknown_kinds or len(self.unknown_kinds) < MAX_UNKNOWN_WORDS:
+                self.unknown_kinds[word] += 1
+            return
+        if rule.text != word and self._renamed(event, rule):
+            return
+        if self._plan.scale is not None and rule.kind in SCALED and "value" in event:
+            event.setdefault("scale", list(self._plan.scale))
+        for name, value in self._constants.items():
+            if name in FIELDS[rule.kind] and name not in CONTEXT:
+                event.setdefault(name, value)
+        if rule.kind == "review":
+            self._review_or_rating(event)
+
+    def _renamed(self, event: dict[str, Any], rule: KindRule) -> bool:
+        """Write the kind that a rule names; True where a comment without words became a click on its item."""
+        self._cells.notes[Note.KIND_RULE] += 1
+        event["kind"] = rule.kind
+        if rule.kind == "message" and "text" not in event and "item_id" in event:
+            event["kind"] = "click"  # who commented on an item opened it
+            self._cells.notes[Note.NO_WORDS] += 1
+            return True
+        if rule.detail:
+            event.setdefault(FIELD_OF_KIND[rule.kind], rule.detail)
+        return False
+
+    def _rule(self, word: str) -> KindRule | None:
+        if word not in self._kinds:
+            self._kinds[word] = kind_of_word(word, self._plan.kinds)
+            if len(self._kinds) > MAX_UNKNOWN_WORDS:
+                return self._kinds.pop(word)
+        return self._kinds[word]
+
+    def _review_or_rating(self, event: dict[str, Any]) -> None:
+        """A review without words but with stars is the rating that it is."""
+        if "text" not in event and "value" in event and "scale" in event:
+            event["kind"] = "rating"
+            self._cells.notes[Note.NO_WORDS] += 1
+
+
+def _as_it_is(raw: Any) -> Any:  # noqa: ANN401
+    return raw
+
+
+def float_id_fields(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Id fields whose every text in these rows is a whole number written as a float, like `42.0`."""
+    found = set()
+    for name in IDS & columns.keys():
+        cells = [cell for row in rows if isinstance(cell := row.get(columns[name]), str)]
+        told = [cell for cell in cells if cell.strip().lower() not in NOTHING]
+        if told and all(cell.endswith(".0") and cell[:-2].lstrip("-").isdigit() for cell in told):
+            found.add(name)
+    return frozenset(found)
