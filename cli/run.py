@@ -52,8 +52,9 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
     show_models(summary, output)
     if summary.gate is not None:
         output.heading("Gate")
-        approved = summary.gate.approved
-        output.say("passed" if approved else "refused", style="" if approved else "yellow")
+        approved, held = summary.gate.approved, summary.gate.hold is not None
+        words = ("passed" if approved else "refused") + (" but not published: a rollback holds" if held else "")
+        output.say(words, style="" if approved and not held else "yellow")
         for reason in summary.gate.reasons:
             output.say(f"  {reason}")
     output.heading("Steps")

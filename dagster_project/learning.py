@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from dagster_project.comparison import CHALLENGER, Challenger, Comparison, Verdict
 from dagster_project.handover import TableVersion
-from feedback.errors import BundleCorrupt, LearningError, NoModel
+from feedback.errors import BundleCorrupt, LearningError, NoModel, RollbackHolds
 from feedback.settings import Settings
 from lakehouse.lake import Lake
 from lakehouse.tables import EVALUATIONS, INTERACTIONS, ITEMS
 from models.bundle import Manifest, Provenance
 from models.bundle_store import BundleStore
+from models.champion import align_champion
 from models.evaluation import Evaluation, recommender_named
 from models.gate import STOPGAP, Action
 from models.histories import ItemIndex
-from models.recommender import Recommender
+from models.recommender import Model, Recommender
 from models.tracking import FitRecord, Tracking
 
 if TYPE_CHECKING:
@@ -118,6 +120,18 @@ def fit_challenger(
     return Challenger(CHALLENGER, parameters, model, run_id, registered.version)
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came of a verdict."""
+
+    manifest: Manifest | None = None
+    """Of the bundle that serves from now on; None where nothing new was published."""
+    hold: str | None = None
+    """Why a rollback kept the bundle back, if one did."""
+    registry_problem: str | None = None
+    """Why MLflow could not be told, if so; the next run tells it."""
+
+
 def publish(
     settings: Settings,
     verdict: Verdict,
@@ -129,43 +143,67 @@ def publish(
     delta_versions: Mapping[str, int],
     positions: Mapping[int, int],
     checks: Mapping[str, bool],
-) -> Manifest | None:
-    """Do what the gate decided: publish the challenger or the stopgap, or leave what serves; then tell MLflow."""
+) -> Publication:
+    """Do what the gate decided: publish the challenger or the stopgap, or leave what serves; then tell MLflow.
+
+    While a rollback holds, what serves stays.
+    """
     decision = verdict.decision
     published: Manifest | None = None
+    hold: str | None = None
     if decision.action is not Action.KEEP:
         promoted = challenger if decision.action is Action.PROMOTE else None
         name = promoted.name if promoted else STOPGAP
-        parameters = promoted.parameters if promoted else comparison.parameters.get(STOPGAP, {})
-        index = ItemIndex.of(interactions, catalogue)
-        model = (
-            promoted.model
-            if promoted
-            else recommender_named(name, parameters, session=session_of(settings)).fit(
-                interactions, index, seed=settings.seed
-            )
+        provenance = Provenance(
+            created_at=datetime.now(UTC),
+            metrics={split: metrics.figures() for split, metrics in comparison.of(name).items()},
+            reasons=decision.reasons,
+            mlflow_run_id=promoted.mlflow_run_id if promoted else comparison.mlflow_runs.get(name),
+            mlflow_model_version=promoted.mlflow_model_version if promoted else None,
+            delta_versions=delta_versions,
+            positions=positions,
+            checks=checks,
         )
-        store = BundleStore(settings.bundles)
-        published = store.publish(
-            model,
-            name=name,
-            parameters=parameters,
-            interactions=interactions,
-            items=catalogue,
-            provenance=Provenance(
-                created_at=datetime.now(UTC),
-                metrics={split: metrics.figures() for split, metrics in comparison.of(name).items()},
-                reasons=decision.reasons,
-                mlflow_run_id=promoted.mlflow_run_id if promoted else comparison.mlflow_runs.get(name),
-                mlflow_model_version=promoted.mlflow_model_version if promoted else None,
-                delta_versions=delta_versions,
-                positions=positions,
-                checks=checks,
-            ),
-        )
-        store.prune(keep=settings.bundles_kept)
-    if challenger is not None:
-        Tracking(settings).judge(
-            challenger.mlflow_model_version, passed=decision.passed, reasons=list(decision.reasons)
-        )
+        try:
+            published = _publish(settings, promoted, comparison, interactions, catalogue, provenance)
+        except RollbackHolds as error:
+            hold = str(error)
+    reasons = [*decision.reasons, *([hold] if hold else [])]
+    return Publication(published, hold, _tell_registry(settings, challenger, passed=decision.passed, reasons=reasons))
+
+
+def _publish(
+    settings: Settings,
+    promoted: Challenger | None,
+    comparison: Comparison,
+    interactions: pl.DataFrame,
+    catalogue: pl.DataFrame,
+    provenance: Provenance,
+) -> Manifest:
+    store = BundleStore(settings.bundles)
+    if (held := store.hold()) is not None:  # before a stopgap is fitted for nothing
+        raise RollbackHolds(held.reason)
+    name = promoted.name if promoted else STOPGAP
+    parameters = promoted.parameters if promoted else comparison.parameters.get(STOPGAP, {})
+    model = promoted.model if promoted else _fit_stopgap(settings, parameters, interactions, catalogue)
+    published = store.publish(
+        model, name=name, parameters=parameters, interactions=interactions, items=catalogue, provenance=provenance
+    )
+    store.prune(keep=settings.bundles_kept)
     return published
+
+
+def _fit_stopgap(
+    settings: Settings, parameters: Mapping[str, Any], interactions: pl.DataFrame, catalogue: pl.DataFrame
+) -> Model:
+    stopgap = recommender_named(STOPGAP, parameters, session=session_of(settings))
+    return stopgap.fit(interactions, ItemIndex.of(interactions, catalogue), seed=settings.seed)
+
+
+def _tell_registry(
+    settings: Settings, challenger: Challenger | None, *, passed: bool, reasons: Sequence[str]
+) -> str | None:
+    """Note the judgement on the challenger and let the champion be what serves; says what went wrong."""
+    if challenger is not None:
+        Tracking(settings).judge(challenger.mlflow_model_version, passed=passed, reasons=reasons)
+    return align_champion(settings).problem

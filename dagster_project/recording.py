@@ -86,6 +86,7 @@ class Recorder:
     def summary(self, *, seconds: float, log_file: str) -> LoopSummary:
         """All that was noted."""
         gate = self._metadata.get("gate", {}).get("gate")
+        published = self._metadata.get("published_bundle", {})
         return LoopSummary(
             run_id=self._run_id,
             success=self._success,
@@ -97,8 +98,8 @@ class Recorder:
                 for figures in self._metadata.get("evaluations", {}).get("figures", [])
             ],
             landing=_landing(self._metadata.get("landed_feedback")),
-            gate=None if gate is None else msgspec.convert(gate, GateSummary),
-            published_version=self._metadata.get("published_bundle", {}).get("published_version"),
+            gate=None if gate is None else _gate(gate, published.get("hold")),
+            published_version=published.get("published_version"),
             failures=self._failures,
             log_file=log_file,
         )
@@ -188,6 +189,14 @@ def _check(data: Any) -> CheckSummary:  # noqa: ANN401 - Dagster's asset check e
         unexpected=int(metadata.get("unexpected", 0)),
         examples=examples.splitlines(),
     )
+
+
+def _gate(told: Mapping[str, Any], hold: str | None) -> GateSummary:
+    """What the gate told; a rollback may have come after it had spoken."""
+    summary = msgspec.convert(told, GateSummary)
+    if hold is None or summary.hold is not None:
+        return summary
+    return msgspec.structs.replace(summary, hold=hold, action="keep", reasons=[*summary.reasons, hold])
 
 
 def _landing(metadata: Mapping[str, Any] | None) -> LandingSummary | None:

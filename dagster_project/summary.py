@@ -84,6 +84,8 @@ class GateSummary(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     """promote, fall_back (to popularity) or keep (what serves)."""
     champion: str | None = None
+    hold: str | None = None
+    """Why a rollback keeps back whatever was judged, if one holds."""
 
 
 class LoopSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ HeedError
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
 │   │   └── ModelUnusable     what was published cannot be loaded
+│   ├── RollbackHolds         nothing is published until the rollback is released
 │   └── BundleCorrupt
 ├── ServiceError              a part that Heed runs or talks to
 │   └── JavaMissing
@@ -141,6 +142,10 @@ class NoModel(LearningError):
 
 class ModelUnusable(NoModel):
     """Raised when a list is asked for while the published model cannot be loaded."""
+
+
+class RollbackHolds(LearningError):
+    """Raised when something is to be published while a rollback holds."""
 
 
 class BundleCorrupt(LearningError):

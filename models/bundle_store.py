@@ -9,25 +9,24 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
-from feedback.errors import BundleCorrupt, NoModel
+from feedback.errors import BundleCorrupt, HomeInUse, NoModel, RollbackHolds
+from lakehouse.file_lock import locked
 from models.bundle import Bundle, Manifest, Provenance, load_bundle, read_manifest, verify_bundle, write_bundle
+from models.pointer import Hold, Pointer, existing, published, released, rolled_back
 from models.recommender import Model
 
 POINTER = "current.json"
 PARTIAL = ".partial"
-
-
-class Pointer(msgspec.Struct, frozen=True):
-    """Which version is served, and which were served before it, the latest last."""
-
-    version: str
-    before: list[str] = []
+LOCK = ".pointer.lock"
+LOCK_SECONDS = 30.0
+"""Moving the pointer takes milliseconds: who waits for so long waits for a process that hangs."""
 
 
 class BundleStore:
@@ -46,7 +45,13 @@ class BundleStore:
         items: pl.DataFrame,
         provenance: Provenance,
     ) -> Manifest:
-        """Write a bundle under a new version and let serving read it."""
+        """Write a bundle under a new version and let serving read it.
+
+        Raises:
+            RollbackHolds: A rollback holds, perhaps since this call began; nothing is left of the new bundle.
+        """
+        if (hold := self.hold()) is not None:
+            raise RollbackHolds(hold.reason)
         self.root.mkdir(parents=True, exist_ok=True)
         version = self._new_version(provenance.created_at)
         partial = self.root / f"{version}{PARTIAL}"
@@ -64,7 +69,11 @@ class BundleStore:
             _sync(path)
         partial.rename(self.root / version)
         _sync(self.root)
-        self._point_to(version)
+        try:
+            self._point_to(version)
+        except RollbackHolds:
+            shutil.rmtree(self.root / version)
+            raise
         return manifest
 
     def current_version(self) -> str | None:
@@ -110,24 +119,58 @@ class BundleStore:
         partitions = {partition for positions in known for partition in positions}
         return {partition: min(positions.get(partition, 0) for positions in known) for partition in partitions}
 
-    def rollback(self, to: str | None = None) -> str:
-        """Serve an earlier version again: the one served before the current, or a given one.
+    def current_manifest(self) -> Manifest | None:
+        """The manifest of what is served; None before the first publication.
+
+        Raises:
+            BundleCorrupt: The pointer or the manifest cannot be read.
+        """
+        version = self.current_version()
+        return None if version is None else read_manifest(self._folder(version))
+
+    def hold(self) -> Hold | None:
+        """The rollback that holds, if one does; none where the pointer is damaged, which a publication mends."""
+        try:
+            pointer = self._pointer()
+        except BundleCorrupt:
+            return None
+        return None if pointer is None else pointer.hold
+
+    def rollback(self, to: str | None = None, *, at: datetime | None = None) -> str:
+        """Serve an earlier version again, the one served before the current or a given one, until it is released.
+
+        Args:
+            to: The version; by default the one before the current.
+            at: The time; by default now.
 
         Raises:
             NoModel: There is no earlier version, or not that one.
             BundleCorrupt: It is damaged; the pointer stays where it is.
         """
-        pointer = self._pointer()
-        served = [] if pointer is None else [v for v in pointer.before if self._folder(v).is_dir()]
-        target = to or (served[-1] if served else None)
-        if target is None:
+        if not self.root.is_dir():
             raise NoModel(f"no earlier bundle in {self.root} to go back to")
-        if not self._folder(target).is_dir():
-            raise NoModel(f"no bundle {target} in {self.root}; there are: {', '.join(self.versions()) or 'none'}")
-        verify_bundle(self._folder(target))
-        before = served[: served.index(target)] if target in served else served
-        self._write_pointer(Pointer(target, before))
+        with self._moving("a rollback"):
+            pointer = self._existing()
+            served = [] if pointer is None else pointer.before
+            target = to or (served[-1] if served else None)
+            if target is None:
+                raise NoModel(f"no earlier bundle in {self.root} to go back to")
+            if not self._folder(target).is_dir():
+                raise NoModel(f"no bundle {target} in {self.root}; there are: {', '.join(self.versions()) or 'none'}")
+            verify_bundle(self._folder(target))
+            self._write_pointer(rolled_back(pointer, target, at=at or datetime.now(UTC)))
         return target
+
+    def release(self) -> Hold | None:
+        """Let runs publish again; returns what held until now. What serves goes on until a run publishes."""
+        if not self.root.is_dir():
+            return None
+        with self._moving("a release"):
+            pointer = self._pointer()
+            if pointer is None or pointer.hold is None:
+                return None
+            self._write_pointer(released(pointer))
+            return pointer.hold
 
     def prune(self, *, keep: int) -> list[str]:
         """Remove the oldest bundles beyond `keep`, and what crashed publications left; never the current one."""
@@ -156,12 +199,23 @@ class BundleStore:
         return f"{stamp}-{serial:03d}"
 
     def _point_to(self, version: str) -> None:
-        try:
-            pointer = self._pointer()
-        except BundleCorrupt:  # a new publication is what mends it
-            pointer = None
-        before = [] if pointer is None else [*pointer.before, pointer.version]
-        self._write_pointer(Pointer(version, [v for v in before if self._folder(v).is_dir()]))
+        with self._moving("a publication"):
+            try:
+                pointer = self._existing()
+            except BundleCorrupt:  # a new publication is what mends it
+                pointer = None
+            if pointer is not None and pointer.hold is not None:
+                raise RollbackHolds(pointer.hold.reason)
+            self._write_pointer(published(pointer, version))
+
+    def _moving(self, owner: str) -> AbstractContextManager[int]:
+        """Hold the pointer against whoever else would move it."""
+        what = f"the pointer of {self.root}"
+        return locked(self.root / LOCK, what=what, owner=owner, wait_seconds=LOCK_SECONDS, busy=HomeInUse)
+
+    def _existing(self) -> Pointer | None:
+        pointer = self._pointer()
+        return None if pointer is None else existing(pointer, self.versions())
 
     def _pointer(self) -> Pointer | None:
         try:

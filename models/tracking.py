@@ -9,7 +9,7 @@ import logging
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -39,6 +39,8 @@ EXPERIMENT_TAGS = {
 """Where MLflow's pages file the experiment, and what they say of it."""
 REGISTERED_MODEL = "heed-recommender"
 CHALLENGER, CHAMPION = "challenger", "champion"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What the registry says of a name, a version or an alias that it does not have."""
 ROOT = Path(__file__).resolve().parent.parent
 GIT_SECONDS = 5.0
 NEEDED = ("msgspec", "numpy", "pandas", "polars")
@@ -149,26 +151,38 @@ class Tracking:
         return RegisteredVersion(str(made.version), run_id)
 
     def judge(self, version: str, *, passed: bool, reasons: Sequence[str]) -> None:
-        """Write the gate's decision on a version; one that passed becomes the champion."""
+        """Write the gate's decision on a version; what serves becomes the champion, see `models.champion`."""
         client = self._client()
         client.set_model_version_tag(REGISTERED_MODEL, version, "gate", "passed" if passed else "refused")
         client.set_model_version_tag(REGISTERED_MODEL, version, "gate_reasons", msgspec.json.encode(reasons).decode())
-        if passed:
-            self.promote(version)
 
     def promote(self, version: str) -> None:
         """Make a version the champion, as publishing and rolling back do."""
         self._client().set_registered_model_alias(REGISTERED_MODEL, CHAMPION, version)
 
+    def dethrone(self) -> None:
+        """Leave the registry without a champion, where what serves is not registered."""
+        self._client().delete_registered_model_alias(REGISTERED_MODEL, CHAMPION)
+
+    def has_version(self, version: str) -> bool:
+        """Whether the registry holds a version."""
+        return self._found(lambda client: client.get_model_version(REGISTERED_MODEL, version)) is not None
+
     def holder(self, alias: str) -> RegisteredVersion | None:
         """The version that holds an alias, if one does."""
+        found = self._found(lambda client: client.get_model_version_by_alias(REGISTERED_MODEL, alias))
+        return None if found is None else RegisteredVersion(str(found.version), str(found.run_id))
+
+    def _found(self, ask: Callable[[MlflowClient], Any]) -> Any:  # noqa: ANN401 - what MLflow's client answers
+        """What the registry answers; None where it knows nothing of it, which it says in two ways."""
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._client().get_model_version_by_alias(REGISTERED_MODEL, alias)
-        except MlflowException:
-            return None
-        return RegisteredVersion(str(found.version), str(found.run_id))
+            return ask(self._client())
+        except MlflowException as error:
+            if error.error_code in ABSENT:
+                return None
+            raise
 
     def load(self, alias: str = CHAMPION) -> Any:  # noqa: ANN401 - MLflow's PyFuncModel
         """The registered model that holds an alias, as MLflow loads it anywhere."""

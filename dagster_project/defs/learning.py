@@ -120,10 +120,14 @@ def challenger(
     owners=LEARNING_OWNERS,
     code_version=CODE_VERSION,
 )
-def gate(evaluations: Comparison) -> dg.MaterializeResult[Verdict]:
-    """Whether the challenger may serve: compared with decayed popularity and with what serves now."""
+def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[Verdict]:
+    """Whether the challenger may serve: compared with decayed popularity and with what serves now.
+
+    While a rollback holds it is judged all the same, and not published.
+    """
     from dagster_project.comparison import BASELINE, CHALLENGER, CHAMPION, rulings_table
-    from models.gate import decide
+    from models.bundle_store import BundleStore
+    from models.gate import Action, decide
 
     decision = decide(
         evaluations.of(CHALLENGER),
@@ -133,18 +137,22 @@ def gate(evaluations: Comparison) -> dg.MaterializeResult[Verdict]:
         serving=evaluations.serving,
         missing=evaluations.missing,
     )
+    held = BundleStore(heed.settings.bundles).hold()
+    reasons = [*decision.reasons, *([held.reason] if held else [])]
     told = {
         "approved": decision.passed,
-        "action": decision.action.value,
-        "reasons": list(decision.reasons),
+        "action": Action.KEEP.value if held else decision.action.value,
+        "reasons": reasons,
+        "hold": held.reason if held else None,
         "challenger": CHALLENGER,
         "champion": evaluations.serving,
     }
     return dg.MaterializeResult(
         value=Verdict(decision, CHALLENGER, evaluations.serving),
         metadata={
-            "decision": "passed" if decision.passed else f"refused: {decision.action.value}",
-            "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons)),
+            "decision": ("passed" if decision.passed else f"refused: {decision.action.value}")
+            + (", not published: a rollback holds" if held else ""),
+            "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in reasons)),
             "rulings": dg.MetadataValue.md(rulings_table(decision)),
             "gate": told,
         },

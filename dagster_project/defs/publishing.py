@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from dagster_project.comparison import Challenger, Comparison, Verdict
@@ -41,14 +43,15 @@ def published_bundle(
     """The model artifact that serving swaps in, by moving one pointer.
 
     What the gate passed is published. Where it refused, the learned model that serves now stays; where none serves
-    yet, what is popular lately is published, so that serving always has something to say.
+    yet, what is popular lately is published, so that serving always has something to say. While a rollback holds,
+    nothing is published.
     """
     from dagster_project.learning import publish
     from lakehouse.tables import INTERACTIONS, ITEMS
 
     with clear_failures():
         opened = lake.open()
-        manifest = publish(
+        publication = publish(
             heed.settings,
             gate,
             challenger,
@@ -63,14 +66,23 @@ def published_bundle(
             positions=interactions.positions,
             checks=_checks_of_run(),
         )
-    judged = {POSITIONS: positions_text(interactions.positions), "action": gate.decision.action.value}
+    manifest = publication.manifest
+    told: dict[str, Any] = {
+        POSITIONS: positions_text(interactions.positions),
+        "action": gate.decision.action.value,
+    }
+    if publication.registry_problem is not None:
+        dg.get_dagster_logger().warning(f"{publication.registry_problem}; the next run tells it what serves")
+        told["registry_problem"] = publication.registry_problem
+    if publication.hold is not None:
+        told["hold"] = publication.hold
     if manifest is None:
-        kept = "; ".join(gate.decision.reasons)
-        return dg.MaterializeResult(value=None, metadata={**judged, "kept": kept})
+        told["kept"] = publication.hold or "; ".join(gate.decision.reasons)
+        return dg.MaterializeResult(value=None, metadata=told)
     return dg.MaterializeResult(
         value=manifest.version,
         metadata={
-            **judged,
+            **told,
             "published_version": manifest.version,
             "recommender": manifest.recommender,
             "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in manifest.reasons)),
