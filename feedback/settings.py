@@ -80,6 +80,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: int = 42
     list_length: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     bundles_kept: Positive = 5
+    # what the loop leaves behind
+    registered_models_kept: Positive = 10
+    mlflow_runs_kept: Annotated[int, msgspec.Meta(ge=20)] = 500
+    dagster_runs_kept: Positive = 100
+    table_versions_kept: Annotated[int, msgspec.Meta(ge=2)] = 30
+    refused_days: Positive = 90
 
     @property
     def home_path(self) -> Path:

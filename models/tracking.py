@@ -37,6 +37,8 @@ EXPERIMENT_TAGS = {
     "split.known_figure is over people who have a history in train.",
 }
 """Where MLflow's pages file the experiment, and what they say of it."""
+SOURCE_NAME = "heed run"
+"""Under this name MLflow shows who recorded a run; what bears another was made by somebody else."""
 REGISTERED_MODEL = "heed-recommender"
 CHALLENGER, CHAMPION = "challenger", "champion"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -84,7 +86,7 @@ class Tracking:
         client = self._client()
         tags = {"code_version": code_version(), "recommender": fit.recommender, "seed": str(fit.seed), **fit.tags}
         tags |= {f"delta.{table}": str(version) for table, version in fit.delta_versions.items()}
-        tags |= {"mlflow.source.name": "heed run", "mlflow.source.type": "JOB"}
+        tags |= {"mlflow.source.name": SOURCE_NAME, "mlflow.source.type": "JOB"}
         on_everything = fit.tags.get("fit") == "everything"
         run_name = f"{fit.recommender}, on everything" if on_everything else fit.recommender
         run = client.create_run(self._experiment(client), run_name=run_name)

@@ -9,9 +9,10 @@ import pytest
 
 from feedback.settings import Settings, load_settings
 from tests.kafka_broker import kafka_broker
+from tests.mlflow_home import empty_mlflow, tracked
 from tests.prism_runner import prism
 
-__all__ = ["kafka_broker", "prism"]
+__all__ = ["empty_mlflow", "kafka_broker", "prism", "tracked"]
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -6,12 +6,14 @@ not text, and would silently give each its own unconfigured home.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
 from dagster_project.lock import holding
+from dagster_project.past_runs import LOOP
 from feedback.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ class SharedHome(dg.ConfigurableResource[Any]):
 
 
 class HeedHome(SharedHome):
-    """The home folder that a run of the loop works on; while it runs, no other loop works on it."""
+    """The home folder that a run of the loop works on; while it runs, no other loop works on it.
+
+    When the loop ends, well or not, what it leaves behind is pruned to the home's settings.
+    """
 
     wait_seconds: float = Field(default=1800.0, description="How long to wait while another loop runs on this home.")
 
@@ -42,7 +47,20 @@ class HeedHome(SharedHome):
             yield self
             return
         with holding(self.settings.run_folder, owner=context.run.run_id, wait_seconds=self.wait_seconds):
-            yield self
+            try:
+                yield self
+            finally:
+                if context.run.job_name == LOOP and context.instance is not None:
+                    self._prune(context, context.instance)
+
+    def _prune(self, context: dg.InitResourceContext, instance: dg.DagsterInstance) -> None:
+        from dagster_project.retention import prune
+
+        pruned = prune(self.settings, instance, now=datetime.now(UTC))
+        if context.log is not None:
+            context.log.info(pruned.words)
+            for problem in pruned.problems:
+                context.log.warning(problem)
 
 
 class LakeResource(dg.ConfigurableResource[Any]):

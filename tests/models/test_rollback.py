@@ -89,8 +89,8 @@ def test_without_a_registry_none_is_made(settings: Settings) -> None:
     assert not (settings.home_path / "mlflow.db").exists()
 
 
-def test_the_champion_is_what_serves_whoever_moved_the_pointer(settings: Settings) -> None:
-    tracking, store = Tracking(settings), BundleStore(settings.bundles)
+def test_the_champion_is_what_serves_whoever_moved_the_pointer(tracked: Settings) -> None:
+    tracking, store = Tracking(tracked), BundleStore(tracked.bundles)
     client = tracking._client()
     run = tracking.record(FitRecord("signed_als", {}, {}, {}, seed=1))
     client.create_registered_model(REGISTERED_MODEL)
@@ -99,7 +99,7 @@ def test_the_champion_is_what_serves_whoever_moved_the_pointer(settings: Setting
     )
 
     def champion() -> str | None:
-        aligned = align_champion(settings)
+        aligned = align_champion(tracked)
         assert aligned.problem is None
         holder = tracking.holder(CHAMPION)
         assert aligned.version == (None if holder is None else holder.version)

@@ -10,8 +10,8 @@ from models.tracking import EXPERIMENT, FitRecord, Tracking
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")  # MLflow's own
 
 
-def test_the_pages_tell_fits_apart_and_say_what_the_experiment_is(settings: Settings) -> None:
-    tracking = Tracking(settings)
+def test_the_pages_tell_fits_apart_and_say_what_the_experiment_is(tracked: Settings) -> None:
+    tracking = Tracking(tracked)
     fits = [
         FitRecord("signed_als", {"rank": 8}, {}, {"interactions": 3}, seed=1, tags={"fit": fit})
         for fit in ("evaluation", "everything")

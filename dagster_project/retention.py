@@ -1,0 +1,96 @@
+"""What the loop leaves behind is bounded: once a run is over, each store drops what is beyond the home's settings.
+
+A store that cannot be pruned is named and left to the next run; the run that is ending does not fail for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from feedback.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was removed, and what could not be."""
+
+    removed: dict[str, int]
+    problems: list[str]
+
+    @property
+    def words(self) -> str:
+        """What was removed, in words."""
+        some = [f"{number:,} {what}" for what, number in self.removed.items() if number]
+        return "removed what is beyond the retention: " + (", ".join(some) or "nothing")
+
+
+def prune(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pruned:
+    """Drop what is beyond the retention, store by store; call it while no other loop works on the home."""
+    removed: dict[str, int] = {}
+    problems: list[str] = []
+    for what, work in (
+        ("MLflow", lambda: _prune_mlflow(settings)),
+        ("Dagster's runs", lambda: _prune_runs(settings, instance, now)),
+        ("table versions", lambda: _prune_tables(settings)),
+        ("refused rows", lambda: _prune_refused(settings, now)),
+    ):
+        _attempt(what, work, removed, problems)
+    return Pruned(removed=removed, problems=problems)
+
+
+def _attempt(what: str, work: Callable[[], dict[str, int]], removed: dict[str, int], problems: list[str]) -> None:
+    try:
+        removed.update(work())
+    except Exception as error:  # whatever a store raises: what was learned is published already
+        words = str(error).strip() or type(error).__name__
+        problems.append(f"{what} could not be pruned, the next run tries again: {words.splitlines()[0]}")
+
+
+def _prune_mlflow(settings: Settings) -> dict[str, int]:
+    from models.champion import align_champion, has_registry
+    from models.mlflow_retention import prune_mlflow
+
+    if not has_registry(settings):
+        return {}
+    align_champion(settings)  # first, for it decides which version stays
+    done = prune_mlflow(settings)
+    return {"registered versions": done.versions, "logged models": done.models, "MLflow runs": done.runs}
+
+
+def _prune_runs(settings: Settings, instance: DagsterInstance, now: datetime) -> dict[str, int]:
+    from dagster_project.run_retention import prune_runs
+
+    return {"Dagster runs": prune_runs(instance, keep=settings.dagster_runs_kept, now=now)}
+
+
+def _prune_tables(settings: Settings) -> dict[str, int]:
+    from lakehouse.lake import open_lake
+    from lakehouse.table_history import trim_history
+    from lakehouse.tables import EVALUATIONS, INTERACTIONS, ITEMS
+
+    lake = open_lake(settings)
+    done = [trim_history(lake, spec, keep=settings.table_versions_kept) for spec in (ITEMS, INTERACTIONS, EVALUATIONS)]
+    return {"replaced table files": sum(d.files for d in done), "log entries": sum(d.log_entries for d in done)}
+
+
+def _prune_refused(settings: Settings, now: datetime) -> dict[str, int]:
+    before = now - timedelta(days=settings.refused_days)
+    old = [path for path in _files(settings.home_path / "refused") if _modified(path) < before]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return {"files of refused rows": len(old)}
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+def _modified(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -1,0 +1,128 @@
+"""How many runs Dagster keeps of the loop and of upkeep, with their events, their logs and their files.
+
+Runs go through Dagster's own deletion, whatever store it uses. Its SQLite store leaves a file behind for each run, and
+every store leaves the run's check results; both go as well where the store is the home's own.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from dagster_project.past_runs import ENDED, LOOP
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+
+UPKEEP_JOB = "upkeep"
+JOBS = (LOOP, UPKEEP_JOB)
+LOCATION = "heed"
+AT_ONCE = 200
+"""Runs removed in one call: a backlog of years goes in steps, and no loop waits minutes for it."""
+STRAY_AFTER = timedelta(hours=1)
+"""A file of a run that Dagster does not know is left by a removal cut short; a run may be just being made, though."""
+_RUN_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+
+
+def runs_to_remove(newest_first: Sequence[str], *, keep: int, spared: Collection[str]) -> list[str]:
+    """The ids beyond the `keep` newest, the oldest first, without the spared ones."""
+    return [run for run in reversed(newest_first[keep:]) if run not in spared]
+
+
+def prune_runs(instance: dg.DagsterInstance, *, keep: int, now: datetime) -> int:
+    """Remove ended runs beyond the newest of each job; returns how many.
+
+    A run that is not over stays, and one that holds the latest state of an asset, which starts the next run.
+    """
+    spared = _latest_runs(instance)
+    obsolete: list[str] = []
+    for job in JOBS:
+        ended = instance.get_runs(dg.RunsFilter(job_name=job, statuses=ENDED))
+        ours = [run.run_id for run in ended if _is_ours(run)]
+        obsolete += runs_to_remove(ours, keep=keep, spared=spared)
+    for run_id in obsolete[:AT_ONCE]:
+        _remove_run(instance, run_id)
+    _remove_strays(instance, now=now)
+    return len(obsolete[:AT_ONCE])
+
+
+def _is_ours(run: dg.DagsterRun) -> bool:
+    """Whether this code location ran it: a shared store holds other projects' jobs, perhaps of the same name."""
+    origin = run.remote_job_origin
+    return origin is None or origin.location_name == LOCATION
+
+
+def _latest_runs(instance: dg.DagsterInstance) -> set[str]:
+    """The runs that hold the latest materialization of an asset."""
+    found: set[str] = set()
+    for record in instance.get_asset_records(instance.get_asset_keys()):
+        latest = record.asset_entry.last_materialization_record
+        if latest is not None:
+            found.add(latest.run_id)
+    return found
+
+
+def _remove_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    storage = _own_storage(instance)
+    if storage is not None:
+        _remove_check_results(storage, run_id)
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.delete_run(run_id)
+    if storage is not None:
+        _remove_files(_shard_files(storage, run_id))
+
+
+def _own_storage(instance: dg.DagsterInstance) -> SqliteEventLogStorage | None:
+    """The event log, where it is the home's own with a file for each run."""
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+
+    storage = instance.event_log_storage
+    return storage if isinstance(storage, SqliteEventLogStorage) else None
+
+
+def _remove_check_results(storage: SqliteEventLogStorage, run_id: str) -> None:
+    """Dagster's deletion forgets them: 400 KB a run of the loop."""
+    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+
+    with storage.index_connection() as connection:
+        connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
+
+
+def _shard_files(storage: SqliteEventLogStorage, run_id: str) -> list[Path]:
+    shard = Path(storage.path_for_shard(run_id))
+    return [shard, *(shard.with_name(f"{shard.name}-{part}") for part in ("wal", "shm"))]
+
+
+def _remove_strays(instance: dg.DagsterInstance, *, now: datetime) -> None:
+    """Files of runs that are no longer known: of removals cut short, and logs that another process captured."""
+    storage = _own_storage(instance)
+    if storage is None:
+        return
+    shards = Path(storage.path_for_shard("any")).parent
+    known = set(instance.get_run_ids())
+    for path in _strays(shards.glob("*.db"), known, now=now):
+        _remove_files(_shard_files(storage, path.stem))
+    captured = Path(instance.storage_directory())
+    for path in _strays(captured.iterdir() if captured.is_dir() else [], known, now=now):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _strays(paths: Iterable[Path], known: Collection[str], *, now: datetime) -> list[Path]:
+    return [
+        path
+        for path in paths
+        if _RUN_ID.match(path.stem)
+        and path.stem not in known
+        and now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > STRAY_AFTER
+    ]
+
+
+def _remove_files(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
