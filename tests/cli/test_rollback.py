@@ -15,6 +15,8 @@ from feedback.settings import Settings
 from models.bundle_store import BundleStore
 from tests.models.test_learning_core import START, publish
 
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")  # MLflow's own
+
 
 def told(settings: Settings, *arguments: str) -> dict[str, Any]:
     done = CliRunner().invoke(rollback, [*arguments, "--home", settings.home, "--json"], catch_exceptions=False)

@@ -15,6 +15,8 @@ from dagster_project.instance import open_instance
 from dagster_project.retention import prune
 from feedback.settings import Settings
 
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")  # MLflow's own
+
 YEARS_AGO = 1_500_000_000
 
 
