@@ -16,14 +16,14 @@ from feedback.settings import Settings
 @home_command
 def evaluate(settings: Settings, output: Output) -> None:
     """Compare popularity, decayed popularity, unsigned and signed ALS by full ranking on two splits."""
+    from dagster_project.learned import interactions_of
     from lakehouse.lake import open_lake
     from lakehouse.tables import FEEDBACK
     from models.evaluation import evaluate as evaluate_models
     from models.histories import ItemIndex
-    from models.preferences import build_interactions
     from models.spark import spark_session
 
-    interactions = build_interactions(open_lake(settings).scan(FEEDBACK))
+    interactions = interactions_of(open_lake(settings).scan(FEEDBACK)).rows
     if interactions.is_empty():
         raise NotEnoughFeedback(
             "nothing that says anything about an item has landed yet; `heed ingest`, then `heed land --drain`"

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "recommend": "cli.recommend:recommend",
     "evaluate": "cli.evaluate:evaluate",
     "audit": "cli.audit:audit",
+    "left-out": "cli.left_out:left_out",
     "quarantine": "cli.quarantine:quarantine",
     "replay": "cli.replay:replay",
     "signals": "cli.signals:signals",

@@ -49,6 +49,9 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
         rows = [(c.severity, c.asset, c.name, c.observed) for c in failed]
         if rows:
             output.table("", ("severity", "table", "check", "found"), rows)
+        for table, rules in summary.left_out.items():
+            counts = ", ".join(f"{rule} {count:,}" for rule, count in rules.items())
+            output.say(f"left out of learning in {table}: {counts}; `heed left-out` shows them")
     show_models(summary, output)
     if summary.gate is not None:
         output.heading("Gate")

@@ -101,8 +101,17 @@ class Recorder:
             gate=None if gate is None else _gate(gate, published.get("hold")),
             published_version=published.get("published_version"),
             failures=self._failures,
+            left_out=self._left_out(),
             log_file=log_file,
         )
+
+    def _left_out(self) -> dict[str, dict[str, int]]:
+        rows = {check.name: check.left_out for check in self._checks if check.asset == "landed_feedback"}
+        found = {"feedback": rows} | {
+            table: self._metadata.get(table, {}).get("left_out", {}) for table in ("items", "interactions")
+        }
+        counts = {table: {rule: n for rule, n in rules.items() if n} for table, rules in found.items()}
+        return {table: rules for table, rules in counts.items() if rules}
 
     def _step(self, event: DagsterEvent) -> StepEvent | None:
         step = event.step_key
@@ -188,6 +197,7 @@ def _check(data: Any) -> CheckSummary:  # noqa: ANN401 - Dagster's asset check e
         observed=str(metadata.get("observed", "")),
         unexpected=int(metadata.get("unexpected", 0)),
         examples=examples.splitlines(),
+        left_out=int(metadata.get("left_out", 0)),
     )
 
 

@@ -43,6 +43,8 @@ class CheckSummary(msgspec.Struct, frozen=True, kw_only=True):
     observed: str
     unexpected: int = 0
     examples: list[str] = []
+    left_out: int = 0
+    """Rows that learning left out because they break this rule."""
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,8 @@ class LoopSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The bundle that this run published; `None` where the gate refused or the run failed."""
     failures: list[str]
     """What went wrong, in words, in the order in which it happened."""
+    left_out: dict[str, dict[str, int]] = {}
+    """By table and rule: rows of `feedback`, catalogue entries and interactions that were left out of learning."""
     log_file: str = ""
     """What the libraries wrote to the screen meanwhile."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from expectations.feedback import EARLIEST
+from expectations.feedback import CALENDAR
 from expectations.rules import (
     Rule,
     Severity,
@@ -17,7 +17,7 @@ from expectations.rules import (
     share_true,
     unique,
 )
-from expectations.suite import Suite
+from expectations.suite import Frame, Suite
 from lakehouse.tables import ITEMS
 
 COLUMNS = ("item_id", "title", "categories", "price", "currency", "url", "available", "released_at", "updated_at")
@@ -27,10 +27,10 @@ SHARE_CATEGORISED = 0.8
 """Below this diversity and reasons have little to go by."""
 
 
-def derive_items(rows: pl.DataFrame, catalogue: pl.Series | None = None) -> pl.DataFrame:
+def derive_items(rows: Frame, catalogue: pl.Series | None = None, /) -> Frame:
     """Add whether an item has a category; lists themselves are nothing that pandas can compare."""
     del catalogue
-    if rows.schema.get("categories") != pl.List(pl.String):
+    if rows.collect_schema().get("categories") != pl.List(pl.String):
         return rows
     return rows.with_columns(categorised=pl.col("categories").list.len() > 0)
 
@@ -43,8 +43,8 @@ def _rules() -> tuple[Rule, ...]:
         unique(("item_id",), "one entry per item"),
         lengths("title", 1, 1000, "1 to 1,000 characters"),
         between("price", 0, None, "no negative price"),
-        matches("currency", "^[A-Z]{3}$", "an ISO 4217 code"),
-        between("updated_at", EARLIEST, None, "not before 1970"),
+        matches("currency", "[A-Z]{3}", "an ISO 4217 code"),
+        between("updated_at", *CALENDAR, "in the years 1 to 9999"),
         share_true("available", SHARE_AVAILABLE, f"at least {SHARE_AVAILABLE:.0%} of the catalogue can be recommended"),
         share_true("categorised", SHARE_CATEGORISED, f"at least {SHARE_CATEGORISED:.0%} of the items name a category"),
         share_present("released_at", 0.5, "at least half of the items say when they came out"),

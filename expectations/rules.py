@@ -1,14 +1,14 @@
 """A rule of a suite: one Great Expectations expectation with its severity, declared without importing the library.
 
 The library takes ten seconds and more to import; Dagster must know every check's name, severity and meaning when
-its code location loads. So a suite is declared from these light rules, and `expectations.validation` turns them into
-expectations when data is there.
+its code location loads. So a suite is declared from these light rules. They have two readings: expectations
+(`expectations.validation`), and for rules about single rows Polars expressions (`expectations.predicates`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -26,6 +26,15 @@ class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"
     INFO = "info"
+
+
+class Scope(StrEnum):
+    """What a rule judges, and so what follows when it is broken."""
+
+    ROW = "row"
+    """Each row. Rows that break it are left out of learning, counted and shown; nothing stops."""
+    TABLE = "table"
+    """The table as a whole, such as its types or a share of its rows. Where it is critical, learning stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +57,27 @@ class Rule:
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     condition: Condition | None = None
     """Only rows that meet it are looked at."""
+    scope: Scope = Scope.TABLE
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether learning leaves out the rows that break it."""
+        return self.scope is Scope.ROW
 
 
-def build_column_rules(spec: TableSpec, columns: Sequence[str]) -> list[Rule]:
-    """Types and not-null of these columns, as the table's spec declares them."""
+def damage(rule: Rule) -> Rule:
+    """The rule as one about the table: no sender can break it, so learning stops where it is broken."""
+    return replace(rule, scope=Scope.TABLE, severity=Severity.CRITICAL)
+
+
+def build_column_rules(spec: TableSpec, columns: Sequence[str], *, own: Sequence[str] = ()) -> list[Rule]:
+    """Types and not-null of these columns, as the table's spec declares them.
+
+    Args:
+        spec: The table.
+        columns: Of these.
+        own: Columns that Heed fills by itself: a null in one of them is damage, not a bad row.
+    """
     rules: list[Rule] = []
     for column in spec.columns:
         if column.name not in columns:
@@ -60,7 +86,8 @@ def build_column_rules(spec: TableSpec, columns: Sequence[str]) -> list[Rule]:
         if types:
             rules.append(typed(column.name, types))
         if not column.nullable:
-            rules.append(not_null(column.name, f"every row has it: {column.meaning}"))
+            present = not_null(column.name, f"every row has it: {column.meaning}")
+            rules.append(damage(present) if column.name in own else present)
     return rules
 
 
@@ -106,19 +133,21 @@ def not_null(column: str, meaning: str, *, where: Condition | None = None) -> Ru
     return Rule(
         name=f"not_null__{column}",
         expectation="ExpectColumnValuesToNotBeNull",
-        severity=Severity.CRITICAL,
+        severity=Severity.WARNING,
+        scope=Scope.ROW,
         meaning=meaning,
         columns=(column,),
         condition=where,
     )
 
 
-def in_set(column: str, values: Sequence[object], meaning: str, severity: Severity = Severity.CRITICAL) -> Rule:
+def in_set(column: str, values: Sequence[object], meaning: str) -> Rule:
     """Every value is one of these."""
     return Rule(
         name=f"in_set__{column}",
         expectation="ExpectColumnValuesToBeInSet",
-        severity=severity,
+        severity=Severity.WARNING,
+        scope=Scope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={"value_set": list(values)},
@@ -155,7 +184,8 @@ def between(column: str, lowest: float | datetime | None, highest: float | datet
     return Rule(
         name=f"between__{column}",
         expectation="ExpectColumnValuesToBeBetween",
-        severity=Severity.CRITICAL,
+        severity=Severity.WARNING,
+        scope=Scope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={name: bound for name, bound in bounds.items() if bound is not None},
@@ -167,7 +197,8 @@ def at_least(column: str, other: str, meaning: str) -> Rule:
     return Rule(
         name=f"at_least_{other}__{column}",
         expectation="ExpectColumnPairValuesAToBeGreaterThanB",
-        severity=Severity.CRITICAL,
+        severity=Severity.WARNING,
+        scope=Scope.ROW,
         meaning=meaning,
         columns=(column, other),
         arguments={
@@ -177,6 +208,11 @@ def at_least(column: str, other: str, meaning: str) -> Rule:
             "ignore_row_if": "either_value_is_missing",
         },
     )
+
+
+def mostly(rule: Rule, share: float, severity: Severity = Severity.INFO) -> Rule:
+    """The rule as one about the table: at least this share of the rows keeps it. No row is left out."""
+    return replace(rule, scope=Scope.TABLE, severity=severity, arguments={**rule.arguments, "mostly": share})
 
 
 def unique(columns: Sequence[str], meaning: str) -> Rule:
@@ -191,15 +227,21 @@ def unique(columns: Sequence[str], meaning: str) -> Rule:
     )
 
 
+def first_of(columns: Sequence[str], meaning: str, *, name: str) -> Rule:
+    """Of rows that agree in all of these columns, the first counts; the later ones are left out."""
+    return replace(unique(columns, meaning), name=name, scope=Scope.ROW, severity=Severity.WARNING)
+
+
 def matches(column: str, regex: str, meaning: str) -> Rule:
-    """Every value has this form."""
+    r"""Every value has this form; `regex` stands between `^` and `\Z`."""
     return Rule(
         name=f"matches__{column}",
         expectation="ExpectColumnValuesToMatchRegex",
-        severity=Severity.CRITICAL,
+        severity=Severity.WARNING,
+        scope=Scope.ROW,
         meaning=meaning,
         columns=(column,),
-        arguments={"regex": regex},
+        arguments={"regex": rf"^{regex}\Z"},
     )
 
 
@@ -208,7 +250,8 @@ def lengths(column: str, shortest: int, longest: int, meaning: str) -> Rule:
     return Rule(
         name=f"length__{column}",
         expectation="ExpectColumnValueLengthsToBeBetween",
-        severity=Severity.CRITICAL,
+        severity=Severity.WARNING,
+        scope=Scope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={"min_value": shortest, "max_value": longest},

@@ -3,7 +3,7 @@
 Great Expectations works on a pandas frame in memory, so a table beyond `MAX_ROWS` is not handed over whole. Looked at
 are then the newest rows (older ones were looked at by earlier runs, and a landed row never changes), and from the
 whole table, found in columns by Polars: every row whose key occurs twice, the rows at both ends of every number and
-time, rows that lack a value they must have, and one row for each distinct kind.
+time, rows that lack a value they must have, one row for each distinct kind, and rows that learning leaves out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ NEWEST_BY = ("landed_on", "last_at", "updated_at")
 DISTINCT_OF = ("kind",)
 
 
-def rows_to_validate(scan: pl.LazyFrame, suite: Suite, *, max_rows: int = MAX_ROWS) -> pl.DataFrame:
-    """The rows of a table to validate, in the table's order: all while they are at most `max_rows`."""
+def rows_to_validate(
+    scan: pl.LazyFrame, suite: Suite, *, max_rows: int = MAX_ROWS, also: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The rows of a table to validate, in the table's order: all while they are at most `max_rows`.
+
+    Args:
+        scan: The table.
+        suite: Which columns are wanted, and what is at risk.
+        max_rows: The newest rows that are taken of a larger table.
+        also: Rows of the table, in its columns, to be among those of a larger one.
+    """
     rows = scan.select(suite.columns)
     count = int(rows.select(pl.len()).collect().item())
     if count <= max_rows:
@@ -32,7 +41,10 @@ def rows_to_validate(scan: pl.LazyFrame, suite: Suite, *, max_rows: int = MAX_RO
     if newest is not None:
         wanted.append(numbered.select(newest, "_row").top_k(max_rows, by=[newest, "_row"]).select("_row"))
     chosen = pl.concat(wanted).unique()
-    return numbered.join(chosen, on="_row", how="semi").sort("_row").drop("_row").collect()
+    rows_found = numbered.join(chosen, on="_row", how="semi").sort("_row").drop("_row").collect()
+    return (
+        rows_found if also is None else pl.concat([rows_found, also.select(suite.columns)]).unique(maintain_order=True)
+    )
 
 
 def _rows_at_risk(numbered: pl.LazyFrame, suite: Suite) -> list[pl.LazyFrame]:

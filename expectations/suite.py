@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import polars as pl
 
 from expectations.rules import Rule, Severity
 from lakehouse.tables import TableSpec
 
-Derive = Callable[[pl.DataFrame, pl.Series | None], pl.DataFrame]
-"""Rows of the table and the catalogue's item ids (where they are known) to the frame that the rules look at."""
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
+
+
+class Derive(Protocol):
+    """Rows of the table and the catalogue's item ids (where they are known) to the frame that the rules look at."""
+
+    def __call__(self, rows: Frame, catalogue: pl.Series | None = None, /) -> Frame:
+        """Add the columns that rules compare with."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,12 +11,13 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from expectations.rules import Rule, Severity
+from expectations.screening import LeftOut
 from expectations.suite import Suite
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class CheckRow:
     """Rows that were looked at."""
     examples: tuple[str, ...]
     meaning: str
+    left_out: int = 0
+    """Rows of the whole table that learning leaves out because they break this rule."""
 
     @property
     def stops(self) -> bool:
@@ -65,6 +68,21 @@ def validate(suite: Suite, frame: pl.DataFrame, *, catalogue: pl.Series | None =
     if open_rules:
         answered |= _with_library(suite, open_rules, rows)
     return [row for rule in suite.rules if (row := answered[rule.name]) is not None]
+
+
+def with_counts(found: Sequence[CheckRow], suite: Suite, counts: LeftOut) -> list[CheckRow]:
+    """The results, with each row rule's figures over the whole table instead of the rows that were validated."""
+    return [_counted(row, counts) if suite.rule(row.name).leaves_out else row for row in found]
+
+
+def _counted(row: CheckRow, counts: LeftOut) -> CheckRow:
+    broken, total = counts.by_rule[row.name], counts.looked_at
+    if not broken:
+        words = f"all of {total:,} rows as expected" if total else row.observed
+        return replace(row, success=True, observed=words, unexpected=0, total=total, examples=())
+    share = 100.0 * broken / total
+    words = f"{broken:,} of {total:,} rows ({share:.3g} %) are left out of learning"
+    return replace(row, success=False, observed=words, unexpected=broken, total=total, left_out=broken)
 
 
 def gx_expectation(rule: Rule) -> Any:  # noqa: ANN401 - the library is imported lazily

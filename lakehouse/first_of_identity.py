@@ -38,21 +38,31 @@ def without_places(rows: pl.LazyFrame, places: pl.DataFrame) -> pl.LazyFrame:
     return rows.join(places.lazy().select(PLACE), on=list(PLACE), how="anti")
 
 
-def repeats(rows: pl.LazyFrame) -> pl.DataFrame:
-    """The places of rows that landed again: all rows of an identity but the first.
+def repeats(rows: pl.LazyFrame, *, within_window: bool = False) -> pl.DataFrame:
+    """The rows that landed again: all of an identity but the first.
 
     Reads the days first. Rows that landed within the shortest window of each other hold no repeat. Else only rows
     later than that can be one: their identities are hashed and looked for among all.
+
+    Args:
+        rows: Of `feedback`.
+        within_window: Look also for repeats that landing should have dropped, so at all rows.
+
+    Returns:
+        Their places in order, with `id`, `landed_on` and `days`: how long after the row before it each one landed.
     """
-    days = rows.select(first=pl.col("landed_on").min(), last=pl.col("landed_on").max()).collect()
-    first, last = days.row(0)
-    if first is None or last - first <= SHORTEST_WINDOW:
-        return _no_places(rows)
+    if not within_window:
+        first, last = rows.select(first=pl.col("landed_on").min(), last=pl.col("landed_on").max()).collect().row(0)
+        if first is None or last - first <= SHORTEST_WINDOW:
+            return _later(rows.head(0))
     keys = rows.select("landed_on", key=_key()).select("landed_on", hash=pl.col("key").hash()).collect()
-    late = keys.filter(pl.col("landed_on") > first + SHORTEST_WINDOW).select("hash").unique()
-    among = keys.select("hash").join(late, on="hash", how="semi")["hash"]
+    if within_window:
+        among = keys["hash"]
+    else:
+        late = keys.filter(pl.col("landed_on") > first + SHORTEST_WINDOW).select("hash").unique()
+        among = keys.select("hash").join(late, on="hash", how="semi")["hash"]
     found = among.filter(among.is_duplicated()).unique()
-    return _no_places(rows) if found.is_empty() else _later_places(rows, found)
+    return _later(rows.head(0) if found.is_empty() else rows.filter(_key().hash().is_in(found.implode())))
 
 
 def _key() -> pl.Expr:
@@ -60,17 +70,14 @@ def _key() -> pl.Expr:
     return pl.concat_str(*identity_columns().values(), separator="\0")
 
 
-def _later_places(rows: pl.LazyFrame, hashes: pl.Series) -> pl.DataFrame:
-    """Among rows whose keys have these hashes, the places of all but the first of each identity."""
-    alike = (
-        rows.select(*PLACE, key=_key())
-        .filter(pl.col("key").is_not_null() & pl.col("key").hash().is_in(hashes.implode()))
-        .unique()  # a place that landed twice is damage that checks and audit report, and no repeat
+def _later(alike: pl.LazyFrame) -> pl.DataFrame:
+    """Among rows, all of each identity but the first."""
+    days = (pl.col("landed_on") - pl.col("landed_on").shift().over("key", order_by=PLACE)).dt.total_days()
+    rows = (
+        alike.select(*PLACE, "id", "landed_on", key=_key())
+        .filter(pl.col("key").is_not_null())
+        .unique((*PLACE, "key"))  # a place that landed twice is damage that checks and audit report, and no repeat
+        .sort(PLACE)
         .collect()
     )
-    return alike.sort(PLACE).filter(~pl.col("key").is_first_distinct()).select(PLACE)
-
-
-def _no_places(rows: pl.LazyFrame) -> pl.DataFrame:
-    schema = rows.collect_schema()
-    return pl.DataFrame(schema={name: schema[name] for name in PLACE})
+    return rows.with_columns(days=days).filter(~pl.col("key").is_first_distinct()).drop("key")

@@ -1,4 +1,8 @@
-"""Checks: one Great Expectations suite per table; what is critical keeps everything after it from running."""
+"""Checks: one Great Expectations suite per table; what is critical keeps everything after it from running.
+
+Critical is only damage to a table that no sender can cause. A row that breaks a rule is left out of learning instead,
+and its rule's check warns with how many there are.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from expectations.suites import SUITES
 if TYPE_CHECKING:
     import polars as pl
 
+    from expectations.screening import Screening
     from expectations.validation import CheckRow
     from lakehouse.lake import Lake
 
@@ -58,11 +63,14 @@ def run_suite(
     suite: Suite, table: TableVersion, catalogue: TableVersion | None, *, heed: HeedHome, lake: LakeResource
 ) -> Iterator[dg.AssetCheckResult]:
     """Validate the version that was just built, and report every rule."""
-    from expectations.validation import validate
+    from expectations.screening import Screening
+    from expectations.validation import validate, with_counts
 
     with clear_failures():
-        rows, known = load_for(suite, lake.open(), table, catalogue)
-        found = validate(suite, rows, catalogue=known)
+        opened = lake.open()
+        screening = Screening(opened.scan(suite.table, version=table.version), suite)
+        rows, known = load_for(suite, opened, table, catalogue, screening=screening)
+        found = with_counts(validate(suite, rows, catalogue=known), suite, screening.counts)
     if any(row.stops for row in found):
         _document_failure(suite, rows, known, heed)
     yield from (check_result(row) for row in found)
@@ -97,19 +105,28 @@ def check_result(row: CheckRow) -> dg.AssetCheckResult:
             "observed": row.observed,
             "unexpected": row.unexpected,
             "rows": row.total,
+            "left_out": row.left_out,
             **({"examples": "\n".join(row.examples)} if row.examples else {}),
         },
     )
 
 
 def load_for(
-    suite: Suite, lake: Lake, table: TableVersion, catalogue: TableVersion | None
+    suite: Suite,
+    lake: Lake,
+    table: TableVersion,
+    catalogue: TableVersion | None,
+    *,
+    screening: Screening | None = None,
 ) -> tuple[pl.DataFrame, pl.Series | None]:
     """The rows that a suite looks at, and the catalogue's item ids where there are any to compare with."""
-    from expectations.sampling import rows_to_validate
+    from expectations.sampling import EXTREMES, rows_to_validate
+    from expectations.screening import Screening
     from lakehouse.tables import ITEMS
 
-    rows = rows_to_validate(lake.scan(suite.table, version=table.version), suite)
+    scan = lake.scan(suite.table, version=table.version)
+    screening = screening or Screening(scan, suite)
+    rows = rows_to_validate(scan, suite, also=screening.left_out(examples=EXTREMES))
     if catalogue is None or catalogue.rows == 0:
         return rows, None
     return rows, lake.scan(ITEMS, version=catalogue.version).select("item_id").collect()["item_id"]

@@ -20,13 +20,15 @@ from dagster_project.stages import CODE_VERSION, DATA_OWNERS, FEATURES, table_po
     retry_policy=RETRY_STORAGE,
 )
 def items(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
-    """One row per item: its latest catalogue entry, out of feedback of kind `item`."""
+    """One row per item: its latest good catalogue entry, out of feedback of kind `item`."""
     from dagster_project.catalogue import build_catalogue
+    from dagster_project.learned import catalogue_events
     from lakehouse.tables import FEEDBACK, ITEMS
 
     with clear_failures():
         opened = lake.open()
-        rows = build_catalogue(opened.scan(FEEDBACK, version=landed_feedback.version))
+        catalogue = build_catalogue(catalogue_events(opened.scan(FEEDBACK, version=landed_feedback.version)))
+        rows = catalogue.rows
         version = opened.overwrite(ITEMS, rows)
     built = TableVersion("items", version, rows.height, landed_feedback.version, landed_feedback.positions)
     return dg.MaterializeResult(
@@ -35,6 +37,7 @@ def items(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeRe
             **table_metadata(ITEMS, built, uri=opened.uri(ITEMS)),
             "available": int(rows["available"].sum()),
             "categories": int(rows["categories"].explode().n_unique()) if rows.height else 0,
+            "left_out": dict(catalogue.left_out_by_rule),
         },
     )
 
@@ -49,13 +52,14 @@ def items(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeRe
 )
 def interactions(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
     """One row per (subject, item): a signed preference and a weight, out of every kind of feedback."""
+    from dagster_project.learned import interactions_of
     from dagster_project.plots import preference_histogram
     from lakehouse.tables import FEEDBACK, INTERACTIONS
-    from models.preferences import build_interactions
 
     with clear_failures():
         opened = lake.open()
-        rows = build_interactions(opened.scan(FEEDBACK, version=landed_feedback.version)).select(INTERACTIONS.names)
+        learned = interactions_of(opened.scan(FEEDBACK, version=landed_feedback.version))
+        rows = learned.rows
         version = opened.overwrite(INTERACTIONS, rows)
     built = TableVersion("interactions", version, rows.height, landed_feedback.version, landed_feedback.positions)
     return dg.MaterializeResult(
@@ -66,6 +70,8 @@ def interactions(landed_feedback: TableVersion, lake: LakeResource) -> dg.Materi
             "items": rows["item_id"].n_unique(),
             "liked": int((rows["preference"] > 0).sum()),
             "disliked": int((rows["preference"] < 0).sum()),
+            "events_left_out": learned.events_left_out,
+            "left_out": dict(learned.left_out),
             "preferences": dg.MetadataValue.md(preference_histogram(rows["preference"].to_numpy())),
         },
     )

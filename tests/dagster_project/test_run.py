@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from beam_jobs.landing import drain
 from dagster_project.definitions import defs
 from dagster_project.instance import open_instance
+from dagster_project.left_out import left_out_groups
 from dagster_project.run import HEADLESS_TAG, bury_dead_runs, load_job, run_config, run_loop
 from dagster_project.summary import LoopSummary, StepEvent
 from feedback.settings import Settings, load_settings
 from lakehouse.lake import open_lake
 from lakehouse.tables import EVALUATIONS, FEEDBACK, INTERACTIONS
+from lakehouse.tables import ITEMS as ITEMS_TABLE
 from models.bundle_store import BundleStore
 from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
 
@@ -37,9 +42,39 @@ class Looped(NamedTuple):
     events: list[StepEvent]
 
 
+def odd_events() -> Iterator[dict[str, Any]]:
+    """What the gateway accepts and senders seldom send; the last one only while `max_future_seconds` is raised."""
+    rating = {"kind": "rating", "user_id": "odd", "value": 4, "scale": [1, 5], "occurred_at": "2026-01-20T12:00:00Z"}
+    yield {**rating, "item_id": "item-0", "v": 2}
+    yield {**rating, "item_id": "item-1", "occurred_at": "0001-01-01T00:00:00Z"}
+    yield {**rating, "item_id": "item-2", "occurred_at": "1969-12-31T23:00:00Z"}
+    yield {"kind": "item", "item_id": "old", "title": "Old", "occurred_at": "1939-05-01T00:00:00Z", "id": "old"}
+    ahead = datetime.now(UTC) + timedelta(minutes=40)
+    yield {**rating, "item_id": "item-3", "occurred_at": ahead.isoformat()}
+
+
+ODD = 5
+
+
+def land_odd_rows(settings: Settings) -> None:
+    """Odd events by the gateway, and rows that an older release or another writer put into the lake."""
+    raised = load_settings(settings.home, max_future_seconds=3600.0)
+    send(raised, odd_events())
+    drain(raised)
+    lake = open_lake(settings)
+    rows = lake.scan(FEEDBACK).collect()
+    rating, entry = rows.filter(pl.col("v") == 2), rows.filter(pl.col("kind") == "item")
+    again = pl.col("landed_on") + timedelta(days=40)
+    free = [pl.lit(FREE_INDEX + place, pl.Int32).alias("log_index") for place in range(3)]
+    lake.append(FEEDBACK, rating.with_columns(free[0], landed_on=again))
+    lake.append(FEEDBACK, rating.with_columns(free[1], id=pl.lit("around"), value=pl.lit(99.0)))
+    lake.append(FEEDBACK, entry.with_columns(free[2], id=pl.lit("broken"), payload=pl.lit("{oops")))
+
+
 @pytest.fixture(scope="module")
 def looped(tmp_path_factory: pytest.TempPathFactory) -> Looped:
     settings = load_settings(tmp_path_factory.mktemp("loop") / "home", spark_memory="1g")
+    land_odd_rows(settings)
     listed = (e for e in generated_events() if not (e["kind"] == "item" and e["item_id"] in UNLISTED))
     send(settings, listed)
     events: list[StepEvent] = []
@@ -67,12 +102,42 @@ class TestWholeLoop:
 
         assert landing is not None
         assert (landing.landed, landing.duplicates, landing.quarantined) == (USERS * 14 + ITEMS - 3, 0, 0)
-        assert landing.rows == open_lake(looped.settings).row_count(FEEDBACK)
+        assert landing.rows == open_lake(looped.settings).row_count(FEEDBACK) == landing.landed + ODD + 3
 
-    def test_items_outside_the_catalogue_are_a_warning_that_stops_nothing(self, looped: Looped) -> None:
-        assert [(c.asset, c.name, c.severity) for c in looped.summary.failed_checks] == [
-            ("interactions", "share__in_catalogue", "warning")
-        ]
+    def test_rows_that_break_a_rule_and_items_outside_the_catalogue_are_warnings_that_stop_nothing(
+        self, looped: Looped
+    ) -> None:
+        assert {(c.asset, c.name, c.severity) for c in looped.summary.failed_checks} == {
+            ("landed_feedback", "at_least_value__scale_max", "warning"),
+            ("landed_feedback", "unique__owner_id", "warning"),
+            ("interactions", "share__in_catalogue", "warning"),
+        }
+
+    def test_what_is_left_out_is_counted_and_everything_else_is_learned_from(self, looped: Looped) -> None:
+        lake = open_lake(looped.settings)
+        odd = lake.scan(FEEDBACK).filter(pl.col("v") == 2).collect()["subject"][0]
+        learned = lake.scan(INTERACTIONS).filter(pl.col("subject") == odd).collect()
+        entry = lake.scan(ITEMS_TABLE).filter(pl.col("item_id") == "old").collect().row(0, named=True)
+
+        assert looped.summary.left_out == {
+            "feedback": {"at_least_value__scale_max": 1, "unique__owner_id": 1},
+            "items": {"payload": 1},
+        }
+        assert learned["item_id", "events"].rows() == [(f"item-{n}", 1) for n in range(4)]
+        assert learned["preference"].to_list() == [0.5] * 4
+        assert (entry["title"], entry["updated_at"].year) == ("Old", 1939)
+
+    def test_the_rows_that_are_left_out_are_shown_with_their_places(self, looped: Looped) -> None:
+        groups = {(group.table, group.rule): group for group in left_out_groups(open_lake(looped.settings), examples=2)}
+
+        assert {key: group.rows for key, group in groups.items()} == {
+            ("feedback", "at_least_value__scale_max"): 1,
+            ("feedback", "unique__owner_id"): 1,
+            ("items", "payload"): 1,
+        }
+        shown = groups["feedback", "at_least_value__scale_max"].examples[0]
+        assert str(shown.place).endswith(f"/{FREE_INDEX + 1}")
+        assert (shown.values["id"], shown.values["value"]) == ("around", "99.0")
 
     def test_the_signed_recommender_beats_popularity_and_passes_the_gate(self, looped: Looped) -> None:
         figures = {(m.recommender, m.split): m for m in looped.summary.models}
@@ -122,13 +187,12 @@ class TestWholeLoop:
             assert instance.has_job_snapshot(run.job_snapshot_id)
 
 
-def test_a_broken_row_in_the_lake_stops_learning_and_publishing(settings: Settings) -> None:
+def test_a_place_that_landed_twice_stops_learning_and_publishing(settings: Settings) -> None:
     send(settings, itertools.islice(generated_events(), 60))
     first = run_landing(settings)
     lake = open_lake(settings)
     row = lake.scan(FEEDBACK).filter(pl.col("kind") == "rating").head(1).collect()
-    elsewhere = row.with_columns(log_index=FREE_INDEX, log_count=FREE_INDEX + 1)
-    lake.append(FEEDBACK, elsewhere.with_columns(id=pl.lit("written around the gateway"), value=pl.lit(99.0)))
+    lake.append(FEEDBACK, row.with_columns(id=pl.lit("another event at the same place")))
 
     summary = run_loop(settings)
 
@@ -137,12 +201,12 @@ def test_a_broken_row_in_the_lake_stops_learning_and_publishing(settings: Settin
     states = {step.step: step.state for step in summary.steps}
     assert states["feedback_suite"] == "failed"
     assert {states[step] for step in ("interactions", "evaluations", "gate", "published_bundle")} == {"skipped"}
+    place = " / ".join(str(value) for value in row["log_partition", "log_offset", "log_index"].row(0))
     assert summary.failures == [
-        "Check feedback: landed_feedback, at_least_value__scale_max: 1 of 61 rows (1.64 %) are not as expected, "
-        "such as 5.0 / 99.0"
+        "Check feedback: landed_feedback, unique__log_partition_log_offset_log_index: "
+        f"2 of 61 rows (3.28 %) are not as expected, such as {place}"
     ]
     assert BundleStore(settings.bundles).current_version() is None
-    assert "at_least_value__scale_max" not in (settings.docs_site / "index.html").read_text(encoding="utf-8")
     assert list(settings.docs_site.rglob("feedback*.html"))
 
 
