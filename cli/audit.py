@@ -19,7 +19,9 @@ def audit(settings: Settings, output: Output) -> int:
 
     log = open_landed_log(settings)
     try:
-        report = audit_tables(open_lake(settings), log.name, bounds=log.bounds())
+        report = audit_tables(
+            open_lake(settings), log.name, bounds=log.bounds(), window_days=settings.dedup_window_days
+        )
     finally:
         log.close()
     output.emit(report)
@@ -31,6 +33,8 @@ def audit(settings: Settings, output: Output) -> int:
         output.styled(
             "  [yellow]{:,} records were no longer in the log[/yellow] and were skipped on demand", report.skipped
         )
+    if report.landed_again:
+        output.say(f"  landed again: {report.landed_again:,} repeats after the window; each event counts once")
     for fault in report.faults:
         place = f"partition {fault.partition}, offset {fault.offset}" + (
             f", index {fault.index}" if fault.index else ""

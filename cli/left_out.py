@@ -14,8 +14,6 @@ from feedback.settings import Settings
 @home_command
 def left_out(settings: Settings, output: Output, examples: int) -> None:
     """Show rows that landed but that learning leaves out: counts by rule, examples with their place in the log."""
-    from rich.markup import escape
-
     from dagster_project.left_out import left_out_groups
     from lakehouse.lake import open_lake
 
@@ -28,8 +26,9 @@ def left_out(settings: Settings, output: Output, examples: int) -> None:
     rows = [(group.table, group.rule, group.rows, group.of) for group in found]
     output.table("Left out of learning", ("table", "rule", "rows", "of"), rows, numbers=2)
     for group in found:
-        output.say(f"\n[bold]{group.table}, {group.rule}[/bold]: {escape(group.meaning)}")
+        if group.examples:
+            output.styled("\n[bold]{}, {}[/bold]: {}", group.table, group.rule, group.meaning)
         for example in group.examples:
             values = ", ".join(f"{name}={value}" for name, value in example.values.items())
             place = f"{example.place} in the log: " if example.place else ""
-            output.say(f"  {place}{escape(values)}")
+            output.say(f"  {place}{values}")

@@ -3,6 +3,9 @@
 For every partition: events below the committed position = landed + quarantined, where quarantine holds duplicates
 too. Each row knows how many events its record had (`log_count`), so a missing last event shows as well. Positions and
 rows of `feedback` are of one version, and `quarantine` is looked at after it, so that the audit may run beside landing.
+
+An event that is sent again after `dedup_window_days` lands again. That is no fault: it is counted, and readers take its
+first row. Two rows of one identity within the window are a fault.
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ import msgspec
 import polars as pl
 
 from feedback.errors import Code
+from lakehouse.first_of_identity import PLACE, repeats
 from lakehouse.lake import Lake
 from lakehouse.tables import FEEDBACK, QUARANTINE
 
 MAX_EXAMPLES = 20
-_PLACE = ("log_partition", "log_offset", "log_index")
+DEFAULT_WINDOW_DAYS = 30
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +58,8 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     partitions: list[PartitionAudit]
     faults: list[Fault]
     fault_count: int
+    landed_again: int = 0
+    """Rows that landed again after the window; `landed` counts them too."""
 
     @property
     def accounted(self) -> int:
@@ -61,17 +67,25 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.landed + self.duplicates + self.quarantined
 
 
-def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -> AuditReport:
+def audit(
+    lake: Lake,
+    log_name: str,
+    *,
+    bounds: Mapping[int, tuple[int, int]],
+    window_days: int = DEFAULT_WINDOW_DAYS,
+) -> AuditReport:
     """Compare the rows of `feedback` and `quarantine` with the committed positions.
 
     Args:
         lake: The lake.
         log_name: Whose positions to read.
         bounds: The log's first and next offset per partition; what is beyond the position waits to be landed.
+        window_days: For how long landing knows an identity (`dedup_window_days`).
     """
     version = lake.version(FEEDBACK)
     positions = lake.positions(log_name, max(bounds, default=-1) + 1, version=version)
     rows = _reached(_rows(lake, version), positions)
+    again = _landed_again(lake, version)
     is_marker = pl.col("code").eq_missing(pl.lit(str(Code.SKIPPED)))
     markers, rows = rows.filter(is_marker), rows.filter(~is_marker)
     faults = [
@@ -79,7 +93,7 @@ def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -
         *_incomplete(rows),
         *_gaps(rows, markers, positions),
         *_strays(rows, positions),
-        *_twins(lake, version),
+        *_twins(again, window_days),
     ]
     codes = dict(rows.filter(pl.col("code").is_not_null()).group_by("code").len().sort("code").iter_rows())
     partitions = [_partition(rows, p, position, bounds) for p, position in sorted(positions.items())]
@@ -93,12 +107,13 @@ def audit(lake: Lake, log_name: str, *, bounds: Mapping[int, tuple[int, int]]) -
         partitions=partitions,
         faults=faults[:MAX_EXAMPLES],
         fault_count=len(faults),
+        landed_again=int((again["days"] > window_days).sum()),
     )
 
 
 def _rows(lake: Lake, version: int | None) -> pl.DataFrame:
     """The coordinates of every row, with its code where it was quarantined."""
-    places = [*_PLACE, "log_count"]
+    places = [*PLACE, "log_count"]
     schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "log_count": pl.Int32}
     frames = [pl.DataFrame(schema={**schema, "code": pl.String})]
     if version is not None:
@@ -121,7 +136,7 @@ def _reached(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
 
 
 def _doubles(rows: pl.DataFrame) -> list[Fault]:
-    doubled = rows.group_by(_PLACE).len().filter(pl.col("len") > 1).sort(_PLACE)
+    doubled = rows.group_by(PLACE).len().filter(pl.col("len") > 1).sort(PLACE)
     return [
         Fault(kind="double", partition=p, offset=o, index=i, detail=f"{n} rows stand for one event")
         for p, o, i, n in doubled.iter_rows()
@@ -171,21 +186,26 @@ def _strays(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
     return faults
 
 
-def _twins(lake: Lake, version: int | None) -> list[Fault]:
-    if version is None:
-        return []
-    owner = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
-    twins = (
-        lake.scan(FEEDBACK, version=version)
-        .group_by(owner.alias("owner"), "id")
-        .agg(pl.len().alias("n"), pl.col("log_partition").first(), pl.col("log_offset").max())
-        .filter(pl.col("n") > 1)
-        .sort("log_partition", "log_offset")
-        .collect()
+def _landed_again(lake: Lake, version: int | None) -> pl.DataFrame:
+    """Every row of an identity but the first, and how many days after the one before it landed."""
+    rows = (
+        pl.DataFrame(FEEDBACK.schema.empty_table()).lazy() if version is None else lake.scan(FEEDBACK, version=version)
     )
+    return repeats(rows, within_window=True)
+
+
+def _twins(again: pl.DataFrame, window_days: int) -> list[Fault]:
+    """Rows that landing should have known: another of their identity had landed within the window."""
+    known = again.filter(pl.col("days") <= window_days)
     return [
-        Fault(kind="double", partition=p, offset=o, detail=f"event id {event_id!r} landed {n} times for one owner")
-        for _, event_id, n, p, o in twins.iter_rows()
+        Fault(
+            kind="double",
+            partition=partition,
+            offset=offset,
+            index=index,
+            detail=f"event id {event_id!r} landed again after {days} days, within the window of {window_days}",
+        )
+        for partition, offset, index, event_id, days in known.select(*PLACE, "id", "days").iter_rows()
     ]
 
 

@@ -201,7 +201,7 @@ def test_a_place_that_landed_twice_stops_learning_and_publishing(settings: Setti
     states = {step.step: step.state for step in summary.steps}
     assert states["feedback_suite"] == "failed"
     assert {states[step] for step in ("interactions", "evaluations", "gate", "published_bundle")} == {"skipped"}
-    place = " / ".join(str(value) for value in row["log_partition", "log_offset", "log_index"].row(0))
+    place = ", ".join(f"{name}={row[name][0]}" for name in ("log_partition", "log_offset", "log_index"))
     assert summary.failures == [
         "Check feedback: landed_feedback, unique__log_partition_log_offset_log_index: "
         f"2 of 61 rows (3.28 %) are not as expected, such as {place}"
