@@ -29,8 +29,9 @@ from feedback.sqlite_trim import SteppedTrim
 BUSY_TIMEOUT_SECONDS = 30.0
 DAY_MS = 86_400_000
 READERS = 4
-"""Connections that read at once; more calls wait. Each may hold `CACHE_KIB` of pages."""
-CACHE_KIB = 65_536
+"""Connections that read at once; more calls wait."""
+CACHE_KIB = 8_192
+"""Pages that a connection keeps for itself; all others are looked at in the system's cache."""
 READ_ROWS = 256
 READ_BYTES = 1 << 20
 """What is fetched at once: so many rows, or about so many bytes."""

@@ -6,15 +6,21 @@ again changes nothing. Everything in it can be rebuilt from the lake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import time
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 import polars as pl
 
 from lakehouse.lake import Lake
-from lakehouse.positions import Positions, Spans, spans, within
-from lakehouse.tables import FEEDBACK
+from lakehouse.landed_parts import PART_ROWS, landed_parts, read_part
+from lakehouse.positions import Positions, Spans, spans
+
+LOGGER = logging.getLogger("heed.online")
+TELL_SECONDS = 5.0
+"""How often a long catching-up says how far it is."""
 
 PERSONAL_KINDS = (
     "rating", "review", "reaction", "survey",
@@ -125,30 +131,31 @@ def push_commit(store: OnlineStore, lake: Lake, rows: pl.DataFrame, *, start: Po
 
 
 def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
-    """Push every landed row again, as after losing the store; returns how many rows were read."""
-    frame = lake.scan(FEEDBACK).collect()
-    store.push(frame, lake.positions(log_name, partitions))
-    return frame.height
+    """Push every landed row that the store lacks, as after losing it; returns how many rows were read."""
+    return catch_up(store, lake, log_name, partitions)
 
 
 def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
-    """Push the rows that were committed but not pushed before a crash; returns how many."""
-    committed = lake.positions(log_name, partitions)
-    behind = spans(store.positions(), committed)
-    return _push_landed(store, lake, behind) if behind else 0
+    """Push the rows that were committed but not pushed before a crash; returns how many.
+
+    They are read and pushed in parts, and each part moves the store's positions: one that is cut short goes on where
+    it ended, and another worker's push in between leaves out what it brought.
+    """
+    return _push_landed(store, lake, spans(store.positions(), lake.positions(log_name, partitions)))
 
 
-def _push_landed(store: OnlineStore, lake: Lake, missing: Spans) -> int:
+def _push_landed(store: OnlineStore, lake: Lake, missing: Spans, *, clock: Callable[[], float] = time.monotonic) -> int:
     """Push what landed between two positions of each partition."""
-    frame = pl.DataFrame(schema=_schema())
-    if lake.exists(FEEDBACK):
-        with lake.reading(FEEDBACK):
-            frame = lake.scan(FEEDBACK).filter(within(missing)).collect()
-    store.push(frame, {p: end for p, (_, end) in missing.items()})
-    return frame.height
-
-
-def _schema() -> pl.Schema:
-    frame = pl.from_arrow(FEEDBACK.schema.empty_table())
-    assert isinstance(frame, pl.DataFrame)
-    return frame.schema
+    parts = landed_parts(lake, missing, part_rows=PART_ROWS)
+    total = sum(part.rows for part in parts)
+    done = 0
+    told_at = clock()
+    for part in parts:
+        store.push(read_part(lake, part, PUSHED_COLUMNS), {part.partition: part.end})
+        done += part.rows
+        if clock() - told_at >= TELL_SECONDS:
+            told_at = clock()
+            LOGGER.info("the online store is catching up", extra={"rows": done, "of": total})
+    if total > PART_ROWS:
+        LOGGER.info("the online store has caught up", extra={"rows": done})
+    return done

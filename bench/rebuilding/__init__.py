@@ -1,0 +1,1 @@
+"""A lost online store that is rebuilt: the process that does it."""
