@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 PAUSE_SECONDS = 5.0
 """After an error of a store, until it is asked again: each attempt may take seconds, and landing waits for it."""
@@ -37,6 +37,10 @@ class Beside:
         while len(self._under_way) >= self._at_most:
             self._under_way.popleft().result()
         self._under_way.append(self._thread.submit(action))
+
+    def is_done_within(self, seconds: float) -> bool:
+        """Wait for so long at most; whether all actions are done."""
+        return not wait(self._under_way, timeout=seconds).not_done
 
     def finish(self) -> None:
         """Wait until all actions are done; what one of them raised is raised here."""

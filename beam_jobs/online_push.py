@@ -26,6 +26,8 @@ EVENTS_TOGETHER = 200_000
 """Events of a backlog that are told in one push; some 30 MB of columns wait for it."""
 LONGEST_WAIT_SECONDS = 0.5
 """What a commit waits at most for the next one to be told with it."""
+CATCH_UP_SECONDS = 2.0
+"""What landing waits for a catching-up; a longer one, as after a lost store, goes on beside it."""
 
 
 class OnlinePush:
@@ -40,7 +42,7 @@ class OnlinePush:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Push what a crash kept from the store."""
+        """Begin to push what a crash kept from the store."""
         self._store = store
         self._lake = lake
         self._log = (log_name, partitions)
@@ -49,7 +51,10 @@ class OnlinePush:
         self._waits_since = 0.0
         self._pause = Pause()
         self._beside = Beside("online-store")
-        self._try(self._catch_up)
+        self._catching_up_since: float | None = None
+        self._has_missed = False
+        self._start_catching_up()
+        self._beside.is_done_within(CATCH_UP_SECONDS)
 
     @property
     def is_ready(self) -> bool:
@@ -79,7 +84,7 @@ class OnlinePush:
         try:
             self._tell()
             self._beside.finish()
-            if self._pause.is_owed:
+            if self._pause.is_owed or self._has_missed:
                 self._catch_up()
         except HeedError:
             raise
@@ -93,15 +98,32 @@ class OnlinePush:
     def _tell(self) -> None:
         """Push what waits, or all that is missing since the store did not answer; waits only for the push before.
 
-        What waits in a pause is dropped, for catching up brings it as well.
+        What waits in a pause or during a long catching-up is dropped, for the next catching-up brings it as well.
         """
-        self._beside.finish()
         waiting, self._waiting = self._waiting, []
-        if self._pause.is_owed:
+        if self._is_catching_up():
+            self._has_missed |= bool(waiting)
+            return
+        self._beside.finish()
+        if self._pause.is_owed or self._has_missed:
             if self.is_ready:
-                self._beside.start(lambda: self._try(self._catch_up))
+                self._start_catching_up()
         elif waiting:
             self._beside.start(lambda: self._try(lambda: self._push(waiting)))
+
+    def _start_catching_up(self) -> None:
+        self._catching_up_since, self._has_missed = self._clock(), False
+        self._beside.start(lambda: self._try(self._catch_up))
+
+    def _is_catching_up(self) -> bool:
+        """Whether a catching-up goes on for longer than landing waits for it."""
+        if self._catching_up_since is None:
+            return False
+        left = self._catching_up_since + CATCH_UP_SECONDS - self._clock()
+        if not self._beside.is_done_within(max(0.0, left)):
+            return True
+        self._catching_up_since = None
+        return False
 
     def _try(self, action: Callable[[], object]) -> None:
         try:

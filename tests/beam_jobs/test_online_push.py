@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -195,3 +197,29 @@ def test_a_mistake_that_lasts_is_said_at_the_end_of_a_drain(
     assert len(landed(settings)) == 10
     drain(settings)
     assert pushed(settings) == ends(settings)
+
+
+def test_landing_goes_on_during_a_long_rebuild_and_what_it_commits_meanwhile_is_told_afterwards(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beam_jobs.online_push.CATCH_UP_SECONDS", 0.05)
+    open_intake(settings).submit(ratings(10))
+    drain(settings)
+    for part in settings.home_path.glob("online.db*"):
+        part.unlink()
+    go_on = threading.Event()
+    catch_up = beam_jobs.online_push.catch_up
+
+    def slow(*given: Any) -> int:
+        caught_up = catch_up(*given)
+        assert go_on.wait(30)
+        return caught_up
+
+    monkeypatch.setattr(beam_jobs.online_push, "catch_up", slow)
+    with streaming(settings):
+        open_intake(settings).submit(ratings(10, start=10))
+        eventually(lambda: len(landed(settings)) == 20)
+        assert pushed(settings) != ends(settings)
+        go_on.set()
+        eventually(lambda: pushed(settings) == ends(settings))
+    assert holds(settings)
