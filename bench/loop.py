@@ -85,17 +85,17 @@ def quality_figures(settings: Settings, data: DemoData, report: Callable[[str], 
 
 def publish(settings: Settings) -> None:
     """Publish a signed ALS fit of what landed, as the loop would."""
+    from dagster_project.learned import interactions_of
     from lakehouse.lake import open_lake
     from lakehouse.tables import FEEDBACK
     from models.als import Als, AlsConfig
     from models.bundle import Provenance
     from models.bundle_store import BundleStore
     from models.histories import ItemIndex
-    from models.preferences import build_interactions
     from models.spark import spark_session
 
     lake = open_lake(settings)
-    landed = build_interactions(lake.scan(FEEDBACK))
+    landed = interactions_of(lake.scan(FEEDBACK)).rows
     recommender = Als(AlsConfig(signed=True), functools.partial(spark_session, settings))
     index = ItemIndex.of(landed)
     model = recommender.fit(landed, index, seed=settings.seed)

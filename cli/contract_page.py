@@ -60,6 +60,11 @@ it, and landing judges by the log's clock alone, so that a repeat years later de
 | outside the years 1 to 9999 | `bad_time` | `bad_time` |
 
 An id is recognised for `dedup_window_days` after it landed; the same event sent again later than that lands again.
+That is safe: learning, the catalogue and the checks take the first row of an identity, live windows count an event of
+long ago as late, and `heed audit` tells how many rows landed again.
+
+What lands is learned from, whatever its version and year: the gateway, landing and the checks read the same bounds. A
+row that was written around them and breaks the contract is left out of learning; `heed left-out` shows it.
 
 ## Limits
 

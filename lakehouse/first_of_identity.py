@@ -55,7 +55,8 @@ def repeats(rows: pl.LazyFrame, *, within_window: bool = False) -> pl.DataFrame:
         first, last = rows.select(first=pl.col("landed_on").min(), last=pl.col("landed_on").max()).collect().row(0)
         if first is None or last - first <= SHORTEST_WINDOW:
             return _later(rows.head(0))
-    keys = rows.select("landed_on", key=_key()).select("landed_on", hash=pl.col("key").hash()).collect()
+    hashed = rows.select("landed_on", key=_key()).select("landed_on", hash=pl.col("key").hash())
+    keys = hashed.collect(engine="streaming")  # half the memory: the texts are never all there at once
     if within_window:
         among = keys["hash"]
     else:

@@ -51,6 +51,18 @@ def test_a_late_event_counts_where_the_log_took_it_and_in_no_item() -> None:
     assert found["late"].to_list() == [1, 1, 1]
 
 
+def test_an_old_file_that_lands_again_changes_no_window_of_its_time() -> None:
+    first = event(after=0, item_id="a")
+    again = {**first, "appended_at": first["appended_at"] + timedelta(days=31)}
+
+    once, twice = tallies(first), tallies(first, again)
+
+    of_its_time = pl.col("start") <= int(first["appended_at"].timestamp())
+    assert twice.filter(of_its_time).sort(once.columns).equals(once.sort(once.columns))
+    assert twice.filter(~of_its_time)["late"].to_list() == [1, 1, 1]
+    assert twice.filter(~of_its_time)["events"].sum() == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_its_count(kind: str) -> None:
     assert only(tallies(event(after=0, kind=kind)), 10)[f"n_{kind}"] == 1
