@@ -1,4 +1,4 @@
-"""Deduplicate: the first event of an (owner, id) lands, its repeats are counted as duplicates."""
+"""Deduplicate: the first event of an identity lands, its repeats are counted as duplicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.landed_ids import LandedIds
 from feedback.errors import Code
 
-DETAIL = "an event with this id from this sender landed before"
+DETAIL = "this event landed before: an equal owner, kind, source and id"
 
 
 def deduplicate(batch: Batch, landed: LandedIds) -> Batch:

@@ -1,9 +1,9 @@
-"""The ids of the retention window: a compact hash set per partition that tells new events from repeated ones.
+"""The identities of the retention window: a compact hash set per partition that tells new events from repeated ones.
 
 16 bytes a slot in two numpy arrays, open addressing with linear probing, a whole batch at a time. 128 bits of hash
-make a false duplicate (a lost event) less likely than a broken disk. An id is unique within its owner and the owner
-chooses the partition, so a worker holds the ids of its own partitions only. Memory goes by the window, not by the
-table's age: a set is built anew when the day changes.
+make a false duplicate (a lost event) less likely than a broken disk. An identity is owner, kind, source and id, and
+the owner chooses the partition, so a worker holds those of its own partitions only. Memory goes by the window, not by
+the table's age: a set is built anew when the day changes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class HashSet:
 
 
 class LandedIds:
-    """Which (owner, id) landed within the window, across restarts, takeovers and repeated batches."""
+    """Which identities landed within the window, across restarts, takeovers and repeated batches."""
 
     def __init__(self, window_days: int, *, expected: int = 0) -> None:
         """Know nothing yet.
@@ -163,7 +163,7 @@ def landed_hashes(lake: Lake, behind: Spans, *, day: date) -> Iterable[tuple[int
 
 
 def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:
-    """Two 64-bit hashes of each event's (owner, id); stable within one version of Polars, so never stored."""
+    """Two 64-bit hashes of each event's identity; stable within one version of Polars, so never stored."""
     hashed = events.select(_hash_expressions())
     first, second = (hashed[name].to_numpy() for name in _HASH_COLUMNS)
     return first, second
@@ -172,7 +172,11 @@ def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:
 def _hash_expressions() -> list[pl.Expr]:
     owner = pl.when(pl.col("subject").is_null()).then(pl.lit("item:") + pl.col("item_id")).otherwise(pl.col("subject"))
     key = pl.concat_str(owner, "id", separator="\0")
-    return [key.hash(seed).alias(name) for seed, name in zip(_SEEDS, _HASH_COLUMNS, strict=True)]
+    # kind and source are short: hashed apart and joined, they cost an eighth; in one text with the rest a half
+    return [
+        (key.hash(seed) ^ pl.col("kind").hash(seed + 1) ^ pl.col("source").hash(seed + 2)).alias(name)
+        for seed, name in zip(_SEEDS, _HASH_COLUMNS, strict=True)
+    ]
 
 
 def _first_of_each(first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:

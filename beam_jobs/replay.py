@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -23,9 +24,10 @@ from beam_jobs.mending import Left, Mend, mended_line
 from feedback.admitted import identity_key, owner_of
 from feedback.errors import Code, UsageError
 from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
-from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, pack, partition_of
+from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, Memo, pack, partition_of
 from feedback.records import Records
 from feedback.settings import Settings
+from feedback.statements import topic_of_columns
 from lakehouse.commit import FaultPoint, no_faults
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
@@ -216,7 +218,7 @@ def append_lines(log: FeedbackLog, lines: Sequence[bytes], *, now: datetime) -> 
         order.setdefault(partition_of(event.owner, log.partitions), []).append(number)
     numbered = [(partition, number) for partition, numbers in order.items() for number in numbers]
     records = pack(
-        ((partition, lines[number], owned[number].key) for partition, number in numbered),
+        ((partition, lines[number], owned[number].memo) for partition, number in numbered),
         max_events=MAX_EVENTS_PER_RECORD,
     )
     offsets = log.append(records, now=now)
@@ -232,23 +234,17 @@ def append_lines(log: FeedbackLog, lines: Sequence[bytes], *, now: datetime) -> 
 
 
 class _Owned(msgspec.Struct, frozen=True):
-    """What of an admitted line says whose it is."""
+    """Whose an admitted line is, and what the log remembers it by."""
 
-    id: str
-    subject: str | None = None
-    item_id: str | None = None
+    owner: str
+    memo: Memo
 
     @classmethod
     def of(cls, line: bytes) -> _Owned:
-        return msgspec.json.decode(line, type=cls)
-
-    @property
-    def owner(self) -> str:
-        return owner_of(self.subject, self.item_id)
-
-    @property
-    def key(self) -> bytes:
-        return identity_key(self.owner, self.id)
+        columns = msgspec.json.decode(line, type=dict[str, Any])
+        owner = owner_of(columns.get("subject"), columns.get("item_id"))
+        key = identity_key(owner, columns["kind"], columns["source"], columns["id"])
+        return cls(owner, Memo(key, topic=topic_of_columns(owner, columns), undated=columns.get("undated") is True))
 
 
 def places_frame(places: Sequence[Place]) -> pl.DataFrame:

@@ -13,11 +13,11 @@ import msgspec
 import pyarrow as pa
 
 from feedback.admitted import HIDDEN, IDENTITY_FIELDS
+from feedback.attributes import add_unknown
 
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 _RAW_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _ATTRIBUTES = "attributes"
-_CLASH_SUFFIX = "@line"
 _HIDDEN_RAW = msgspec.Raw(msgspec.json.encode(HIDDEN))
 
 
@@ -49,11 +49,8 @@ def attributes_with(attributes: str | None, unknown: dict[str, msgspec.Raw]) -> 
     there already, both are kept; attributes that are no JSON object are kept under their own name.
     """
     held: dict[str, Any] = _object_of(attributes)
-    for name, value in unknown.items():
-        if bytes(value) == b"null":
-            continue
-        place = name if name not in held else name + _CLASH_SUFFIX
-        held[place] = _HIDDEN_RAW if name in IDENTITY_FIELDS else value
+    stated = {name: value for name, value in unknown.items() if bytes(value) != b"null"}
+    add_unknown(held, {name: _HIDDEN_RAW if name in IDENTITY_FIELDS else value for name, value in stated.items()})
     return msgspec.json.encode(held).decode() if held else attributes
 
 

@@ -20,7 +20,7 @@ import click
 
 from bench.figures import Figure, below, exactly, reported
 from feedback.intake import utc_now
-from feedback.log import NewRecord
+from feedback.log import Memo, NewRecord
 from feedback.log_sqlite import SqliteLog
 
 IDENTITIES = 3_000_000
@@ -75,8 +75,8 @@ def fill(log: SqliteLog, identities: int) -> int:
     old = now - timedelta(days=40)
     records = identities // RECORD_KEYS
     for number in range(records):
-        keys = tuple(hashlib.blake2b(b"%d/%d" % (number, n), digest_size=16).digest() for n in range(RECORD_KEYS))
-        record = NewRecord(number % log.partitions, b"x" * 100_000, RECORD_KEYS, keys)
+        keys = (hashlib.blake2b(b"%d/%d" % (number, n), digest_size=16).digest() for n in range(RECORD_KEYS))
+        record = NewRecord(number % log.partitions, b"x" * 100_000, RECORD_KEYS, tuple(map(Memo, keys)))
         log.append([record], now=old if number < records // 2 else now)
     return records // 2
 

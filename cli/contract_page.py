@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from feedback.contract import CONTRACT_VERSION, KINDS, Context, Event
+from feedback.contract import CONTRACT_VERSION, KINDS, STATEMENTS, Context, Event
 from feedback.errors import REMEDIES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "contract.md"
@@ -15,10 +15,11 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "contract.md"
 _INTRO = f"""# The event contract, version {CONTRACT_VERSION}
 
 One JSON object per piece of feedback; CloudEvents 1.0 envelopes are taken too (`data` is the event, `type` ends in the
-kind). Fields that the contract does not know are kept in `attributes`, never dropped. `user_id` and `anonymous_id` are
-replaced by a keyed pseudonym before anything is stored. Without an `id`, one is derived from source and content, so
-that a retry collides; without `occurred_at`, it is the time of receipt (two equal clicks then count once: send an `id`
-or a time).
+kind). Fields that the contract does not know, and what an envelope says beside the event, are kept in `attributes`,
+never dropped; where a name is taken there, the second value gets the suffix `@line`. `user_id` and `anonymous_id` are
+replaced by a keyed pseudonym before anything is stored. A whole number is taken as its text in every field that holds
+an id. Words for nothing (`null`, `undefined`, `NaN` …) are no person: `no_subject`, unless the setting
+`accept_placeholder_ids` takes them.
 
     {{"kind": "rating", "user_id": "196", "item_id": "242", "value": 3, "scale": [1, 5],
      "occurred_at": "2026-01-31T09:30:00Z", "context": {{"country": "DE", "device": "phone"}}}}
@@ -26,7 +27,26 @@ or a time).
 This page is generated from `feedback/contract.py` and `feedback/errors.py`.
 """
 
-_RULES = f"""## Versions
+_RULES = f"""## Identity
+
+An event is identified by its owner (the person, or the item of a catalogue entry), kind, source and id. Two tables
+that number their rows from 1 do not meet if their kind or source differs. What comes again is told apart:
+
+| an event | at the gateway | in landing |
+|---|---|---|
+| whose identity and content were there already | `duplicate` | `duplicate` |
+| whose identity was there with other content | rejected, `id_conflict` | `duplicate` |
+| without `id`, with `occurred_at`: its id is derived from its content | as above | as above |
+| without both, a statement (see below) that repeats the latest | `duplicate` (on SQLite) | `duplicate` |
+| the same, and something else was said in between: like, dislike, like | accepted | lands |
+| without both, of any other kind, over HTTP: two equal views count twice | accepted | lands |
+| the same in a file that comes again: known by content and how often the file holds it | `duplicate` | `duplicate` |
+
+Kinds of which the latest event about a thing holds: STATEMENT_KINDS. Without an `occurred_at`, the time of receipt
+stands for it. A repeat is known for `dedup_window_days`. The order of keys inside objects is no content, nor is
+Unicode's way to compose letters in texts and raw ids; item ids are compared, and come back, byte for byte.
+
+## Versions
 
 `v` names the version that an event follows; without it, it is {CONTRACT_VERSION}. A version only adds optional
 fields or kinds: it never renames a field, changes what one means or makes an optional one needed. So versions run
@@ -80,6 +100,11 @@ Landing reads at most about `landing_batch_events` and `landing_batch_bytes` at 
 """
 
 
+def _statement_kinds() -> str:
+    """The kinds that replace what was said before, each with what it is about."""
+    return ", ".join(f"`{kind}` ({', '.join(fields) or 'owner'})" for kind, fields in STATEMENTS.items())
+
+
 def contract_page() -> str:
     """The page as Markdown."""
     parts = [_INTRO, "## Fields of every kind\n", _table(Event), "\n## `context`\n", _table(Context)]
@@ -90,7 +115,7 @@ def contract_page() -> str:
         own = [f for f in _fields(struct) if f.name not in common or f.required]
         parts.append(_rows(own) if own else "No fields of its own.")
         parts.append("")
-    parts.append(_RULES)
+    parts.append(_RULES.replace("STATEMENT_KINDS", _statement_kinds()))
     parts.append("## Codes\n\nWhy a record was not accepted, or was not landed.\n")
     parts.append("| code | meaning | what would be right |\n|---|---|---|")
     parts.append("\n".join(f"| `{code}` | {r.meaning} | {r.remedy} |" for code, r in REMEDIES.items()))

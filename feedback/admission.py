@@ -2,51 +2,72 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent, derived_id, identity_key, owner_of
-from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
-from feedback.contract import (
-    KINDS,
-    SURVEY_SCALES,
-    Consent,
-    Context,
-    Event,
-    Identify,
-    Survey,
+from feedback.admitted import (
+    COLUMN_OF_FIELD,
+    AdmittedEvent,
+    content_digest,
+    derived_id,
+    former_identity_key,
+    identity_key,
+    owner_of,
 )
+from feedback.attributes import sorted_keys
+from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
+from feedback.cloud_events import open_cloud_event
+from feedback.contract import CONTRACT_VERSION, KINDS, STATEMENTS, Consent, Context, Event, Identify, Survey
 from feedback.errors import Code
-from feedback.subjects import Pseudonyms
+from feedback.log import Memo
+from feedback.occurrences import Occurrences
+from feedback.raw_ids import is_placeholder
+from feedback.scales import survey_scale, value_objection
+from feedback.statements import topic_of
+from feedback.subjects import ANONYMOUS, USER, Pseudonyms
+from feedback.typed_events import TypedEvent, id_of, typed_event
 from feedback.verdicts import Rejected
 
 DEFAULT_MAX_EVENT_BYTES = 256 * 1024
+IDENTIFY = str(Identify.__struct_config__.tag)
+LINK_SOURCE = "heed"
+LINK_PREFIX = "nfc-"
+"""The source and id of events that the gateway adds itself, to link a pseudonym to the one it replaced."""
 
-_CONTEXT_FIELDS = frozenset(Context.__struct_fields__)
 _ADMITTED_FIELDS = frozenset(AdmittedEvent.__struct_fields__)
 _COMMON_FIELDS = frozenset(Event.__struct_fields__)
-_FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in KINDS.items()}
 _OWN_FIELDS = {
     kind: tuple(name for name in struct.__struct_fields__ if name not in _COMMON_FIELDS)
     for kind, struct in KINDS.items()
 }
-_ID_FIELDS = ("id", "user_id", "anonymous_id", "item_id")
-_VALIDATION_PATH = re.compile(r" - at `\$\.?(.*)`$")
-_MISSING = re.compile(r"missing required field `(.*?)`")
 
 
-class Admitted(msgspec.Struct, frozen=True):
-    """An event that passed: its line for the log, the key of its identity and its owner (partition key)."""
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """An event that passed: its line for the log, and what it is known by.
+
+    Attributes:
+        id: The event's id.
+        owner: Whose it is; chooses the partition.
+        line: The event in its admitted form.
+        memo: What the log remembers it by.
+        former: Keys under which an earlier release may have remembered the same event.
+        links: Events to append before this one: a person's new pseudonym linked to the old one.
+    """
 
     id: str
     owner: str
-    key: bytes
     line: bytes
+    memo: Memo
+    former: tuple[bytes, ...] = ()
+    links: tuple[Admitted, ...] = ()
+
+
+def _drawn() -> str:
+    return secrets.token_hex(8)
 
 
 class Admission:
@@ -58,14 +79,38 @@ class Admission:
         *,
         max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
         max_future: timedelta = DEFAULT_MAX_FUTURE,
+        accept_placeholder_ids: bool = False,
+        draw: Callable[[], str] = _drawn,
     ) -> None:
+        """Admission with these rules.
+
+        Args:
+            pseudonyms: Turn raw ids into subjects.
+            max_event_bytes: Of a record, and of its line.
+            max_future: How far ahead of the clock a time may lie.
+            accept_placeholder_ids: Take words like `null` for ids of persons.
+            draw: Makes a new short text each time, to tell undated events of one content apart.
+        """
         self._pseudonyms = pseudonyms
         self._max_event_bytes = max_event_bytes
         self._max_future = max_future
+        self._accept_placeholder_ids = accept_placeholder_ids
+        self._draw = draw
         self._encode = msgspec.json.Encoder().encode
 
-    def admit(self, raw: bytes | Mapping[str, Any], now: datetime) -> Admitted | Rejected:
-        """Check one record (JSON bytes or its fields) against the contract at the time `now`."""
+    def admit(
+        self,
+        raw: bytes | Mapping[str, Any],
+        now: datetime,
+        *,
+        occurrences: Occurrences | None = None,
+        keep_null_words: bool = False,
+    ) -> Admitted | Rejected:
+        """Check one record (JSON bytes or its fields) against the contract at the time `now`.
+
+        With the `occurrences` of a file, an event without id and time is known by its content and how often that
+        occurred in the file; without, each one counts. `keep_null_words` takes words like `null` for ids of persons.
+        """
         if isinstance(raw, bytes) and len(raw) > self._max_event_bytes:
             return self._too_large(len(raw))
         try:
@@ -75,182 +120,184 @@ class Admission:
         if not isinstance(fields, dict):
             return Rejected(Code.NOT_AN_OBJECT, f"expected a JSON object, got {type(fields).__name__}")
         try:
-            return self._admit_fields(fields, now)
+            return self._admit_fields(fields, now, occurrences, keep_null_words or self._accept_placeholder_ids)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:  # only fields that never were JSON
-            return Rejected(Code.INVALID_FIELD, f"a value cannot be written as JSON: {error}", None, _id_of(fields))
+            return Rejected(Code.INVALID_FIELD, f"a value cannot be written as JSON: {error}", None, id_of(fields))
 
-    def _admit_fields(self, fields: dict[str, Any], now: datetime) -> Admitted | Rejected:
+    def _admit_fields(
+        self, fields: dict[str, Any], now: datetime, occurrences: Occurrences | None, null_words: bool
+    ) -> Admitted | Rejected:
         if "specversion" in fields:
             opened = open_cloud_event(fields)
             if isinstance(opened, Rejected):
                 return opened
             fields = opened
-        kind = fields.pop("kind", None)
-        if not isinstance(kind, str) or kind not in KINDS:
-            detail = "`kind` is missing" if kind is None else f"unknown kind {str(kind)[:64]!r}"
-            return Rejected(
-                Code.UNKNOWN_KIND, f"{detail}; the contract knows {', '.join(KINDS)}", "kind", _id_of(fields)
-            )
-        event = _typed(kind, fields)
-        if isinstance(event, Rejected):
-            return event
-        reason = self._objection(event, now)
-        return reason or self._admitted(kind, event, now)
+        typed = typed_event(fields)
+        if isinstance(typed, Rejected):
+            return typed
+        reason = self._objection(typed.event, now, null_words=null_words)
+        return reason or self._admitted(typed, now, occurrences)
 
-    def _objection(self, event: Event, now: datetime) -> Rejected | None:
+    def _objection(self, event: Event, now: datetime, *, null_words: bool) -> Rejected | None:
         """The first rule beyond types that an event breaks, if any."""
         event_id = event.id if isinstance(event.id, str) else None
-        if event.needs_subject and event.user_id is None and event.anonymous_id is None:
-            return Rejected(Code.NO_SUBJECT, "`user_id` or `anonymous_id` is needed", "user_id", event_id)
+        if event.needs_subject:
+            if event.user_id is None and event.anonymous_id is None:
+                return Rejected(Code.NO_SUBJECT, "`user_id` or `anonymous_id` is needed", "user_id", event_id)
+            if nobody := _nobody(event, null_words=null_words):
+                name, detail = nobody
+                return Rejected(Code.NO_SUBJECT, f"`{name}` {detail}", name, event_id)
         if event.consent is not None and "feedback" not in event.consent and not isinstance(event, Consent):
             detail = f"`consent` lists {event.consent or 'nothing'}, without feedback"
             return Rejected(Code.CONSENT_MISSING, detail, "consent", event_id)
-        if isinstance(event.occurred_at, datetime) and event.occurred_at - now > self._max_future:
-            detail = f"{event.occurred_at.isoformat()} is after {now.isoformat(timespec='seconds')}"
-            return Rejected(Code.IN_THE_FUTURE, detail, "occurred_at", event_id)
-        if isinstance(event.occurred_at, datetime) and not (
-            EARLIEST_US <= microseconds(event.occurred_at) <= LATEST_US
-        ):
-            detail = f"{event.occurred_at.isoformat()} lies outside the years 1 to 9999 in UTC"
-            return Rejected(Code.BAD_TIME, detail, "occurred_at", event_id)
-        return _value_objection(event, event_id)
+        for name, value in (("item_id", event.item_id), ("id", event_id)):
+            if value is not None and value.isspace():
+                return Rejected(Code.INVALID_FIELD, "it is blank; send an id, or leave it out", name, None)
+        if isinstance(event.occurred_at, datetime):
+            if event.occurred_at - now > self._max_future:
+                detail = f"{event.occurred_at.isoformat()} is after {now.isoformat(timespec='seconds')}"
+                return Rejected(Code.IN_THE_FUTURE, detail, "occurred_at", event_id)
+            if not EARLIEST_US <= microseconds(event.occurred_at) <= LATEST_US:
+                detail = f"{event.occurred_at.isoformat()} lies outside the years 1 to 9999 in UTC"
+                return Rejected(Code.BAD_TIME, detail, "occurred_at", event_id)
+        return value_objection(event, event_id)
 
-    def _admitted(self, kind: str, event: Event, now: datetime) -> Admitted | Rejected:
-        columns, payload = _columns_and_payload(kind, event)
+    def _admitted(self, typed: TypedEvent, now: datetime, occurrences: Occurrences | None) -> Admitted | Rejected:
+        event, kind = typed.event, typed.kind
         subject = self._subject(event)
-        if isinstance(event, Identify):
-            payload["anonymous_subject"] = self._pseudonyms.subject_of(event.anonymous_id, "anonymous")
+        core = self._core(typed, subject)
         received_at = microseconds(now)
         occurred_at = microseconds(event.occurred_at) if isinstance(event.occurred_at, datetime) else None
-        core: dict[str, Any] = {
-            "v": event.v,
-            "kind": kind,
-            "subject": subject,
-            "item_id": event.item_id,
-            "source": event.source,
-            "decision_id": event.decision_id,
-            "consent": event.consent,
-            "payload": self._encode(payload).decode() if payload else None,
-            "attributes": self._encode(event.attributes).decode() if event.attributes else None,
-            **columns,
-        }
-        event_id = event.id if isinstance(event.id, str) else derived_id({**core, "occurred_at": occurred_at})
+        digest = content_digest({**core, "occurred_at": occurred_at})
+        undated = occurred_at is None and not isinstance(event.id, str)
+        if isinstance(event.id, str):
+            event_id = event.id
+        else:
+            event_id = derived_id(digest)
+            if undated and kind not in STATEMENTS:
+                event_id += self._occurrence(event_id, occurrences)
         admitted = AdmittedEvent(
             id=event_id,
             occurred_at=received_at if occurred_at is None else occurred_at,
             received_at=received_at,
+            undated=True if undated else None,
             **core,
         )
         line = self._encode(admitted)
         if len(line) > self._max_event_bytes:
             return self._too_large(len(line), event_id)
         owner = owner_of(subject, event.item_id)
-        return Admitted(event_id, owner, identity_key(owner, event_id), line)
+        memo = Memo(
+            identity_key(owner, kind, event.source, event_id),
+            int.from_bytes(digest[:8], "big", signed=True),
+            topic_of(owner, kind, event) if kind in STATEMENTS else None,
+            undated,
+        )
+        raw_ids_are_plain = (event.user_id or "").isascii() and (event.anonymous_id or "").isascii()
+        if typed.former_attributes is None and line.isascii() and raw_ids_are_plain:
+            return Admitted(event_id, owner, line, memo)
+        is_known_by_place = undated and (kind in STATEMENTS or event_id != derived_id(digest))
+        former = () if is_known_by_place else self._former(typed, occurred_at, is_known_as=(owner, event_id))
+        return Admitted(event_id, owner, line, memo, former, self._links(event, owner, received_at))
 
-    def _subject(self, event: Event) -> str | None:
+    def _core(self, typed: TypedEvent, subject: str | None, *, as_before: bool = False) -> dict[str, Any]:
+        """What of an event's columns is its content; `as_before`: with its objects as earlier releases had them."""
+        event = typed.event
+        columns, payload = _columns_and_payload(typed.kind, event)
+        attributes = event.attributes
+        if as_before:
+            attributes = attributes if typed.former_attributes is None else typed.former_attributes
+        elif "traits" in payload:
+            payload["traits"] = sorted_keys(payload["traits"])
+        if isinstance(event, Identify):
+            former = self._pseudonyms.former_subject_of(event.anonymous_id, ANONYMOUS) if as_before else None
+            payload["anonymous_subject"] = former or self._pseudonyms.subject_of(event.anonymous_id, ANONYMOUS)
+        return {
+            "v": event.v,
+            "kind": typed.kind,
+            "subject": subject,
+            "item_id": event.item_id,
+            "source": event.source,
+            "decision_id": event.decision_id,
+            "consent": event.consent,
+            "payload": self._encode(payload).decode() if payload else None,
+            "attributes": self._encode(attributes).decode() if attributes else None,
+            **columns,
+        }
+
+    def _occurrence(self, content_id: str, occurrences: Occurrences | None) -> str:
+        """What to add to the id of an event that is known by its content alone."""
+        if occurrences is None:
+            return f"-{self._draw()}"
+        count = occurrences.next(content_id)
+        return f"-{count}" if count else ""
+
+    def _former(self, typed: TypedEvent, occurred_at: int | None, *, is_known_as: tuple[str, str]) -> tuple[bytes, ...]:
+        """The key under which an earlier release remembered an event, if it knew its owner or its id otherwise."""
+        event = typed.event
+        subject = self._subject(event, as_before=True)
+        event_id = event.id
+        if not isinstance(event_id, str):
+            content = {**self._core(typed, subject, as_before=True), "occurred_at": occurred_at}
+            event_id = derived_id(content_digest(content, compose=False))
+        former = owner_of(subject, event.item_id), event_id
+        return () if former == is_known_as else (former_identity_key(*former),)
+
+    def _former_subjects(self, event: Event) -> list[str]:
+        """Pseudonyms that earlier releases gave the person, where they are others now."""
+        found = []
+        if event.needs_subject and event.user_id is not None:
+            found.append(self._pseudonyms.former_subject_of(event.user_id))
+        if (
+            event.needs_subject
+            and event.anonymous_id is not None
+            and (event.user_id is None or isinstance(event, Identify))
+        ):
+            found.append(self._pseudonyms.former_subject_of(event.anonymous_id, ANONYMOUS))
+        return [subject for subject in found if subject is not None]
+
+    def _links(self, event: Event, subject: str, received_at: int) -> tuple[Admitted, ...]:
+        """Events that tell the log that a person's old pseudonyms are this subject too; each has one id for good."""
+        return tuple(self._link(subject, old, received_at) for old in self._former_subjects(event))
+
+    def _link(self, subject: str, old: str, received_at: int) -> Admitted:
+        payload = self._encode({"anonymous_subject": old}).decode()
+        event = AdmittedEvent(
+            v=CONTRACT_VERSION,
+            id=f"{LINK_PREFIX}{old}",
+            kind=IDENTIFY,
+            subject=subject,
+            occurred_at=received_at,
+            received_at=received_at,
+            source=LINK_SOURCE,
+            payload=payload,
+        )
+        memo = Memo(identity_key(subject, IDENTIFY, LINK_SOURCE, event.id))
+        return Admitted(event.id, subject, self._encode(event), memo)
+
+    def _subject(self, event: Event, *, as_before: bool = False) -> str | None:
+        """The pseudonym of the person; `as_before`: the one that earlier releases gave."""
         if not event.needs_subject:
             return None
-        if event.user_id is not None:
-            return self._pseudonyms.subject_of(event.user_id)
-        return self._pseudonyms.subject_of(event.anonymous_id or "", "anonymous")
+        raw_id = event.anonymous_id or "" if event.user_id is None else event.user_id
+        identity = ANONYMOUS if event.user_id is None else USER
+        former = self._pseudonyms.former_subject_of(raw_id, identity) if as_before else None
+        return former or self._pseudonyms.subject_of(raw_id, identity)
 
     def _too_large(self, size: int, event_id: str | None = None) -> Rejected:
         return Rejected(Code.TOO_LARGE, f"{size:,} bytes, the limit is {self._max_event_bytes:,}", None, event_id)
 
 
-def open_cloud_event(envelope: dict[str, Any]) -> dict[str, Any] | Rejected:
-    """Take the event out of a CloudEvents 1.0 envelope in structured JSON mode.
-
-    The envelope's `id` and `time` fill in where the data has none; `type` names the kind (`heed.rating` or
-    `rating`) where the data does not; `source` becomes the source.
-    """
-    for name in ("specversion", "id", "source", "type"):
-        if not isinstance(envelope.get(name), str) or not envelope[name]:
-            return Rejected(Code.BAD_ENVELOPE, f"CloudEvents attribute `{name}` is missing or not text", name)
-    if envelope["specversion"] != "1.0":
-        detail = f"specversion {envelope['specversion'][:16]!r} is not 1.0"
-        return Rejected(Code.BAD_ENVELOPE, detail, "specversion")
-    data = envelope.get("data")
-    if not isinstance(data, dict):
-        return Rejected(Code.BAD_ENVELOPE, "`data` must be the event as a JSON object", "data", envelope["id"][:128])
-    fields = dict(data)
-    fields.setdefault("id", envelope["id"])
-    fields.setdefault("source", envelope["source"])
-    fields.setdefault("kind", envelope["type"].rsplit(".", 1)[-1])
-    if "time" in envelope:
-        fields.setdefault("occurred_at", envelope["time"])
-    return fields
-
-
-def _id_of(fields: Mapping[str, Any]) -> str | None:
-    event_id = fields.get("id")
-    return event_id[:128] if isinstance(event_id, str) else None
-
-
-def _typed(kind: str, fields: dict[str, Any]) -> Event | Rejected:
-    """Check the types; move what the contract does not know to `attributes`."""
-    unknown = fields.keys() - _FIELDS[kind]
-    context = fields.get("context")
-    stray = context.keys() - _CONTEXT_FIELDS if isinstance(context, dict) else frozenset()
-    if unknown or stray:
-        attributes = fields.get("attributes") or {}
-        if isinstance(attributes, dict):
-            attributes = {**attributes, **{name: fields.pop(name) for name in sorted(unknown)}}
-            if stray and isinstance(context, dict):
-                attributes["context"] = {name: context[name] for name in sorted(stray)}
-                fields["context"] = {name: value for name, value in context.items() if name not in stray}
-            fields["attributes"] = attributes
-    for name in _ID_FIELDS:  # ids are often numbers at the sender; a number has one text form
-        if type(fields.get(name)) is int:
-            fields[name] = str(fields[name])
-    try:
-        return msgspec.convert(fields, KINDS[kind])
-    except msgspec.ValidationError as error:
-        return _rejection(str(error), _id_of(fields))
-
-
-def _rejection(message: str, event_id: str | None) -> Rejected:
-    """Name the code and the field of a validation error."""
-    path = _VALIDATION_PATH.search(message)
-    field = path.group(1) if path else None
-    missing = _MISSING.search(message)
-    if missing:
-        name = f"{field}.{missing.group(1)}" if field else missing.group(1)
-        return Rejected(Code.MISSING_FIELD, f"`{name}` is missing", name, event_id)
-    detail = _VALIDATION_PATH.sub("", message)
-    if field == "occurred_at":
-        return Rejected(Code.BAD_TIME, detail, field, event_id)
-    ranged = ("<=", ">=", "< ", "> ")
-    numeric = "`int`" in message or "`float`" in message
-    code = Code.OUT_OF_RANGE if numeric and any(sign in message for sign in ranged) else Code.INVALID_FIELD
-    return Rejected(code, detail, field, event_id)
-
-
-def _value_objection(event: Event, event_id: str | None) -> Rejected | None:
-    value, scale = getattr(event, "value", None), getattr(event, "scale", None)
-    if isinstance(event, Survey):
-        if event.metric in SURVEY_SCALES and value is None:
-            return Rejected(Code.MISSING_FIELD, f"a {event.metric} answer needs `value`", "value", event_id)
-        if event.metric == "choice" and not event.choices:
-            return Rejected(Code.MISSING_FIELD, "a choice answer needs `choices`", "choices", event_id)
-        if event.metric == "text" and event.text is None:
-            return Rejected(Code.MISSING_FIELD, "an open answer needs `text`", "text", event_id)
-        scale = _survey_scale(event)
-    if scale is not None and not (scale[0] < scale[1] and math.isfinite(scale[1] - scale[0])):
-        return Rejected(Code.OUT_OF_RANGE, f"scale {list(scale)} must run from low to high", "scale", event_id)
-    if value is None:
-        return None
-    if scale is None:
-        return Rejected(Code.MISSING_FIELD, "a `value` needs its `scale`, like [1, 5]", "scale", event_id)
-    if not scale[0] <= value <= scale[1]:
-        return Rejected(Code.OUT_OF_RANGE, f"{value:g} is not within {scale[0]:g} to {scale[1]:g}", "value", event_id)
+def _nobody(event: Event, *, null_words: bool) -> tuple[str, str] | None:
+    """Which of the two raw ids names nobody, and why."""
+    for name, raw_id in (("user_id", event.user_id), ("anonymous_id", event.anonymous_id)):
+        if raw_id is None:
+            continue
+        if raw_id.isspace():
+            return name, "is blank: leave it out, or send an id"
+        if not null_words and is_placeholder(raw_id):
+            return name, f"is {raw_id!r}, a word for no id: leave it out, or set accept_placeholder_ids"
     return None
-
-
-def _survey_scale(event: Survey) -> tuple[float, float] | None:
-    if event.metric == "nps":
-        return SURVEY_SCALES["nps"]
-    return event.scale or SURVEY_SCALES.get(event.metric)
 
 
 def _columns_and_payload(kind: str, event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -269,7 +316,7 @@ def _columns_and_payload(kind: str, event: Event) -> tuple[dict[str, Any], dict[
         else:
             payload[name] = value
     if isinstance(event, Survey) and event.value is not None:
-        columns["scale_min"], columns["scale_max"] = _survey_scale(event) or (None, None)
+        columns["scale_min"], columns["scale_max"] = survey_scale(event) or (None, None)
     for name in Context.__struct_fields__:
         value = getattr(event.context, name)
         if value is not None:

@@ -7,6 +7,7 @@ parse. Fields without a value are left out.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from typing import Any
 
 import msgspec
@@ -49,6 +50,7 @@ class AdmittedEvent(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=Tru
     consent: list[str] | None = None
     payload: str | None = None
     attributes: str | None = None
+    undated: bool | None = None
 
 
 COLUMN_OF_FIELD: dict[str, str] = {
@@ -70,29 +72,61 @@ HIDDEN = "[hidden]"
 """What stands in place of a raw id that a producer brought past the gateway."""
 
 
+DERIVED_PREFIX = "auto-"
+DERIVED_LENGTH = len(DERIVED_PREFIX) + 32
+"""Characters of a derived id; what follows them tells one event of this content from the next."""
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
 def owner_of(subject: str | None, item_id: str | None) -> str:
-    """Within what an event's id is unique, and the key that chooses its partition."""
+    """Whose the event is: within an owner, kind and source an id is unique. Chooses the partition."""
     return subject if subject is not None else f"item:{item_id}"
 
 
-def identity_key(owner: str, event_id: str) -> bytes:
-    """A 16-byte key of (owner, id) to remember an event by."""
+def identity_key(owner: str, kind: str, source: str, event_id: str) -> bytes:
+    """A 16-byte key of an event's identity to remember it by."""
+    return hashlib.blake2b(f"{owner}\0{kind}\0{source}\0{event_id}".encode(), digest_size=16).digest()
+
+
+def former_identity_key(owner: str, event_id: str) -> bytes:
+    """The key that earlier releases remembered an event by: of its owner and id alone."""
     return hashlib.blake2b(f"{owner}\0{event_id}".encode(), digest_size=16).digest()
 
 
-def derived_id(content: dict[str, Any]) -> str:
+def content_digest(content: dict[str, Any], *, compose: bool = True) -> bytes:
+    """16 bytes that tell one content from another.
+
+    Texts that only differ in Unicode's composition are one content, unless `compose` is off. The item's id is
+    compared byte for byte: two spellings are two items.
+    """
+    canonical = _encode(content)
+    if compose and not canonical.isascii() and not unicodedata.is_normalized("NFC", canonical.decode()):
+        composed = {name: value if name == "item_id" else _composed(value) for name, value in content.items()}
+        canonical = _encode(composed)
+    return hashlib.blake2b(canonical, digest_size=16).digest()
+
+
+def derived_id(digest: bytes) -> str:
     """The id of an event that came without one: a digest of its source and content, so that a retry collides."""
-    canonical = msgspec.json.encode(content, order="deterministic")
-    return "auto-" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
+    return DERIVED_PREFIX + digest.hex()
+
+
+def _composed(value: Any) -> Any:  # noqa: ANN401 - a column's value
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
 __all__ = [
     "COLUMN_OF_FIELD",
     "CONTRACT_VERSION",
+    "DERIVED_LENGTH",
+    "DERIVED_PREFIX",
     "HIDDEN",
     "IDENTITY_FIELDS",
     "AdmittedEvent",
+    "content_digest",
     "derived_id",
+    "former_identity_key",
     "identity_key",
     "owner_of",
 ]

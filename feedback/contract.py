@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, inspect
 
 from feedback.bounds import FIRST_VERSION, LAST_VERSION
 
@@ -26,9 +26,14 @@ Purpose = Literal["feedback", "personalization", "analytics"]
 Reaction = Literal["like", "dislike", "love", "laugh", "sad", "angry", "helpful", "unhelpful"]
 Metric = Literal["nps", "csat", "ces", "choice", "text"]
 
-RecordId = Annotated[str, Meta(min_length=1, max_length=128, description="idempotency key within the subject")]
-Identity = Annotated[str, Meta(min_length=1, max_length=256)]
-ItemId = Annotated[str, Meta(min_length=1, max_length=256, description="what the feedback is about")]
+_ID = {"id": True}
+"""Marks the types of ids: a whole number is taken as its text there, see `ID_FIELDS`."""
+RecordId = Annotated[
+    str, Meta(min_length=1, max_length=128, description="idempotency key within owner, kind and source", extra=_ID)
+]
+Identity = Annotated[str, Meta(min_length=1, max_length=256, extra=_ID)]
+ItemId = Annotated[str, Meta(min_length=1, max_length=256, description="what the feedback is about", extra=_ID)]
+Reference = Annotated[str, Meta(min_length=1, max_length=128, extra=_ID)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Text = Annotated[str, Meta(min_length=1, max_length=100_000)]
 Link = Annotated[str, Meta(max_length=2048)]
@@ -56,7 +61,7 @@ class Context(msgspec.Struct, kw_only=True, omit_defaults=True):
     region: Name | None = None
     page: Link | None = None
     section: Name | None = None
-    session_id: Name | None = None
+    session_id: Reference | None = None
     referrer: Link | None = None
     position: Annotated[int, Meta(ge=0, le=100_000, description="slot in a list, from 0")] | None = None
 
@@ -65,6 +70,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The fields that every kind shares."""
 
     needs_subject: ClassVar[bool] = True
+    statement_about: ClassVar[tuple[str, ...] | None] = None
+    """Set where a later event replaces an earlier one: the fields that tell, beside owner and kind, what both are
+    about. Sent without id and time, such an event is a repeat only of the latest one; any other counts each time."""
 
     v: Version = CONTRACT_VERSION
     id: RecordId | UnsetType = UNSET
@@ -74,7 +82,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True):
     occurred_at: Time | UnsetType = UNSET
     source: Name = "api"
     context: Context = msgspec.field(default_factory=Context)
-    decision_id: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    decision_id: Reference | None = None
     consent: list[Purpose] | None = None
     attributes: dict[str, Any] = {}
 
@@ -88,6 +96,8 @@ class AboutItem(Event, kw_only=True, omit_defaults=True):
 class Rating(AboutItem, kw_only=True, tag="rating"):
     """A score on a scale; a later rating of the same item replaces it."""
 
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
+
     value: float
     scale: Scale
     text: Text | None = None
@@ -95,6 +105,8 @@ class Rating(AboutItem, kw_only=True, tag="rating"):
 
 class Review(AboutItem, kw_only=True, tag="review"):
     """A text about an item, often with a score."""
+
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
 
     text: Text
     title: Annotated[str, Meta(max_length=1000)] | None = None
@@ -105,20 +117,24 @@ class Review(AboutItem, kw_only=True, tag="review"):
 class ReactionEvent(AboutItem, kw_only=True, tag="reaction"):
     """A one-tap judgement."""
 
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
+
     reaction: Reaction
 
 
 class Survey(Event, kw_only=True, tag="survey"):
     """One answer to one survey question; post-purchase surveys carry `order_id`."""
 
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id", "metric", "survey_id", "question_id", "order_id")
+
     metric: Metric
     value: float | None = None
     scale: Scale | None = None
     text: Text | None = None
     choices: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(min_length=1, max_length=100)] | None = None
-    survey_id: Name | None = None
-    question_id: Name | None = None
-    order_id: Name | None = None
+    survey_id: Reference | None = None
+    question_id: Reference | None = None
+    order_id: Reference | None = None
 
 
 class View(Event, kw_only=True, tag="view"):
@@ -157,13 +173,19 @@ class Skip(AboutItem, kw_only=True, tag="skip"):
 class Hide(AboutItem, kw_only=True, tag="hide"):
     """An item was hidden: not this again."""
 
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
+
 
 class Follow(AboutItem, kw_only=True, tag="follow"):
     """An item, author or brand is followed."""
 
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
+
 
 class Bookmark(AboutItem, kw_only=True, tag="bookmark"):
     """An item was saved for later."""
+
+    statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
 
 
 class Share(AboutItem, kw_only=True, tag="share"):
@@ -184,7 +206,7 @@ class Message(Event, kw_only=True, tag="message"):
     channel: Literal["chat", "ticket", "comment", "voice"]
     text: Text
     author: Literal["customer", "agent", "bot"] = "customer"
-    conversation_id: Name | None = None
+    conversation_id: Reference | None = None
 
 
 class Trade(AboutItem, kw_only=True, omit_defaults=True):
@@ -193,7 +215,7 @@ class Trade(AboutItem, kw_only=True, omit_defaults=True):
     quantity: Count = 1.0
     price: Money | None = None
     currency: Currency | None = None
-    order_id: Name | None = None
+    order_id: Reference | None = None
 
 
 class AddToCart(Trade, kw_only=True, tag="add_to_cart"):
@@ -213,12 +235,14 @@ class Return(Trade, kw_only=True, tag="return"):
 class Exposure(Event, kw_only=True, tag="exposure"):
     """A served list was really seen."""
 
-    decision_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    decision_id: Reference
     items: Annotated[list[ItemId], Meta(max_length=1000)] = []
 
 
 class Consent(Event, kw_only=True, tag="consent"):
     """The person granted or withdrew purposes; what is not named stays as it is."""
+
+    statement_about: ClassVar[tuple[str, ...] | None] = ()
 
     granted: list[Purpose] = []
     denied: list[Purpose] = []
@@ -227,12 +251,16 @@ class Consent(Event, kw_only=True, tag="consent"):
 class Identify(Event, kw_only=True, tag="identify"):
     """An anonymous visitor turned out to be a known person; both ids are needed."""
 
+    statement_about: ClassVar[tuple[str, ...] | None] = ()
+
     user_id: Identity
     anonymous_id: Identity
 
 
 class Profile(Event, kw_only=True, tag="profile"):
     """What a CRM knows of the person."""
+
+    statement_about: ClassVar[tuple[str, ...] | None] = ()
 
     segment: Name | None = None
     traits: dict[str, Any] = {}
@@ -242,6 +270,7 @@ class Item(AboutItem, kw_only=True, tag="item"):
     """A catalogue entry; the latest one wins. It belongs to no person."""
 
     needs_subject: ClassVar[bool] = False
+    statement_about: ClassVar[tuple[str, ...] | None] = ()
 
     title: Annotated[str, Meta(min_length=1, max_length=1000)]
     categories: Annotated[list[Name], Meta(max_length=100)] = []
@@ -265,3 +294,28 @@ STRUCTS: tuple[type[Event], ...] = (
 
 KINDS: dict[str, type[Event]] = {str(struct.__struct_config__.tag): struct for struct in STRUCTS}
 """Every kind by its name, in the contract's order."""
+
+STATEMENTS: dict[str, tuple[str, ...]] = {
+    kind: struct.statement_about for kind, struct in KINDS.items() if struct.statement_about is not None
+}
+"""Kinds of which the latest event about a thing holds, with the fields that say what the thing is."""
+
+
+def _is_id(type_: inspect.Type) -> bool:
+    if isinstance(type_, inspect.Metadata):
+        return bool((type_.extra or {}).get("id")) or _is_id(type_.type)
+    if isinstance(type_, inspect.UnionType):
+        return any(map(_is_id, type_.types))
+    return isinstance(type_, inspect.ListType) and _is_id(type_.item_type)
+
+
+def _id_fields(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    return tuple(field.name for field in info.fields if _is_id(field.type))
+
+
+ID_FIELDS: dict[str, tuple[str, ...]] = {kind: _id_fields(struct) for kind, struct in KINDS.items()}
+"""Per kind, the fields that hold ids, or lists of them. Ids are often numbers at the sender."""
+CONTEXT_ID_FIELDS: tuple[str, ...] = _id_fields(Context)
+"""The same of `context`."""

@@ -193,6 +193,7 @@ class Code(StrEnum):
     BAD_ENVELOPE = "bad_envelope"
     CONSENT_MISSING = "consent_missing"
     MALFORMED_ROW = "malformed_row"
+    ID_CONFLICT = "id_conflict"
     # the gateway and landing
     DUPLICATE = "duplicate"
     # landing: what the log holds
@@ -218,7 +219,10 @@ REMEDIES: dict[Code, Remedy] = {
         "a time is further ahead than `max_future_seconds` (5 minutes)",
         "mend the clock; what landing refused can then be replayed as it is",
     ),
-    Code.NO_SUBJECT: Remedy("neither `user_id` nor `anonymous_id` is given", "send one of the two"),
+    Code.NO_SUBJECT: Remedy(
+        "neither `user_id` nor `anonymous_id` names anybody: both are absent, or one is blank or a word for nothing",
+        "send one of the two; `accept_placeholder_ids` takes words like `None` for ids",
+    ),
     Code.BAD_ENVELOPE: Remedy("the CloudEvents envelope is incomplete", "send specversion, id, source, type and data"),
     Code.CONSENT_MISSING: Remedy(
         "the event states its consent, and it does not include `feedback`",
@@ -229,7 +233,13 @@ REMEDIES: dict[Code, Remedy] = {
         "UTF-8 text",
         "mend the line and send the file again",
     ),
-    Code.DUPLICATE: Remedy("an event with this id from this sender is already there", "nothing: a retry is safe"),
+    Code.ID_CONFLICT: Remedy(
+        "another event of this kind and source has this id from the same person (or item), with other content",
+        "give each event an id of its own; number the rows of each table under a source of its own (`--source`)",
+    ),
+    Code.DUPLICATE: Remedy(
+        "this event is there already: same person (or item), kind, source, id and content", "nothing: a retry is safe"
+    ),
     Code.UNDECODABLE: Remedy(
         "the log's record is not an admitted event", "mend the producer that bypasses the gateway"
     ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from feedback.admission import Admission, Admitted
 from feedback.errors import REMEDIES, Code
-from feedback.log import FeedbackLog, Headers, pack, partition_of
+from feedback.log import FeedbackLog, Headers, Memo, pack, partition_of
+from feedback.occurrences import Occurrences
 from feedback.open_log import open_log
 from feedback.settings import Settings
 from feedback.subjects import Pseudonyms, load_or_create_key
@@ -38,33 +39,86 @@ class Intake:
         """The log behind this intake."""
         return self._log
 
-    def submit(self, records: Iterable[bytes | Mapping[str, Any]], *, headers: Headers = ()) -> list[Verdict]:
+    def submit(
+        self,
+        records: Iterable[bytes | Mapping[str, Any]],
+        *,
+        headers: Headers = (),
+        occurrences: Occurrences | None = None,
+        keep_null_words: bool = False,
+    ) -> list[Verdict]:
         """Admit records in order; what is answered as accepted is durable in the log.
 
         Args:
             records: As they were sent.
             headers: What their log records carry beside them, such as the request's trace context.
+            occurrences: The count of one file's undated events, the same for all its parts; without it, as over HTTP,
+                each event without id and time counts, unless it repeats a statement that holds.
+            keep_null_words: Take words like `null` for ids of persons, whatever the setting says.
 
         Raises:
             LogError: The log refused the append; then nothing of this call was accepted.
         """
         now = self._clock()
-        outcomes = [self._admission.admit(record, now) for record in records]
-        known = self._log.recall([o.key for o in outcomes if isinstance(o, Admitted)])
+        outcomes = [
+            self._admission.admit(record, now, occurrences=occurrences, keep_null_words=keep_null_words)
+            for record in records
+        ]
+        seen = _Seen(self._log, [outcome for outcome in outcomes if isinstance(outcome, Admitted)])
         verdicts: list[Verdict] = []
-        fresh: list[tuple[int, bytes, bytes]] = []
+        fresh: list[tuple[int, bytes, Memo]] = []
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, Rejected):
                 verdicts.append(outcome.verdict(index))
-            elif outcome.key in known:
-                verdicts.append(_duplicate(index, outcome.id))
-            else:
-                known.add(outcome.key)
-                partition = partition_of(outcome.owner, self._log.partitions)
-                fresh.append((partition, outcome.line, outcome.key))
+                continue
+            if outcome.links:
+                fresh.extend(self._placed(link) for link in outcome.links if seen.objection(link) is None)
+            objection = seen.objection(outcome)
+            if objection is None:
+                fresh.append(self._placed(outcome))
                 verdicts.append(Verdict(index=index, verdict="accepted", id=outcome.id))
+            else:
+                verdicts.append(_verdict(index, outcome.id, objection))
         self._log.append(pack(fresh, max_events=MAX_EVENTS_PER_RECORD, headers=headers), now=now)
         return verdicts
+
+    def _placed(self, event: Admitted) -> tuple[int, bytes, Memo]:
+        return partition_of(event.owner, self._log.partitions), event.line, event.memo
+
+
+class _Seen:
+    """What the log remembers of the events of one call, and what of the call itself came before."""
+
+    def __init__(self, log: FeedbackLog, events: Sequence[Admitted]) -> None:
+        keys = [event.memo.key for event in events]
+        topics = []
+        for event in events:
+            if event.former:
+                keys.extend(event.former)
+            if event.links:
+                keys.extend(link.memo.key for link in event.links)
+            if event.memo.is_undated_statement:
+                topics.append(event.memo.topic or "")
+        self._known = log.recall(keys)
+        self._latest: dict[str, int | None] = dict(log.latest_statements(topics)) if topics else {}
+        self._has_topics = bool(topics)
+
+    def objection(self, event: Admitted) -> Code | None:
+        """Why not to append an event: it is a retry, or its id is another's; `None` notes it as appended."""
+        memo = event.memo
+        if memo.is_undated_statement:
+            if self._latest.get(memo.topic or "") == memo.content:
+                return Code.DUPLICATE
+        elif memo.key in self._known:
+            held = self._known[memo.key]
+            return Code.DUPLICATE if held is None or held == memo.content else Code.ID_CONFLICT
+        elif event.former and not self._known.keys().isdisjoint(event.former):
+            return Code.DUPLICATE
+        else:
+            self._known[memo.key] = memo.content
+        if self._has_topics and memo.topic is not None:
+            self._latest[memo.topic] = memo.content if memo.undated else None
+        return None
 
 
 def open_intake(settings: Settings, *, clock: Clock = utc_now) -> Intake:
@@ -74,17 +128,20 @@ def open_intake(settings: Settings, *, clock: Clock = utc_now) -> Intake:
         pseudonyms,
         max_event_bytes=settings.max_event_bytes,
         max_future=timedelta(seconds=settings.max_future_seconds),
+        accept_placeholder_ids=settings.accept_placeholder_ids,
     )
     return Intake(admission, open_log(settings), clock=clock)
 
 
-def _duplicate(index: int, event_id: str) -> Verdict:
-    remedy = REMEDIES[Code.DUPLICATE]
+def _verdict(index: int, event_id: str, code: Code) -> Verdict:
+    """A retry is no fault; an id that is taken is."""
+    remedy = REMEDIES[code]
     return Verdict(
         index=index,
-        verdict="duplicate",
+        verdict="duplicate" if code == Code.DUPLICATE else "rejected",
         id=event_id,
-        code=Code.DUPLICATE,
+        code=code,
+        field=None if code == Code.DUPLICATE else "id",
         detail=remedy.meaning,
         remedy=remedy.remedy,
     )

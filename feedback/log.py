@@ -24,13 +24,34 @@ RECORD_BYTES = 1024 * 1024
 UNLIMITED_BYTES = 1 << 62
 
 
+class Memo(msgspec.Struct, frozen=True, gc=False):
+    """What a log remembers an event by.
+
+    Attributes:
+        key: The key of its identity.
+        content: A digest of its content, a signed 64-bit number; tells a retry from another event of the same id.
+        topic: What a statement is about (`feedback.statements`); `None` for other kinds.
+        undated: Whether the sender stated neither id nor time.
+    """
+
+    key: bytes
+    content: int | None = None
+    topic: str | None = None
+    undated: bool = False
+
+    @property
+    def is_undated_statement(self) -> bool:
+        """Whether the event is known by the latest statement about its topic, not by its identity."""
+        return self.undated and self.topic is not None
+
+
 class NewRecord(msgspec.Struct, frozen=True):
-    """What to append: `count` event lines of one partition, the identity keys to remember them by, and headers."""
+    """What to append: `count` event lines of one partition, what to remember each of them by, and headers."""
 
     partition: int
     value: bytes
     count: int
-    keys: tuple[bytes, ...] = ()
+    memos: tuple[Memo, ...] = ()
     headers: Headers = ()
 
 
@@ -97,8 +118,19 @@ class FeedbackLog(Protocol):
         """For every partition: the first offset still held and the next one to be written."""
         ...
 
-    def recall(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Which identity keys were appended within the retention; may forget, never invents."""
+    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+        """Which identity keys were appended within the retention, each with the digest of its content, if known.
+
+        May forget, never invents.
+        """
+        ...
+
+    def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
+        """Of topics whose latest statement came without id and time, the digest of its content.
+
+        Left out is what is not known for sure: the log may forget, and one whose writers do not see each other's
+        appends before they answer knows nothing. Landing decides then.
+        """
         ...
 
     def join(self, worker: str) -> Share:
@@ -120,33 +152,33 @@ def partition_of(owner: str, partitions: int) -> int:
 
 
 def pack(
-    events: Iterable[tuple[int, bytes, bytes]],
+    events: Iterable[tuple[int, bytes, Memo]],
     *,
     max_events: int,
     max_bytes: int = RECORD_BYTES,
     headers: Headers = (),
 ) -> list[NewRecord]:
-    """Group (partition, line, key) into records with the same headers, in order within a partition.
+    """Group (partition, line, memo) into records with the same headers, in order within a partition.
 
     A record has at most `max_events` lines, and one line only where the next would take it beyond `max_bytes`.
     """
-    groups: dict[int, list[tuple[bytes, bytes]]] = {}
-    for partition, line, key in events:
-        groups.setdefault(partition, []).append((line, key))
+    groups: dict[int, list[tuple[bytes, Memo]]] = {}
+    for partition, line, memo in events:
+        groups.setdefault(partition, []).append((line, memo))
     records: list[NewRecord] = []
     for partition, lines in groups.items():
-        chunk: list[tuple[bytes, bytes]] = []
+        chunk: list[tuple[bytes, Memo]] = []
         size = 0
-        for line, key in lines:
+        for line, memo in lines:
             if chunk and (len(chunk) == max_events or size + len(line) > max_bytes):
                 records.append(_record(partition, chunk, headers))
                 chunk, size = [], 0
-            chunk.append((line, key))
+            chunk.append((line, memo))
             size += len(line) + 1
         records.append(_record(partition, chunk, headers))
     return records
 
 
-def _record(partition: int, chunk: Sequence[tuple[bytes, bytes]], headers: Headers) -> NewRecord:
+def _record(partition: int, chunk: Sequence[tuple[bytes, Memo]], headers: Headers) -> NewRecord:
     value = b"\n".join(line for line, _ in chunk)
-    return NewRecord(partition, value, len(chunk), tuple(key for _, key in chunk), headers)
+    return NewRecord(partition, value, len(chunk), tuple(memo for _, memo in chunk), headers)

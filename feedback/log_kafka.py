@@ -20,11 +20,11 @@ from feedback.kafka_reader import KnownEnds, Reader
 from feedback.kafka_share import GroupShare
 from feedback.kafka_topic import Topic
 from feedback.leases import Monotonic
-from feedback.log import UNLIMITED_BYTES, NewRecord, Share
+from feedback.log import UNLIMITED_BYTES, Memo, NewRecord, Share
 from feedback.records import Records
 
 REMEMBERED_KEYS = 1_000_000
-"""Identity keys that one process remembers; about 100 MB when they are full."""
+"""Identity keys that one process remembers; about 150 MB when they are full."""
 
 
 class KafkaLog:
@@ -77,7 +77,7 @@ class KafkaLog:
         if not records:
             return []
         offsets = self._appending().append(records, now_ms=int(now.timestamp() * 1000))
-        self._memory.add(key for record in records for key in record.keys)
+        self._memory.add(memo for record in records for memo in record.memos if not memo.is_undated_statement)
         for record, offset in zip(records, offsets, strict=True):
             self._known_ends.note(record.partition, offset + 1)
         return offsets
@@ -96,9 +96,14 @@ class KafkaLog:
             self._known_ends.note(partition, end)
         return bounds
 
-    def recall(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Which identity keys this process appended lately."""
+    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+        """Which identity keys this process appended lately, each with the digest of its content."""
         return self._memory.among(keys)
+
+    def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
+        """Nothing: another gateway may have appended in between. Landing decides."""
+        del topics
+        return {}
 
     def join(self, worker: str) -> Share:
         """Become one of the workers that share the partitions."""
@@ -155,17 +160,17 @@ class _Memory:
 
     def __init__(self, capacity: int) -> None:
         self._half = max(1, capacity // 2)
-        self._young: set[bytes] = set()
-        self._old: set[bytes] = set()
+        self._young: dict[bytes, int | None] = {}
+        self._old: dict[bytes, int | None] = {}
         self._lock = threading.Lock()
 
-    def add(self, keys: Iterable[bytes]) -> None:
+    def add(self, memos: Iterable[Memo]) -> None:
         with self._lock:
-            for key in keys:
+            for memo in memos:
                 if len(self._young) >= self._half:
-                    self._old, self._young = self._young, set()
-                self._young.add(key)
+                    self._old, self._young = self._young, {}
+                self._young[memo.key] = memo.content
 
-    def among(self, keys: Sequence[bytes]) -> set[bytes]:
+    def among(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         with self._lock:
-            return {key for key in keys if key in self._young or key in self._old}
+            return {key: part[key] for key in keys for part in (self._old, self._young) if key in part}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from feedback import sqlite_memory
 from feedback.errors import LogError, LogGap
 from feedback.leases import SCHEMA as LEASES_SCHEMA
 from feedback.leases import LeasedShare, Monotonic
@@ -51,7 +52,6 @@ CREATE TABLE IF NOT EXISTS records (
     partition INTEGER NOT NULL, offset INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
     count INTEGER NOT NULL, value BLOB NOT NULL, headers TEXT, PRIMARY KEY (partition, offset)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -147,11 +147,15 @@ class SqliteLog:
         with self._reading() as connection:
             return {p: (first, end) for p, first, end in connection.execute(_BOUNDS)}
 
-    def recall(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Which identity keys were appended within the retention."""
+    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+        """Which identity keys were appended within the retention, each with the digest of its content, if known."""
         with self._reading() as connection:
-            found = (connection.execute("SELECT key FROM identities WHERE key = ?", (key,)).fetchone() for key in keys)
-            return {row[0] for row in found if row is not None}
+            return sqlite_memory.recall(connection, keys)
+
+    def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
+        """Of topics whose latest statement came without id and time, the digest of its content; of any writer."""
+        with self._reading() as connection:
+            return sqlite_memory.latest_statements(connection, topics)
 
     def join(self, worker: str) -> Share:
         """Become one of the workers that share the partitions."""
@@ -175,7 +179,8 @@ class SqliteLog:
             trim = SteppedTrim(connection, lambda: self._commit_lock)
             bounds = {p: (first, end) for p, first, end in connection.execute(_BOUNDS)}
             dropped = trim.records(bounds, before_ms=before_ms, keep_from=keep_from)
-            trim.identities(before_day=before_ms // DAY_MS)
+            for table in ("identities", "statements"):
+                trim.keys(table, before_day=before_ms // DAY_MS)
         return dropped
 
     def close(self) -> None:
@@ -222,10 +227,11 @@ class SqliteLog:
     def _prepare(self, partitions: int) -> tuple[int, int]:
         drawn = secrets.randbelow(1 << 62) + 1
         with self._writers.taken() as connection:
-            connection.executescript(_SCHEMA + LEASES_SCHEMA)
+            connection.executescript(_SCHEMA + sqlite_memory.SCHEMA + LEASES_SCHEMA)
         with self._transaction() as connection:
             if "headers" not in {column[1] for column in connection.execute("PRAGMA table_info(records)")}:
                 connection.execute("ALTER TABLE records ADD COLUMN headers TEXT")  # a file of version 0.1
+            sqlite_memory.widen(connection)
             connection.executemany(
                 "INSERT OR IGNORE INTO meta VALUES (?, ?)",
                 [("partitions", str(partitions)), ("incarnation", str(drawn))],
@@ -286,8 +292,7 @@ def _insert(connection: sqlite3.Connection, heads: dict[int, int], append: _Appe
             "INSERT INTO records (partition, offset, appended_at_ms, count, value, headers) VALUES (?, ?, ?, ?, ?, ?)",
             (record.partition, offset, append.now_ms, record.count, record.value, _encode_headers(record.headers)),
         )
-        day = append.now_ms // DAY_MS
-        connection.executemany("INSERT OR IGNORE INTO identities VALUES (?, ?)", [(key, day) for key in record.keys])
+        sqlite_memory.remember(connection, record.memos, day=append.now_ms // DAY_MS)
     return offsets
 
 

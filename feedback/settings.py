@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_body_bytes: Positive = 16 * 1024 * 1024
     max_event_bytes: Positive = 256 * 1024
     max_future_seconds: PositiveSeconds = 300.0
+    accept_placeholder_ids: bool = False
     # the log and landing
     log_name: str = "feedback"
     log_partitions: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 4

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 STEP_ROWS = 500
 """Rows that a step deletes at most."""
@@ -23,8 +24,6 @@ REST = 3.0
 """How long a step rests, in multiples of its own time: others hold the lock for most of the time."""
 BUSY_REST_SECONDS = 0.005
 """The shortest rest: a process that waits for the lock asks again every few milliseconds."""
-
-_OLD_KEYS = "SELECT key FROM identities WHERE key > ? AND key <= ? AND day < ? ORDER BY key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,16 @@ class SteppedTrim:
                     )
         return dropped
 
-    def identities(self, *, before_day: int) -> int:
-        """Forget identity keys of days before one; returns how many."""
+    def keys(self, table: Literal["identities", "statements"], *, before_day: int) -> int:
+        """Forget the keys of days before one; returns how many."""
         dropped = 0
-        for old in self._old_keys(before_day):
+        for old in self._old_keys(table, before_day):
             for start in range(0, len(old), STEP_ROWS):
                 step = [(key, before_day) for key in old[start : start + STEP_ROWS]]
                 with self._step():
                     dropped += self.connection.executemany(
-                        "DELETE FROM identities WHERE key = ? AND day < ?", step
+                        f"DELETE FROM {table} WHERE key = ? AND day < ?",
+                        step,
                     ).rowcount
         return dropped
 
@@ -86,19 +86,20 @@ class SteppedTrim:
         ).fetchall()
         return step_end(sizes, limit)
 
-    def _old_keys(self, before_day: int) -> Iterator[Sequence[bytes]]:
+    def _old_keys(self, table: str, before_day: int) -> Iterator[Sequence[bytes]]:
         """Old keys in order, a part of the table at a time."""
         after = b""
         while True:
             last = (
                 self.connection.execute(
-                    "SELECT key FROM identities WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?", (after, SCAN_KEYS - 1)
+                    f"SELECT key FROM {table} WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?", (after, SCAN_KEYS - 1)
                 ).fetchone()
-                or self.connection.execute("SELECT max(key) FROM identities WHERE key > ?", (after,)).fetchone()
+                or self.connection.execute(f"SELECT max(key) FROM {table} WHERE key > ?", (after,)).fetchone()
             )
             if last[0] is None:
                 return
-            yield [key for (key,) in self.connection.execute(_OLD_KEYS, (after, last[0], before_day))]
+            old = f"SELECT key FROM {table} WHERE key > ? AND key <= ? AND day < ? ORDER BY key"
+            yield [key for (key,) in self.connection.execute(old, (after, last[0], before_day))]
             after = last[0]
 
     @contextmanager

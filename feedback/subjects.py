@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from feedback.errors import HomeError
 
@@ -16,6 +17,8 @@ SUBJECT_LENGTH = 32
 """Hexadecimal characters: 128 bits of HMAC-SHA256, so that two people never share a pseudonym by chance."""
 
 IdentityKind = Literal["user", "anonymous"]
+USER: Final[IdentityKind] = "user"
+ANONYMOUS: Final[IdentityKind] = "anonymous"
 
 
 class Pseudonyms:
@@ -23,7 +26,7 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._template = hmac.new(key, digestmod="sha256")
-        self._cached = lru_cache(maxsize=65_536)(self._digest)
+        self._cached = lru_cache(maxsize=65_536)(self._composed_digest)
 
     def subject_of(self, raw_id: str, identity: IdentityKind = "user") -> str:
         """The subject of a raw id: HMAC-SHA256, first 128 bits, hexadecimal.
@@ -31,6 +34,19 @@ class Pseudonyms:
         User ids and anonymous ids live in separate spaces, so that nobody can take on another's by guessing it.
         """
         return self._cached(raw_id, identity)
+
+    def former_subject_of(self, raw_id: str, identity: IdentityKind = "user") -> str | None:
+        """The subject that earlier releases gave this raw id, where it is another one.
+
+        They hashed the bytes as sent, so that one name in two spellings (`é` as one character, or as `e` and an
+        accent) was two people. Now a raw id is hashed in Unicode's composed form (NFC).
+        """
+        if raw_id.isascii() or unicodedata.is_normalized("NFC", raw_id):
+            return None
+        return self._digest(raw_id, identity)
+
+    def _composed_digest(self, raw_id: str, identity: IdentityKind) -> str:
+        return self._digest(raw_id if raw_id.isascii() else unicodedata.normalize("NFC", raw_id), identity)
 
     def _digest(self, raw_id: str, identity: IdentityKind) -> str:
         digest = self._template.copy()

@@ -17,6 +17,7 @@ from typing import Any
 
 from feedback.contract import Context
 from feedback.errors import Code
+from feedback.raw_ids import PLACEHOLDER_WORDS
 from gateway.availability import availability_of
 from gateway.times import NoTime, time_of
 
@@ -33,7 +34,7 @@ OBJECTS = frozenset({"attributes", "traits", "context", "scale", "v"})
 PROSE = frozenset({"text", "title", "description", "query", "reason", "kind"})
 """Fields in which a word like None may be what somebody wrote."""
 
-NOTHING = frozenset({"", "null", "nan", "none", "n/a", "\\n", "undefined", "nat", "<na>", "#n/a", "[object object]"})
+NOTHING = frozenset({"", *PLACEHOLDER_WORDS})
 """Words that programs write where there is nothing, in small letters."""
 NOTHING_IN_NUMBERS = NOTHING | {"na", "-", "--", "."}
 

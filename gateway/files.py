@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import msgspec
 
 from feedback.errors import ImportFileError, ImportStopped, LogError
 from feedback.intake import Intake
+from feedback.occurrences import Occurrences
 from feedback.verdicts import NO_VERDICTS, Rejected, Verdict, VerdictCounts, count_verdicts
 from gateway.cells import NOTE_WORDS, Cells, Note
 from gateway.columns import ImportPlan, check_fields, check_plan, resolve_columns
@@ -66,12 +68,13 @@ def import_file(
     started = time.perf_counter()
     counts = NO_VERDICTS
     rows = FileRows(plan, where=str(path))
+    send = partial(intake.submit, occurrences=Occurrences(), keep_null_words=plan.keep_null_words)
     fault: ImportFileError | LogError | None = None
     with Refusals(refused_to) as refusals:
         try:
             for batch in read_batches(path, separator=plan.separator, names=plan.names):
                 kept, events = rows.events(batch)
-                verdicts = submit(events, intake)
+                verdicts = submit(events, send)
                 counts = counts + count_verdicts(verdicts)
                 refusals.write(kept, verdicts)
                 on_rows(counts.sent)
@@ -189,11 +192,13 @@ def _enveloped(fields: Fields) -> bool:
     return "specversion" in fields
 
 
-def submit(events: Sequence[Fields | bytes | Rejected], intake: Intake) -> list[Verdict]:
+def submit(
+    events: Sequence[Fields | bytes | Rejected], send: Callable[[Sequence[Fields | bytes]], list[Verdict]]
+) -> list[Verdict]:
     """Verdicts of all rows in order: those refused on the way here, and what the intake says of the others."""
     if not any(isinstance(event, Rejected) for event in events):
-        return intake.submit(cast("Sequence[Fields | bytes]", events))
-    answers = iter(intake.submit([event for event in events if not isinstance(event, Rejected)]))
+        return send(cast("Sequence[Fields | bytes]", events))
+    answers = iter(send([event for event in events if not isinstance(event, Rejected)]))
     return [
         event.verdict(index) if isinstance(event, Rejected) else msgspec.structs.replace(next(answers), index=index)
         for index, event in enumerate(events)

@@ -89,9 +89,13 @@ class LandedLog:
         """For every partition: the first offset still held and the next one to be written."""
         return {p: (first + self._base(p), end + self._base(p)) for p, (first, end) in self._log.bounds().items()}
 
-    def recall(self, keys: Sequence[bytes]) -> set[bytes]:
+    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         """Which identity keys were appended."""
         return self._log.recall(keys)
+
+    def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
+        """Topics whose latest statement came without id and time."""
+        return self._log.latest_statements(topics)
 
     def join(self, worker: str) -> Share:
         """Become one of the workers that share the partitions."""

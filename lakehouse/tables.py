@@ -94,7 +94,7 @@ _POSITION = (
 
 FEEDBACK_EVENT = (
     _required("v", pa.int32(), "version of the event contract"),
-    _required("id", pa.string(), "idempotency key within the owner (the subject, or the item)"),
+    _required("id", pa.string(), "idempotency key within owner (the subject, or the item), kind and source"),
     _required("kind", pa.string(), "kind of feedback"),
     Column("subject", pa.string(), "pseudonym of the person; null for catalogue entries"),
     Column("item_id", pa.string(), "what the feedback is about"),
@@ -125,20 +125,21 @@ FEEDBACK_EVENT = (
     Column("consent", pa.list_(pa.string()), "purposes granted with the event"),
     Column("payload", pa.string(), "JSON: fields of this kind without a column"),
     Column("attributes", pa.string(), "JSON: fields that the contract does not know"),
+    Column("undated", pa.bool_(), "true where the sender gave neither id nor time; null otherwise", added_in=3),
 )
 """The columns of the admitted event, in its order (`feedback.admitted.AdmittedEvent`)."""
 
 FEEDBACK = TableSpec(
     name="feedback",
     grain="one row per clean event",
-    key=("subject", "item_id", "id"),
+    key=("subject", "item_id", "kind", "source", "id"),
     columns=(
         *FEEDBACK_EVENT,
         *_POSITION,
         Column("appended_at", TIME, "when the log took the record; null in rows of version 1"),
     ),
     partition_by=("landed_on",),
-    version=2,
+    version=3,
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
     unlike_columns=(
         "id",

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from bench.drains.events import Chunk
 from feedback.errors import ServiceError
-from feedback.log import pack
+from feedback.log import Memo, pack
 from feedback.open_log import open_log
 from feedback.settings import Settings
 
@@ -50,7 +50,7 @@ def fill_log(settings: Settings, chunks: Iterable[Chunk], *, events_per_record: 
     sent = 0
     try:
         for chunk in chunks:
-            keyed = zip(chunk.partitions, chunk.lines, [b""] * len(chunk.lines), strict=True)
+            keyed = zip(chunk.partitions, chunk.lines, [Memo(b"")] * len(chunk.lines), strict=True)
             log.append(pack(keyed, max_events=events_per_record), now=datetime.now(UTC))
             sent += len(chunk.lines)
     finally:

@@ -11,7 +11,9 @@ from lakehouse import tables
 
 MOOD = tables.Column("mood", pa.string(), "how the person felt", added_in=2, attribute="mood")
 tables.FEEDBACK_EVENT = (*tables.FEEDBACK_EVENT, MOOD)
-tables.FEEDBACK = replace(tables.FEEDBACK, version=2, columns=(*tables.FEEDBACK.columns, MOOD))
+tables.FEEDBACK = replace(
+    tables.FEEDBACK, version=tables.FEEDBACK.version + 1, columns=(*tables.FEEDBACK.columns, MOOD)
+)
 tables.TABLES["feedback"] = tables.FEEDBACK
 
 from beam_jobs.landing import drain  # noqa: E402 - what imports the tables must see those of the next release

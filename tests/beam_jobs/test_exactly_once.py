@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bench.killing.places import PlaceReader, Snapshot, violations
 from feedback.admitted import AdmittedEvent
-from feedback.log import NewRecord, pack, partition_of
+from feedback.log import Memo, NewRecord, pack, partition_of
 from lakehouse.commit import FEEDBACK, QUARANTINE
 from lakehouse.lake import Lake
 from lakehouse.online import catch_up
@@ -30,6 +30,7 @@ from tests.conftest import NOW
 from tests.feedback.memory_log import MemoryLog, Storage
 from tests.lakehouse.rows import rows
 
+NO_MEMO = Memo(b"")
 PARTITIONS = 2
 LEASE_SECONDS = 6.0
 BATCH_EVENTS = (6, 2)
@@ -65,7 +66,9 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @rule(chosen=events, lines_each=st.integers(1, 3))
     def events_come(self, chosen: list[tuple[int, int]], lines_each: int) -> None:
-        lines = [(partition_of(subject(who), PARTITIONS), line(who, number, self.now), b"") for who, number in chosen]
+        lines = [
+            (partition_of(subject(who), PARTITIONS), line(who, number, self.now), NO_MEMO) for who, number in chosen
+        ]
         self.log.append(pack(lines, max_events=lines_each), now=self.now)
 
     @rule(partition=st.integers(0, PARTITIONS - 1), who=st.integers(0, 3), number=st.integers(0, 9))

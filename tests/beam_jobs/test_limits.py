@@ -20,7 +20,7 @@ from beam_jobs.landing import drain
 from beam_jobs.limits import LandingLimits
 from beam_jobs.poll import Cursor, PollingAhead
 from feedback.errors import LogError
-from feedback.log import NewRecord, pack
+from feedback.log import Memo, NewRecord, pack
 from feedback.log_sqlite import SqliteLog
 from feedback.open_log import open_log
 from feedback.settings import Settings
@@ -223,10 +223,10 @@ def test_a_giant_record_ends_a_poll_and_the_other_partitions_come_next(log: Sqli
 
 
 def test_packed_records_are_bounded_in_lines_and_in_bytes() -> None:
-    events = [(0, b"x" * size, bytes([size])) for size in (3, 3, 3, 20, 1, 1, 1, 1)]
+    events = [(0, b"x" * size, Memo(bytes([size]))) for size in (3, 3, 3, 20, 1, 1, 1, 1)]
 
     records = pack(events, max_events=3, max_bytes=8)
 
     assert [record.value.count(b"x") for record in records] == [6, 3, 20, 3, 1]
     assert [record.count for record in records] == [2, 1, 1, 3, 1]
-    assert b"".join(key for record in records for key in record.keys) == b"".join(key for _, _, key in events)
+    assert [memo for record in records for memo in record.memos] == [memo for _, _, memo in events]

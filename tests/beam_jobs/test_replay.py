@@ -191,7 +191,8 @@ def test_a_line_that_is_no_json_is_mended_from_its_text_and_gets_an_id_by_its_pl
 
 
 def test_an_event_that_its_sender_sent_again_meanwhile_is_a_duplicate(home: Settings) -> None:
-    append(open_log(home), line(id="r0", subject=f"{0:032x}"), partition=partition_of(f"{0:032x}", 4))
+    again = line(id="r0", subject=f"{0:032x}", **{**BROKEN, "value": 4})
+    append(open_log(home), again, partition=partition_of(f"{0:032x}", 4))
     drain(home)
 
     report = replayed(home)
@@ -236,7 +237,7 @@ def test_a_gateway_retry_of_a_replayed_event_is_a_duplicate(settings: Settings) 
     drain(settings)
     subject = open_lake(settings).scan(FEEDBACK).collect()["subject"][0]
 
-    append_lines(intake.log, [line(id="e", subject=subject)], now=intake._clock())
+    append_lines(intake.log, [line(id="e", subject=subject, source="api")], now=intake._clock())
 
     (verdict,) = intake.submit([{"kind": "click", "id": "e", "user_id": "u", "item_id": "i"}])
     assert verdict.verdict == "duplicate"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from feedback.errors import LogError, LogGap
-from feedback.log import FeedbackLog, NewRecord, Share
+from feedback.log import FeedbackLog, Memo, NewRecord, Share
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE_SECONDS = 6.0  # the shortest that a broker allows by default
@@ -133,14 +133,14 @@ class LogConformance(ABC):
 
     def test_what_was_appended_is_there_after_opening_again(self, tmp_path: Path) -> None:
         first = self.open(tmp_path)
-        first.append([NewRecord(0, b"kept", 1, (b"k" * 16,))], now=NOW)
-        assert first.recall([b"k" * 16, b"z" * 16]) == {b"k" * 16}
+        first.append([NewRecord(0, b"kept", 1, (Memo(b"k" * 16, 7),))], now=NOW)
+        assert first.recall([b"k" * 16, b"z" * 16]) == {b"k" * 16: 7}
         first.close()
 
         again = self.open(tmp_path)
 
         assert again.read(0, 0, max_events=1)[0].value == b"kept"
-        assert again.recall([b"k" * 16, b"z" * 16]) <= {b"k" * 16}
+        assert again.recall([b"k" * 16, b"z" * 16]).items() <= {b"k" * 16: 7}.items()
 
     def test_threads_that_append_at_once_get_each_offset_once(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)

@@ -25,7 +25,7 @@ class Storage:
     incarnation: int = field(default_factory=lambda: next(_INCARNATIONS))
     records: dict[int, list[LogRecord]] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)
-    keys: set[bytes] = field(default_factory=set)
+    keys: dict[bytes, int | None] = field(default_factory=dict)
     beats: dict[str, float] = field(default_factory=dict)
     holders: dict[int, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -63,7 +63,7 @@ class MemoryLog:
                 offset = self._storage.first[record.partition] + len(held)
                 at = int(now.timestamp() * 1000)
                 held.append(LogRecord(record.partition, offset, at, record.count, record.value, record.headers))
-                self._storage.keys.update(record.keys)
+                self._storage.keys.update((memo.key, memo.content) for memo in record.memos)
                 offsets.append(offset)
         return offsets
 
@@ -89,8 +89,12 @@ class MemoryLog:
         with self._storage.lock:
             return {p: (first, first + len(self._storage.records[p])) for p, first in self._storage.first.items()}
 
-    def recall(self, keys: Sequence[bytes]) -> set[bytes]:
-        return {key for key in keys if key in self._storage.keys}
+    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+        return {key: self._storage.keys[key] for key in keys if key in self._storage.keys}
+
+    def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
+        del topics
+        return {}
 
     def join(self, worker: str) -> Share:
         return MemoryShare(self._storage, f"{worker}#{object().__hash__()}", self._lease_seconds, self._clock)

@@ -162,8 +162,8 @@ def test_without_an_id_a_retry_gets_the_same_one_and_other_content_another() -> 
     assert isinstance(first, Admitted)
     assert isinstance(retry, Admitted)
     assert isinstance(other, Admitted)
-    assert first.key == retry.key
-    assert first.key != other.key
+    assert first.memo == retry.memo
+    assert first.memo.key != other.memo.key
 
 
 def test_a_cloud_event_is_opened() -> None:

@@ -11,7 +11,7 @@ import pytest
 from feedback.api_keys import ApiKeys
 from feedback.errors import HomeError, SettingsError, UsageError
 from feedback.intake import open_intake
-from feedback.log import pack
+from feedback.log import Memo, pack
 from feedback.settings import Settings, ensure_home, load_settings
 from feedback.subjects import load_or_create_key
 from feedback.verdicts import count_verdicts
@@ -128,11 +128,11 @@ def test_an_unknown_log_address_is_refused(settings: Settings) -> None:
 
 
 def test_records_are_bounded_by_events_and_by_bytes() -> None:
-    events = [(n % 2, b"x" * size, b"%d" % n) for n, size in enumerate([10, 1, 10, 1, 30, 1, 10, 1])]
+    events = [(n % 2, b"x" * size, Memo(b"%d" % n)) for n, size in enumerate([10, 1, 10, 1, 30, 1, 10, 1])]
 
     records = pack(events, max_events=3, max_bytes=25)
 
     assert [(r.partition, r.count, len(r.value)) for r in records] == [
         (0, 2, 21), (0, 1, 30), (0, 1, 10), (1, 3, 5), (1, 1, 1),
     ]  # fmt: skip
-    assert [key for r in records for key in r.keys] == [b"0", b"2", b"4", b"6", b"1", b"3", b"5", b"7"]
+    assert [memo.key for r in records for memo in r.memos] == [b"0", b"2", b"4", b"6", b"1", b"3", b"5", b"7"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from feedback.errors import LogError
-from feedback.log import FeedbackLog, NewRecord
+from feedback.log import FeedbackLog, Memo, NewRecord
 from feedback.log_sqlite import SqliteLog
 from tests.feedback.log_conformance import LEASE_SECONDS, NOW, SharedLogConformance
 
@@ -58,10 +58,10 @@ class TestSqliteLog(SharedLogConformance):
 
     def test_identities_are_recalled_after_opening_again(self, tmp_path: Path) -> None:
         first = self.open(tmp_path)
-        first.append([NewRecord(0, b"kept", 1, (b"k" * 16,))], now=NOW)
+        first.append([NewRecord(0, b"kept", 1, (Memo(b"k" * 16, 7),))], now=NOW)
         first.close()
 
-        assert self.open(tmp_path).recall([b"k" * 16, b"z" * 16]) == {b"k" * 16}
+        assert self.open(tmp_path).recall([b"k" * 16, b"z" * 16]) == {b"k" * 16: 7}
 
     def test_the_number_of_partitions_is_fixed_when_the_file_is_made(self, tmp_path: Path) -> None:
         self.open(tmp_path).close()

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from feedback.errors import LogError
-from feedback.log import NewRecord
+from feedback.log import Memo, NewRecord
 from feedback.log_sqlite import READERS, SqliteLog
 from feedback.sqlite_pool import ConnectionPool
 from tests.feedback.log_conformance import NOW
@@ -43,7 +43,7 @@ def test_threads_that_come_and_go_leave_no_open_files_behind(tmp_path: Path) -> 
 
     def work() -> None:
         log.recall([b"k" * 16])
-        log.append([NewRecord(0, b"x", 1, (b"k" * 16,))], now=NOW)
+        log.append([NewRecord(0, b"x", 1, (Memo(b"k" * 16),))], now=NOW)
 
     in_threads(8, work)
     before = process.num_fds()

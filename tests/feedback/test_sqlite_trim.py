@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import feedback.sqlite_trim
-from feedback.log import NewRecord
+from feedback.log import Memo, NewRecord
 from feedback.log_sqlite import DAY_MS, SqliteLog
 from feedback.sqlite_trim import SteppedTrim, step_end
 from tests.feedback.log_conformance import NOW
@@ -21,13 +21,17 @@ def key(number: int) -> bytes:
     return number.to_bytes(2, "big") * 8
 
 
+def memos(*numbers: int) -> tuple[Memo, ...]:
+    return tuple(Memo(key(number), number) for number in numbers)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> SqliteLog:
     """Ten old records with three keys each, then one young record."""
     log = SqliteLog(tmp_path / "log.db")
     for number in range(10):
-        log.append([NewRecord(number % 2, b"x", 1, tuple(key(n) for n in range(3 * number, 3 * number + 3)))], now=NOW)
-    log.append([NewRecord(0, b"young", 1, (key(999),))], now=LATER)
+        log.append([NewRecord(number % 2, b"x", 1, memos(*range(3 * number, 3 * number + 3)))], now=NOW)
+    log.append([NewRecord(0, b"young", 1, memos(999))], now=LATER)
     return log
 
 
@@ -41,7 +45,7 @@ def trimmed(tmp_path: Path, log: SqliteLog) -> Callable[[Callable[[float], None]
         before_ms = int(LATER.timestamp() * 1000)
         try:
             records = stepped.records(log.bounds(), before_ms=before_ms, keep_from={0: 99, 1: 4})
-            return records, stepped.identities(before_day=before_ms // DAY_MS)
+            return records, stepped.keys("identities", before_day=before_ms // DAY_MS)
         finally:
             connection.close()
 
@@ -58,7 +62,7 @@ def test_what_is_old_and_landed_goes_and_the_rest_stays(log: SqliteLog, trimmed)
     assert trimmed(lambda _: None) == (9, 30)
 
     assert log.bounds() == {0: (5, 6), 1: (4, 5), 2: (0, 0), 3: (0, 0)}
-    assert log.recall([key(n) for n in (*range(30), 999)]) == {key(999)}
+    assert log.recall([key(n) for n in (*range(30), 999)]) == {key(999): 999}
     assert trimmed(lambda _: None) == (0, 0)
 
 
@@ -93,13 +97,13 @@ def test_a_trim_that_is_cut_short_leaves_a_whole_log_and_is_made_up_for(log: Sql
 
 def test_what_is_appended_during_a_trim_stays(log: SqliteLog, trimmed) -> None:  # noqa: ANN001
     def append_meanwhile(_: float) -> None:
-        log.append([NewRecord(1, b"new", 1, (key(777),))], now=LATER)
+        log.append([NewRecord(1, b"new", 1, memos(777))], now=LATER)
 
     trimmed(append_meanwhile)
 
     first, end = log.bounds()[1]
     assert [record.offset for record in log.read(1, first, max_events=999)] == list(range(first, end))
-    assert log.recall([key(777)]) == {key(777)}
+    assert log.recall([key(777)]) == {key(777): 777}
 
 
 @pytest.mark.parametrize(

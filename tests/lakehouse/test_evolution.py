@@ -15,13 +15,15 @@ from lakehouse.tables import FEEDBACK, Column, TableSpec
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 
+NEXT = FEEDBACK.version + 1
 
-def widened(*columns: Column, version: int = 2) -> TableSpec:
+
+def widened(*columns: Column, version: int = NEXT) -> TableSpec:
     return replace(FEEDBACK, version=version, columns=(*FEEDBACK.columns, *columns))
 
 
-MOOD = Column("mood", pa.string(), "how the person felt", added_in=2, attribute="mood")
-STARS = Column("stars", pa.int64(), "stars", added_in=3, attribute="stars")
+MOOD = Column("mood", pa.string(), "how the person felt", added_in=NEXT, attribute="mood")
+STARS = Column("stars", pa.int64(), "stars", added_in=NEXT + 1, attribute="stars")
 
 
 def with_mood(table: pa.Table, *moods: str | None) -> pa.Table:
@@ -35,7 +37,7 @@ def test_rows_from_before_a_column_read_as_what_their_attributes_hold(lake: Lake
         {"id": "3", "log_offset": 2},
     ]
     lake.append(FEEDBACK, rows(FEEDBACK, *old))
-    spec = widened(MOOD, STARS, version=3)
+    spec = widened(MOOD, STARS, version=NEXT + 1)
 
     before_any_write = lake.scan(spec).sort("id").select("mood", "stars").collect()
     lake.ensure(spec)
@@ -85,7 +87,7 @@ def test_a_landing_commit_of_either_release_fits_the_widened_table(lake: Lake) -
         (lambda: Column("mood", pa.string(), "mood", nullable=False, added_in=2), "must be nullable"),
         (lambda: Column("mood", pa.string(), "mood", added_in=2, attribute="my mood"), "named like a variable"),
         (lambda: Column("mood", pa.bool_(), "mood", added_in=2, attribute="mood"), "hold text or a number"),
-        (lambda: widened(STARS), r"at version 2; \['stars'\] come later"),
+        (lambda: widened(STARS), rf"at version {NEXT}; \['stars'\] come later"),
     ],
     ids=["needed", "odd name", "odd type", "ahead of its table"],
 )

@@ -50,7 +50,9 @@ def test_a_frame_that_breaks_its_spec_is_refused(lake: Lake, change, words: str)
 
 def test_a_spec_that_gains_a_column_widens_the_table_and_old_readers_go_on(lake: Lake) -> None:
     lake.append(FEEDBACK, rows(FEEDBACK, {"id": "old", "log_offset": 0}))
-    wider = dataclasses.replace(FEEDBACK, version=2, columns=(*FEEDBACK.columns, Column("mood", pa.string(), "mood")))
+    wider = dataclasses.replace(
+        FEEDBACK, version=FEEDBACK.version + 1, columns=(*FEEDBACK.columns, Column("mood", pa.string(), "mood"))
+    )
 
     assert lake.scan(wider).select("mood").collect()["mood"].to_list() == [None]
     lake.append(wider, rows(FEEDBACK, {"id": "new", "log_offset": 1}).append_column("mood", pa.array(["glad"])))

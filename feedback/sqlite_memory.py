@@ -1,0 +1,70 @@
+"""What the SQLite log remembers of its events beside their lines: identities, and the latest undated statements.
+
+All writers of the file share it. A topic is noted when a statement without id and time is appended, and forgotten when
+another statement about it follows. Kinds of which no such statement was ever appended cost nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from feedback.log import Memo
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL, content INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS statements (
+    key BLOB PRIMARY KEY, day INTEGER NOT NULL, content INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS statement_kinds (kind TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+"""`identities.content` is null in rows of earlier releases, whose keys say neither kind nor source."""
+
+
+def widen(connection: sqlite3.Connection) -> None:
+    """Add what a file of an earlier release lacks."""
+    if "content" not in {column[1] for column in connection.execute("PRAGMA table_info(identities)")}:
+        connection.execute("ALTER TABLE identities ADD COLUMN content INTEGER")
+
+
+def remember(connection: sqlite3.Connection, memos: Sequence[Memo], *, day: int) -> None:
+    """Note appended events, in their order."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO identities (key, day, content) VALUES (?, ?, ?)",
+        [(memo.key, day, memo.content) for memo in memos if not memo.is_undated_statement],
+    )
+    statements = [(memo.topic, memo) for memo in memos if memo.topic is not None]
+    if not statements:
+        return
+    tracked = {kind for (kind,) in connection.execute("SELECT kind FROM statement_kinds")}
+    undated = {_kind_of(topic) for topic, memo in statements if memo.undated}
+    connection.executemany("INSERT OR IGNORE INTO statement_kinds VALUES (?)", [(kind,) for kind in undated - tracked])
+    last = {topic: memo for topic, memo in statements if _kind_of(topic) in tracked | undated}
+    noted = [(_key(topic), day, memo.content or 0) for topic, memo in last.items() if memo.undated]
+    connection.executemany("INSERT OR REPLACE INTO statements (key, day, content) VALUES (?, ?, ?)", noted)
+    replaced = [(_key(topic),) for topic, memo in last.items() if not memo.undated]
+    connection.executemany("DELETE FROM statements WHERE key = ?", replaced)
+
+
+def recall(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, int | None]:
+    """The keys that are noted, each with its content."""
+    asked = (connection.execute("SELECT key, content FROM identities WHERE key = ?", (k,)).fetchone() for k in keys)
+    return dict(row for row in asked if row is not None)
+
+
+def latest_statements(connection: sqlite3.Connection, topics: Iterable[str]) -> dict[str, int]:
+    """The topics whose latest statement came without id and time, each with its content."""
+    found = {
+        topic: connection.execute("SELECT content FROM statements WHERE key = ?", (_key(topic),)).fetchone()
+        for topic in topics
+    }
+    return {topic: row[0] for topic, row in found.items() if row is not None}
+
+
+def _kind_of(topic: str) -> str:
+    return topic.partition("\0")[0]
+
+
+def _key(topic: str) -> bytes:
+    return hashlib.blake2b(topic.encode("utf-8", "surrogatepass"), digest_size=16).digest()
