@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.options import home_command
 from cli.output import Output
 from cli.pairs import limit_of, pairs_of, pairs_of_maps
 from feedback.errors import ImportFileError, RowsRefused, UsageError
 from feedback.intake import open_intake
-from feedback.settings import Settings
+from feedback.settings import Settings, ensure_home, load_settings
 
 if TYPE_CHECKING:
     from gateway.columns import ImportPlan
@@ -35,16 +35,34 @@ if TYPE_CHECKING:
 @click.option("--keep-null-words", is_flag=True, help="Take cells like NULL, nan or N/A as they are, not as empty.")
 @click.option("--source", help="What to note as source  [default: import; events keep their own]")
 @click.option("--max-refused", default="0", metavar="ROWS", help="Exit with 0 if no more are refused: 10, or 1%.")
-@home_command
-def ingest(settings: Settings, output: Output, file: Path, max_refused: str, **options: Any) -> None:  # noqa: ANN401 - checked by `_plan`
+@click.option("--dry-run", is_flag=True, help="Show how rows would be understood, and propose a map; send nothing.")
+@click.option("--home", metavar="DIR", help="Heed's home folder  [default: HEED_HOME, else ~/.heed]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, for programs.")
+def ingest(file: Path, max_refused: str, *, dry_run: bool, home: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - checked by `_plan`
     """Send a CSV, TSV, JSON or Parquet file through the gateway's intake.
 
     Times may be unix seconds to nanoseconds, ISO or YYYYMMDD; without a zone they are taken as UTC.
     """
-    from gateway.files import FileStopped, import_file
-
+    settings, output = load_settings(home), Output(as_json=as_json)
     plan = _plan(**options)
     limit_of(max_refused, 0)
+    if dry_run:
+        _dry_run(file, plan, settings, output)
+    else:
+        ensure_home(settings)
+        _import(file, plan, settings, output, max_refused)
+
+
+def _dry_run(file: Path, plan: ImportPlan, settings: Settings, output: Output) -> None:
+    from cli.ingest_preview import show_preview
+    from gateway.preview import preview_file
+
+    show_preview(preview_file(file, plan, settings, now=datetime.now(UTC)), output)
+
+
+def _import(file: Path, plan: ImportPlan, settings: Settings, output: Output, max_refused: str) -> None:
+    from gateway.files import FileStopped, import_file
+
     refused_to = settings.home_path / "refused" / f"{file.name[:200]}.jsonl"
     intake = open_intake(settings)
     try:

@@ -23,6 +23,8 @@ from gateway.sources import Unreadable
 
 OnRows = Callable[[int], None]
 Fields = dict[str, Any]
+FileEvent = Fields | bytes | Rejected
+"""A row as an event for admission, as bytes for it to refuse, or refused already."""
 
 
 class ImportNote(msgspec.Struct, frozen=True):
@@ -115,7 +117,7 @@ class FileRows:
         self._reader: RowReader | None = None
         self._unknown: dict[str, int] = {}
 
-    def events(self, batch: Sequence[Row]) -> tuple[list[Row], list[Fields | bytes | Rejected]]:
+    def events(self, batch: Sequence[Row]) -> tuple[list[Row], list[FileEvent]]:
         """The rows that are not blank, and the event of each or why it is none.
 
         Raises:
@@ -128,7 +130,7 @@ class FileRows:
             raise ImportFileError(f"{self._where}: none of the first {len(batch):,} rows can be read: {first.detail}")
         self._settle(decoded, tabular=tabular)
         kept: list[Row] = []
-        events: list[Fields | bytes | Rejected] = []
+        events: list[FileEvent] = []
         for row, fields in zip(batch, decoded, strict=True):
             if isinstance(fields, dict):
                 if tabular and _is_blank(fields):
@@ -192,9 +194,7 @@ def _enveloped(fields: Fields) -> bool:
     return "specversion" in fields
 
 
-def submit(
-    events: Sequence[Fields | bytes | Rejected], send: Callable[[Sequence[Fields | bytes]], list[Verdict]]
-) -> list[Verdict]:
+def submit(events: Sequence[FileEvent], send: Callable[[Sequence[Fields | bytes]], list[Verdict]]) -> list[Verdict]:
     """Verdicts of all rows in order: those refused on the way here, and what the intake says of the others."""
     if not any(isinstance(event, Rejected) for event in events):
         return send(cast("Sequence[Fields | bytes]", events))

@@ -16,7 +16,7 @@ from gateway.kinds import FIELD_OF_KIND, KindRule, kind_of_word
 DEFAULT_SOURCE = "import"
 FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in KINDS.items()}
 SCALED = frozenset(kind for kind, fields in FIELDS.items() if "scale" in fields)
-_KNOWN = frozenset().union(*FIELDS.values())
+ANY_FIELD: frozenset[str] = frozenset().union(*FIELDS.values())
 MAX_UNKNOWN_WORDS = 1_000
 """Bounds the memory of a file whose column of event types holds something else."""
 
@@ -35,7 +35,7 @@ class RowReader:
         self._carried = columns is None
         self._by_row = plan.kind is None or "kind" in (columns or {})
         self._kinds: dict[str, KindRule | None] = {}
-        self._converters: dict[str, Converter] = {name: cells.converter(name) for name in _KNOWN | CONTEXT}
+        self._converters: dict[str, Converter] = {name: cells.converter(name) for name in ANY_FIELD | CONTEXT}
         self._steps = [
             (column, name, cells.converter(name), name in CONTEXT) for name, column in (columns or {}).items()
         ]
