@@ -5,7 +5,7 @@ A store that cannot be pruned is named and left to the next run; the run that is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,24 +33,36 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
 
 def prune(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pruned:
     """Drop what is beyond the retention, store by store; call it while no other loop works on the home."""
+    return _each(
+        {
+            "MLflow": lambda: _prune_mlflow(settings),
+            "Dagster's runs": lambda: _prune_runs(settings, instance, now),
+            "table versions": lambda: _prune_tables(settings),
+            "refused rows": lambda: _prune_refused(settings, now),
+        }
+    )
+
+
+def prune_beside_the_loop(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pruned:
+    """Drop what also grows while no loop runs: upkeep's runs, and files of refused rows."""
+    return _each(
+        {
+            "Dagster's runs": lambda: _prune_runs(settings, instance, now),
+            "refused rows": lambda: _prune_refused(settings, now),
+        }
+    )
+
+
+def _each(stores: Mapping[str, Callable[[], dict[str, int]]]) -> Pruned:
     removed: dict[str, int] = {}
     problems: list[str] = []
-    for what, work in (
-        ("MLflow", lambda: _prune_mlflow(settings)),
-        ("Dagster's runs", lambda: _prune_runs(settings, instance, now)),
-        ("table versions", lambda: _prune_tables(settings)),
-        ("refused rows", lambda: _prune_refused(settings, now)),
-    ):
-        _attempt(what, work, removed, problems)
+    for what, work in stores.items():
+        try:
+            removed.update(work())
+        except Exception as error:  # whatever a store raises: what was learned is published already
+            words = str(error).strip() or type(error).__name__
+            problems.append(f"{what} could not be pruned, the next run tries again: {words.splitlines()[0]}")
     return Pruned(removed=removed, problems=problems)
-
-
-def _attempt(what: str, work: Callable[[], dict[str, int]], removed: dict[str, int], problems: list[str]) -> None:
-    try:
-        removed.update(work())
-    except Exception as error:  # whatever a store raises: what was learned is published already
-        words = str(error).strip() or type(error).__name__
-        problems.append(f"{what} could not be pruned, the next run tries again: {words.splitlines()[0]}")
 
 
 def _prune_mlflow(settings: Settings) -> dict[str, int]:

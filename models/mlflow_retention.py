@@ -7,6 +7,7 @@ trash until its `mlflow gc` is run.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,9 @@ class _Trash:
         path = _local_path(uri)
         if path is None or path.is_relative_to(self._folder):
             get_artifact_repository(uri).delete_artifacts()
+        if path is not None and path.parent.parent.is_relative_to(self._folder):
+            with contextlib.suppress(OSError):  # not empty, or not there
+                path.parent.rmdir()
 
 
 def _our_runs(client: MlflowClient, experiment: str) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
     """Every table compacted and clustered, checkpoints written, old files, orphans and log entries removed.
 
     Landing goes on meanwhile. What could not be done is named in the metadata and is tried again in the next pass.
+    Dagster's own runs beyond the retention go as well: this job's come every hour, whether or not the loop runs.
     """
+    from dagster_project.retention import prune_beside_the_loop
     from feedback.intake import utc_now
     from lakehouse.trimming import trim_stores
     from lakehouse.upkeep_run import run_upkeep
@@ -43,17 +45,19 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
         report = run_upkeep(settings, owner="Dagster's asset lake_upkeep", wait_seconds=WAIT_SECONDS)
         learned = BundleStore(settings.bundles).learned_positions()
         trimmed = trim_stores(settings, now=utc_now(), learned=learned)
+    pruned = prune_beside_the_loop(settings, dg.AssetExecutionContext.get().instance, now=utc_now())
+    problems = [*report.problems, *pruned.problems]
     header = ["table", "files before", "files after", "bytes after", "replaced removed", "orphans removed"]
     rows = [
         [t.table, t.files_before, t.files_after, t.bytes_after, t.replaced_removed, t.orphans_removed]
         for t in report.tables
     ]
-    for problem in report.problems:
+    for problem in problems:
         dg.get_dagster_logger().warning(f"left for later: {problem}")
     return dg.MaterializeResult(
         metadata={
             "tables": dg.MetadataValue.md(markdown_table(header, rows)),
-            "problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in report.problems) or "none"),
+            "problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems) or "none"),
             "files_before": sum(table.files_before for table in report.tables),
             "files_after": sum(table.files_after for table in report.tables),
             "bytes_before": sum(table.bytes_before for table in report.tables),
@@ -63,6 +67,7 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
             "log_entries_removed": sum(table.commits_removed for table in report.tables),
             "log_records_trimmed": trimmed.log_records,
             "online_events_trimmed": trimmed.online_events,
+            "dagster_runs_removed": pruned.removed.get("Dagster runs", 0),
             "duration_seconds": round(report.seconds, 3),
             "peak_memory_bytes": report.peak_bytes,
             "memory_cap_bytes": report.cap_bytes,

@@ -28,4 +28,5 @@ def test_a_materialization_does_a_pass_and_reports_it(settings: Settings) -> Non
     assert 0 < found["peak_memory_bytes"] < found["memory_cap_bytes"]
     assert found["duration_seconds"] > 0
     assert found["problems"] == "none"
+    assert found["dagster_runs_removed"] == 0
     assert len(lake.file_uris(FEEDBACK)) == 1

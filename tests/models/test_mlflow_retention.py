@@ -82,7 +82,7 @@ def test_versions_beyond_go_with_their_files_but_for_those_in_use(made: Made) ->
     kept = [0, 1, 2, 4, 5]
     assert removed == MlflowRemoved(versions=1, models=1, runs=0)
     assert made.versions() == {versions[number][0] for number in kept}
-    assert [folder.exists() for _, folder in versions] == [number in kept for number in range(6)]
+    assert [folder.parent.exists() for _, folder in versions] == [number in kept for number in range(6)]
     assert prune_mlflow(made.settings) == MlflowRemoved()
 
 
@@ -104,7 +104,7 @@ def test_a_model_that_a_failed_run_left_unregistered_goes(made: Made) -> None:
     folder.mkdir(parents=True)
 
     assert prune_mlflow(made.settings).models == 1
-    assert not folder.exists()
+    assert not folder.parent.exists()
 
 
 def test_what_others_made_stays(made: Made) -> None:
