@@ -16,6 +16,7 @@ from beam_jobs.landing import drain
 from dagster_project.definitions import defs
 from dagster_project.instance import open_instance
 from dagster_project.left_out import left_out_groups
+from dagster_project.past_runs import learned
 from dagster_project.run import HEADLESS_TAG, bury_dead_runs, load_job, run_config, run_loop
 from dagster_project.summary import LoopSummary, StepEvent
 from feedback.settings import Settings, load_settings
@@ -23,6 +24,7 @@ from lakehouse.lake import open_lake
 from lakehouse.tables import EVALUATIONS, FEEDBACK, INTERACTIONS
 from lakehouse.tables import ITEMS as ITEMS_TABLE
 from models.bundle_store import BundleStore
+from models.tracking import CHAMPION, Tracking
 from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
 
 pytestmark = [
@@ -185,6 +187,16 @@ class TestWholeLoop:
             assert instance.get_latest_materialization_event(dg.AssetKey("published_bundle")) is not None
             assert run.job_snapshot_id is not None
             assert instance.has_job_snapshot(run.job_snapshot_id)
+
+    def test_what_was_judged_counts_as_learned_and_the_champion_is_what_serves(self, looped: Looped) -> None:
+        with open_instance(looped.settings) as instance:
+            known = learned(instance)
+        champion = Tracking(looped.settings).holder(CHAMPION)
+
+        assert known.run_id == looped.summary.run_id
+        assert known.positions == open_lake(looped.settings).positions("feedback", looped.settings.log_partitions)
+        assert champion is not None
+        assert champion.version == BundleStore(looped.settings.bundles).load().manifest.mlflow_model_version
 
 
 def test_a_place_that_landed_twice_stops_learning_and_publishing(settings: Settings) -> None:
