@@ -16,7 +16,8 @@ import polars as pl
 
 from lakehouse.lake import Lake
 from lakehouse.landed_parts import PART_ROWS, landed_parts, read_part
-from lakehouse.positions import Positions, Spans, spans
+from lakehouse.positions import Positions, Spans, spans, within
+from lakehouse.tables import FEEDBACK
 
 LOGGER = logging.getLogger("heed.online")
 TELL_SECONDS = 5.0
@@ -76,6 +77,19 @@ class OnlineStore(Protocol):
         """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`.
 
         What holds is decided by `feedback.consent`.
+        """
+        ...
+
+    def owes_consents(self) -> bool:
+        """Whether an earlier release wrote the consent that is kept, by another rule."""
+        ...
+
+    def restate_consents(self, consents: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
+        """Take consent from all consent events below the store's positions instead.
+
+        Args:
+            consents: Those events (`PUSHED_COLUMNS`).
+            at: The positions; where the store's have moved since, nothing is changed and the answer is False.
         """
         ...
 
@@ -141,7 +155,26 @@ def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> 
     They are read and pushed in parts, and each part moves the store's positions: one that is cut short goes on where
     it ended, and another worker's push in between leaves out what it brought.
     """
+    if store.owes_consents():
+        _restate_consents(store, lake)
     return _push_landed(store, lake, spans(store.positions(), lake.positions(log_name, partitions)))
+
+
+def _restate_consents(store: OnlineStore, lake: Lake) -> None:
+    """Read all consent again after an upgrade; where another worker pushes meanwhile, the next start tries again."""
+    at = store.positions()
+    pushed = spans({}, at)
+    if not pushed or not lake.exists(FEEDBACK):
+        return
+    with lake.reading(FEEDBACK):
+        consents = (
+            lake.scan(FEEDBACK)
+            .filter((pl.col("kind") == "consent") & within(pushed))
+            .select(PUSHED_COLUMNS)
+            .collect(engine="streaming")
+        )
+    if store.restate_consents(consents, at=at):
+        LOGGER.info("consent was taken from the lake again, by the order of the log", extra={"events": consents.height})
 
 
 def _push_landed(store: OnlineStore, lake: Lake, missing: Spans, *, clock: Callable[[], float] = time.monotonic) -> int:

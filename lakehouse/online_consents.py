@@ -36,18 +36,9 @@ CREATE TABLE IF NOT EXISTS links (
 CREATE INDEX IF NOT EXISTS links_by_anonymous ON links (anonymous);
 """
 
-LINKED = """
-WITH RECURSIVE linked (subject) AS (
-    VALUES (?1) UNION SELECT links.anonymous FROM links JOIN linked ON links.subject = linked.subject
-)"""
-"""A subject, its anonymous visits and the pseudonyms that it had before, with theirs."""
-
-_STANDINGS = f"""{LINKED}, owners (subject) AS (
-    VALUES (?1) UNION SELECT links.subject FROM links JOIN owners ON links.anonymous = owners.subject
-)
-SELECT log_offset, log_index, denied_at, granted_at FROM consents
-WHERE subject IN (SELECT subject FROM linked UNION SELECT subject FROM owners)"""
-"""Standings of those, and of whoever the subject was an anonymous visit of."""
+_STANDINGS = "SELECT log_offset, log_index, denied_at, granted_at FROM consents WHERE subject = ?"
+_LINKED = "SELECT anonymous FROM links WHERE subject = ?"
+_OWNERS = "SELECT subject FROM links WHERE anonymous = ?"
 
 _KEEP = "INSERT OR REPLACE INTO consents VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -66,7 +57,8 @@ class Owner(NamedTuple):
 def adopt_former(connection: sqlite3.Connection) -> None:
     """Take over the denials of an earlier release's table, which kept one row per subject and the sender's time.
 
-    A grant of that table needs no row: nobody is denied without one.
+    A grant of that table needs no row: nobody is denied without one. What the sender's clock decided wrongly is
+    mended from the lake afterwards (`restate`), until when the table `consents_owed` stands.
     """
     is_there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'consent'"
     if connection.execute(is_there).fetchone() is None:
@@ -76,10 +68,31 @@ def adopt_former(connection: sqlite3.Connection) -> None:
         if connection.execute(is_there).fetchone() is not None:  # else another process was quicker
             connection.execute(_TAKE_OVER)
             connection.execute("DROP TABLE consent")
+            connection.execute("CREATE TABLE consents_owed (owed INTEGER)")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def owes_consents(connection: sqlite3.Connection) -> bool:
+    """Whether consent comes from an earlier release's table and was not stated anew since."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'consents_owed'")
+    return found.fetchone() is not None
+
+
+def restate(connection: sqlite3.Connection, statements: Mapping[Owner, Iterable[Statement]]) -> None:
+    """State consent anew from all statements that were pushed, in an open transaction.
+
+    A denial of the earlier release of which the lake knows nothing stays.
+    """
+    for owner in statements:
+        connection.execute("DELETE FROM consents WHERE subject = ? AND log_partition = ?", owner)
+        connection.execute(
+            "DELETE FROM consents WHERE subject = ? AND log_partition = ?", (owner.subject, BEFORE_PLACES)
+        )
+    keep_statements(connection, statements)
+    connection.execute("DROP TABLE IF EXISTS consents_owed")
 
 
 def keep_statements(connection: sqlite3.Connection, statements: Mapping[Owner, Iterable[Statement]]) -> None:
@@ -97,8 +110,29 @@ def keep_statements(connection: sqlite3.Connection, statements: Mapping[Owner, I
 
 
 def is_personal(connection: sqlite3.Connection, subject: str) -> bool:
-    """Whether neither a subject nor those linked with it have withdrawn personalization."""
-    return is_granted(map(_standing, connection.execute(_STANDINGS, (subject,))))
+    """Whether neither a subject nor those linked with it have withdrawn personalization.
+
+    Linked are its anonymous visits and former pseudonyms, and whoever it is one of.
+    """
+    group = {*linked_with(connection, subject), *_reached(connection, subject, _OWNERS)}
+    return is_granted(_standing(row) for who in group for row in connection.execute(_STANDINGS, (who,)))
+
+
+def linked_with(connection: sqlite3.Connection, subject: str) -> list[str]:
+    """A subject itself, its anonymous visits, and the pseudonyms that it had before, with theirs."""
+    return _reached(connection, subject, _LINKED)
+
+
+def _reached(connection: sqlite3.Connection, subject: str, query: str) -> list[str]:
+    """Subjects that links lead to, the first one included. Step by step: most have none, and a query costs 3 µs."""
+    found = {subject: None}
+    waiting = [subject]
+    while waiting:
+        for (other,) in connection.execute(query, (waiting.pop(),)).fetchall():
+            if other not in found:
+                found[other] = None
+                waiting.append(other)
+    return list(found)
 
 
 def statements_of(events: pl.DataFrame) -> dict[Owner, list[Statement]]:

@@ -75,7 +75,7 @@ class SqliteOnlineStore:
         """A person's recent events, oldest first, those of linked anonymous visits among them."""
         known = after or {}
         with self._lock, reading(self._path):
-            linked = [row[0] for row in self._connection.execute(_LINKED, (subject,))]
+            linked = online_consents.linked_with(self._connection, subject)
             texts = {who: self._connection.execute(_SLOT, (_slot(who),)).fetchall() for who in linked}
         events = [
             event
@@ -91,6 +91,20 @@ class SqliteOnlineStore:
         """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`."""
         with self._lock, reading(self._path):
             return online_consents.is_personal(self._connection, subject)
+
+    def owes_consents(self) -> bool:
+        """Whether an earlier release wrote the consent that is kept, by another rule."""
+        with self._lock, reading(self._path):
+            return online_consents.owes_consents(self._connection)
+
+    def restate_consents(self, consents: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
+        """Take consent from all consent events below the store's positions; refused where those are others."""
+        statements = statements_of(consents)
+        with self._lock, transaction(self._connection, self._path):
+            if self._positions() != dict(at):
+                return False
+            online_consents.restate(self._connection, statements)
+        return True
 
     def stamp(self) -> int:
         """A number that changes whenever another process may have changed the store."""
@@ -155,7 +169,6 @@ class _News:
 
 
 _SLOT = "SELECT events FROM slots WHERE slot = ? ORDER BY rowid"
-_LINKED = f"{online_consents.LINKED} SELECT subject FROM linked"
 
 
 def _slot(subject: str) -> str:

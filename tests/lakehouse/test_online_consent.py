@@ -13,21 +13,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.online import OnlineStore
+from lakehouse.commit import LandingBatch, LandingCommitter
+from lakehouse.lake import Lake
+from lakehouse.online import OnlineStore, catch_up
 from lakehouse.online_sqlite import SqliteOnlineStore
-from lakehouse.tables import FEEDBACK
+from lakehouse.tables import FEEDBACK, QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 
 DENIED = '{"denied":["personalization"]}'
 GRANTED = '{"granted":["personalization"]}'
 SUBJECTS = ("anna", "anna-before", "visitor")
-BEFORE_0_2 = """
+SCHEMA_OF_0_1 = """
 CREATE TABLE consent (
     subject TEXT PRIMARY KEY, personalization INTEGER NOT NULL, occurred_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE links (subject TEXT NOT NULL, anonymous TEXT NOT NULL, PRIMARY KEY (subject, anonymous)) WITHOUT ROWID;
 INSERT INTO links VALUES ('anna', 'visitor');
+"""
+POSITION_OF_0_1 = """
+CREATE TABLE positions (log_partition INTEGER PRIMARY KEY, position INTEGER NOT NULL);
+INSERT INTO positions VALUES (0, 4);
 """
 
 
@@ -134,7 +140,7 @@ def test_an_absurd_receipt_binds_nobody_for_good(store: OnlineStore, received: d
 def test_a_store_of_an_earlier_release_keeps_its_withdrawals_until_they_are_undone(tmp_path: Path) -> None:
     withdrawn_at = int((NOW - timedelta(days=1)).timestamp() * 1e6)
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
-        connection.executescript(BEFORE_0_2)
+        connection.executescript(SCHEMA_OF_0_1)
         connection.executemany(
             "INSERT INTO consent VALUES (?, ?, ?)", [("anna", 0, withdrawn_at), ("bob", 1, withdrawn_at)]
         )
@@ -148,6 +154,47 @@ def test_a_store_of_an_earlier_release_keeps_its_withdrawals_until_they_are_undo
     assert not store.personal("anna")
     store.push(frame(stated("anna", GRANTED, 1, minute=1)), {0: 2})
     assert store.personal("anna")
+    store.close()
+
+
+def test_after_an_upgrade_consent_is_taken_from_the_lake_again(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    told = [
+        stated("anna", GRANTED, 0, minute=0, made=4),  # by a phone that is fast: the earlier release let it win
+        stated("anna", DENIED, 1, minute=1),
+        stated("bob", DENIED, 2, minute=0),
+        stated("bob", GRANTED, 3, minute=1),
+    ]
+    feedback = rows(FEEDBACK, *({"id": str(n), "item_id": None, **row} for n, row in enumerate(told)))
+    LandingCommitter(lake, "feedback", 1).commit(LandingBatch({0: 0}, {0: 4}, feedback, rows(QUARANTINE)), at=NOW)
+    later = int((NOW + timedelta(minutes=4)).timestamp() * 1e6)
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        connection.executescript(SCHEMA_OF_0_1 + POSITION_OF_0_1)
+        connection.executemany(
+            "INSERT INTO consent VALUES (?, ?, ?)", [("anna", 1, later), ("bob", 0, later), ("carl", 0, later)]
+        )
+        connection.commit()
+    store = SqliteOnlineStore(tmp_path / "old.db")
+    people = ("anna", "bob", "carl")
+    assert [store.personal(who) for who in people] == [True, False, False]
+
+    assert catch_up(store, lake, "feedback", 1) == 0
+
+    assert [store.personal(who) for who in people] == [False, True, False]
+    assert not store.owes_consents()
+    store.close()
+
+
+def test_consent_is_not_restated_by_a_reader_that_another_worker_has_overtaken(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        connection.executescript(SCHEMA_OF_0_1)
+    store = SqliteOnlineStore(tmp_path / "old.db")
+    store.push(frame(stated("anna", DENIED, 0, minute=0)), {0: 1})
+
+    assert not store.restate_consents(frame(), at={})
+
+    assert not store.personal("anna")
+    assert store.owes_consents()
     store.close()
 
 
