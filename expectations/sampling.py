@@ -8,9 +8,12 @@ time, rows that lack a value they must have, one row for each distinct kind, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from expectations.suite import Suite
+from lakehouse.first_of_identity import PLACE
 
 MAX_ROWS = 250_000
 """About two seconds of validation per suite on two cores, and 200 MB of pandas."""
@@ -21,7 +24,7 @@ DISTINCT_OF = ("kind",)
 
 
 def rows_to_validate(
-    scan: pl.LazyFrame, suite: Suite, *, max_rows: int = MAX_ROWS, also: pl.DataFrame | None = None
+    scan: pl.LazyFrame, suite: Suite, *, max_rows: int = MAX_ROWS, also: Callable[[], pl.DataFrame] | None = None
 ) -> pl.DataFrame:
     """The rows of a table to validate, in the table's order: all while they are at most `max_rows`.
 
@@ -29,7 +32,7 @@ def rows_to_validate(
         scan: The table.
         suite: Which columns are wanted, and what is at risk.
         max_rows: The newest rows that are taken of a larger table.
-        also: Rows of the table, in its columns, to be among those of a larger one.
+        also: Finds rows of a larger table that are to be among them, where rows have a place in the log.
     """
     rows = scan.select(suite.columns)
     count = int(rows.select(pl.len()).collect().item())
@@ -41,10 +44,11 @@ def rows_to_validate(
     if newest is not None:
         wanted.append(numbered.select(newest, "_row").top_k(max_rows, by=[newest, "_row"]).select("_row"))
     chosen = pl.concat(wanted).unique()
-    rows_found = numbered.join(chosen, on="_row", how="semi").sort("_row").drop("_row").collect()
-    return (
-        rows_found if also is None else pl.concat([rows_found, also.select(suite.columns)]).unique(maintain_order=True)
-    )
+    found = numbered.join(chosen, on="_row", how="semi").sort("_row").drop("_row").collect()
+    if also is None or not set(PLACE) <= set(suite.columns):
+        return found
+    more = also().select(suite.columns).unique(PLACE, maintain_order=True)
+    return pl.concat([found, more.join(found, on=list(PLACE), how="anti", nulls_equal=True, maintain_order="left")])
 
 
 def _rows_at_risk(numbered: pl.LazyFrame, suite: Suite) -> list[pl.LazyFrame]:

@@ -58,9 +58,9 @@ class Screening:
     def counts(self) -> LeftOut:
         """How many rows are left out, by rule: one pass over the rows, and one for repeats of an identity."""
         sums = [broken.sum().alias(name) for name, broken in self._broken.items()]
-        found = self._derived.select(
-            pl.len().alias("_rows"), self._any_broken.sum().alias("_left_out"), *sums
-        ).collect(engine="streaming")
+        found = self._derived.select(pl.len().alias("_rows"), self._any_broken.sum().alias("_left_out"), *sums).collect(
+            engine="streaming"
+        )
         by_rule = {name: int(found[name][0]) for name in self._broken}
         left_out = int(found["_left_out"][0])
         if self._identity is not None:

@@ -125,8 +125,8 @@ def load_for(
     from lakehouse.tables import ITEMS
 
     scan = lake.scan(suite.table, version=table.version)
-    screening = screening or Screening(scan, suite)
-    rows = rows_to_validate(scan, suite, also=screening.left_out(examples=EXTREMES))
+    looked_at = screening or Screening(scan, suite)
+    rows = rows_to_validate(scan, suite, also=lambda: looked_at.left_out(examples=EXTREMES))
     if catalogue is None or catalogue.rows == 0:
         return rows, None
     return rows, lake.scan(ITEMS, version=catalogue.version).select("item_id").collect()["item_id"]

@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import polars as pl
 
 from expectations.sampling import rows_to_validate
+from expectations.screening import Screening
 from expectations.suites import SUITES
-from tests.expectations.frames import NOON, broken, good_feedback, good_interactions
+from tests.expectations.frames import NOON, broken, good_feedback, good_interactions, subject
 
 FEEDBACK, INTERACTIONS = SUITES["feedback"], SUITES["interactions"]
 
@@ -31,13 +32,29 @@ def test_of_a_large_table_the_newest_rows_are_looked_at() -> None:
     assert rows.height < 400
 
 
-def test_a_doubled_id_is_found_however_old_it_is() -> None:
+def test_a_place_that_landed_twice_is_found_however_old_it_is() -> None:
     frame = large_feedback()
-    doubled = broken(frame, 0, id=frame["id"][28], subject=frame["subject"][28], item_id=frame["item_id"][28])
+    place = {name: frame[name][28] for name in ("log_partition", "log_offset", "log_index")}
 
-    rows = rows_to_validate(doubled.lazy(), FEEDBACK, max_rows=20)
+    rows = rows_to_validate(broken(frame, 0, **place).lazy(), FEEDBACK, max_rows=20)
 
-    assert rows.filter(pl.col("id") == "event-28").height == 2
+    assert rows.filter(pl.col("log_partition") == 0, pl.col("log_offset") == 14).height == 2
+    whole = pl.concat([frame, frame.slice(28, 1)]).lazy()
+    same = rows_to_validate(whole, FEEDBACK, max_rows=20, also=lambda: frame.slice(28, 1))
+    assert same.filter(pl.col("log_partition") == 0, pl.col("log_offset") == 14).height == 2
+
+
+def test_rows_that_learning_leaves_out_are_looked_at_however_old_they_are() -> None:
+    frame = broken(broken(large_feedback(), 40, id=""), 44, id="event-48", source="a", subject=subject(48 % 7))
+    again = broken(frame, 48, source="a")
+    screening = Screening(again.lazy(), FEEDBACK)
+
+    rows = rows_to_validate(again.lazy(), FEEDBACK, max_rows=20, also=lambda: screening.left_out(examples=1))
+
+    assert screening.counts.broken_rules == {"length__id": 1, "unique__owner_id": 1}
+    assert rows.filter(pl.col("id") == "").height == 1
+    assert rows.filter(pl.col("id") == "event-48", pl.col("log_offset") == 24).height == 1
+    assert rows.height == rows.unique(["log_partition", "log_offset"]).height
 
 
 def test_the_ends_of_every_number_and_odd_rows_are_looked_at_however_old_they_are() -> None:
