@@ -19,7 +19,7 @@ from beam_jobs.beside import Beside, Pause
 from beam_jobs.monitor import PUSH_FAILURES
 from feedback.errors import HeedError, ServiceError
 from lakehouse.lake import Lake
-from lakehouse.online import PUSHED_COLUMNS, OnlineStore, catch_up, push_commit
+from lakehouse.online import PUSHED_COLUMNS, WINDOW_DAYS, OnlineStore, catch_up, push_commit
 
 LOGGER = logging.getLogger("heed.landing")
 EVENTS_TOGETHER = 200_000
@@ -40,12 +40,14 @@ class OnlinePush:
         log_name: str,
         partitions: int,
         *,
+        window_days: int = WINDOW_DAYS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin to push what a crash kept from the store."""
         self._store = store
         self._lake = lake
         self._log = (log_name, partitions)
+        self._window_days = window_days
         self._clock = clock
         self._waiting: list[Batch] = []
         self._waits_since = 0.0
@@ -146,10 +148,10 @@ class OnlinePush:
             for batch in run:
                 starts = {**batch.start, **starts}
                 ends |= batch.end
-            push_commit(self._store, self._lake, rows, start=starts, end=ends)
+            push_commit(self._store, self._lake, rows, start=starts, end=ends, window_days=self._window_days)
 
     def _catch_up(self) -> None:
-        catch_up(self._store, self._lake, *self._log)
+        catch_up(self._store, self._lake, *self._log, window_days=self._window_days)
 
 
 def runs(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

@@ -78,7 +78,9 @@ class Commit(beam.DoFn):
         lake = open_lake(self._settings)
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
-        self._online = OnlinePush(open_online_store(self._settings), lake, log.name, log.partitions)
+        window_days = self._settings.dedup_window_days
+        store = open_online_store(self._settings)
+        self._online = OnlinePush(store, lake, log.name, log.partitions, window_days=window_days)
         log.close()
 
     def process(self, batch: Batch) -> Iterator[Batch]:

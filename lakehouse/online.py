@@ -15,11 +15,14 @@ import msgspec
 import polars as pl
 
 from lakehouse.lake import Lake
+from lakehouse.landed_again import without_landed_again
 from lakehouse.landed_parts import PART_ROWS, landed_parts, read_part
 from lakehouse.positions import Positions, Spans, spans, within
 from lakehouse.tables import FEEDBACK
 
 LOGGER = logging.getLogger("heed.online")
+WINDOW_DAYS = 30
+"""The default of `dedup_window_days`."""
 TELL_SECONDS = 5.0
 """How often a long catching-up says how far it is."""
 
@@ -129,7 +132,15 @@ def beyond(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
     return rows.filter(~pl.any_horizontal(below))
 
 
-def push_commit(store: OnlineStore, lake: Lake, rows: pl.DataFrame, *, start: Positions, end: Positions) -> None:
+def push_commit(
+    store: OnlineStore,
+    lake: Lake,
+    rows: pl.DataFrame,
+    *,
+    start: Positions,
+    end: Positions,
+    window_days: int = WINDOW_DAYS,
+) -> None:
     """Push one commit; first what another worker committed before it and did not live to push.
 
     Args:
@@ -138,29 +149,31 @@ def push_commit(store: OnlineStore, lake: Lake, rows: pl.DataFrame, *, start: Po
         rows: The commit's rows of `feedback`.
         start: Where the commit starts, per partition.
         end: Its positions.
+        window_days: For how many days landing knows identities; what landed again after them is left out.
     """
     if missing := spans(store.positions(), start):
-        _push_landed(store, lake, missing)
-    store.push(rows, dict(end))
+        _push_landed(store, lake, missing, window_days=window_days)
+    store.push(without_landed_again(rows, lake, window_days=window_days), dict(end))
 
 
-def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
+def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int, *, window_days: int = WINDOW_DAYS) -> int:
     """Push every landed row that the store lacks, as after losing it; returns how many rows were read."""
-    return catch_up(store, lake, log_name, partitions)
+    return catch_up(store, lake, log_name, partitions, window_days=window_days)
 
 
-def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int) -> int:
+def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int, *, window_days: int = WINDOW_DAYS) -> int:
     """Push the rows that were committed but not pushed before a crash; returns how many.
 
     They are read and pushed in parts, and each part moves the store's positions: one that is cut short goes on where
     it ended, and another worker's push in between leaves out what it brought.
     """
     if store.owes_consents():
-        _restate_consents(store, lake)
-    return _push_landed(store, lake, spans(store.positions(), lake.positions(log_name, partitions)))
+        _restate_consents(store, lake, window_days=window_days)
+    missing = spans(store.positions(), lake.positions(log_name, partitions))
+    return _push_landed(store, lake, missing, window_days=window_days)
 
 
-def _restate_consents(store: OnlineStore, lake: Lake) -> None:
+def _restate_consents(store: OnlineStore, lake: Lake, *, window_days: int) -> None:
     """Read all consent again after an upgrade; where another worker pushes meanwhile, the next start tries again."""
     at = store.positions()
     pushed = spans({}, at)
@@ -173,18 +186,22 @@ def _restate_consents(store: OnlineStore, lake: Lake) -> None:
             .select(PUSHED_COLUMNS)
             .collect(engine="streaming")
         )
+    consents = without_landed_again(consents, lake, window_days=window_days)
     if store.restate_consents(consents, at=at):
         LOGGER.info("consent was taken from the lake again, by the order of the log", extra={"events": consents.height})
 
 
-def _push_landed(store: OnlineStore, lake: Lake, missing: Spans, *, clock: Callable[[], float] = time.monotonic) -> int:
+def _push_landed(
+    store: OnlineStore, lake: Lake, missing: Spans, *, window_days: int, clock: Callable[[], float] = time.monotonic
+) -> int:
     """Push what landed between two positions of each partition."""
     parts = landed_parts(lake, missing, part_rows=PART_ROWS)
     total = sum(part.rows for part in parts)
     done = 0
     told_at = clock()
     for part in parts:
-        store.push(read_part(lake, part, PUSHED_COLUMNS), {part.partition: part.end})
+        rows = read_part(lake, part, PUSHED_COLUMNS)
+        store.push(without_landed_again(rows, lake, window_days=window_days), {part.partition: part.end})
         done += part.rows
         if clock() - told_at >= TELL_SECONDS:
             told_at = clock()

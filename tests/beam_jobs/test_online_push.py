@@ -210,8 +210,8 @@ def test_landing_goes_on_during_a_long_rebuild_and_what_it_commits_meanwhile_is_
     go_on = threading.Event()
     catch_up = beam_jobs.online_push.catch_up
 
-    def slow(*given: Any) -> int:
-        caught_up = catch_up(*given)
+    def slow(*given: Any, **named: Any) -> int:
+        caught_up = catch_up(*given, **named)
         assert go_on.wait(30)
         return caught_up
 
