@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from beam_jobs.batch import Batch
@@ -13,7 +15,8 @@ DETAIL = "this event landed before: an equal owner, kind, source and id"
 
 def deduplicate(batch: Batch, landed: LandedIds) -> Batch:
     """Part off repeats, within the batch and of what landed before."""
-    fresh = pl.Series(landed.first_seen(batch.events, batch.end))
+    events, seen_first = landed.part_off(batch.events, batch.end)
+    batch, fresh = replace(batch, events=events), pl.Series(seen_first)
     if fresh.all():
         return batch
     reasons = pl.select(pl.when(~fresh).then(pl.lit(DETAIL)).otherwise(pl.lit(None, pl.String)).alias("r"))["r"]

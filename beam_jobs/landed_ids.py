@@ -12,19 +12,29 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from beam_jobs.latest_statements import (
+    COLUMNS,
+    PLACE,
+    Hashes,
+    LatestStatements,
+    Mask,
+    landed_statements,
+    latest_about,
+    repeats_of_latest,
+    undated_statements,
+    with_topics,
+)
 from lakehouse.lake import Lake
 from lakehouse.positions import Spans, within
 from lakehouse.tables import FEEDBACK
-
-Hashes = npt.NDArray[np.uint64]
 
 MAX_LOAD = 0.6
 FIRST_SLOTS = 1 << 14
 _SEEDS = (0x5EED, 0xFEED)
 _HASH_COLUMNS = ("first", "second")
+_IDENTITY = ("subject", "item_id", "kind", "source", "id", "log_partition")
 
 
 class HashSet:
@@ -46,7 +56,7 @@ class HashSet:
         """What it takes in memory."""
         return self._first.nbytes + self._second.nbytes
 
-    def add(self, first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
+    def add(self, first: Hashes, second: Hashes) -> Mask:
         """Add distinct hashes; returns which of them were new."""
         first = np.where(first == 0, np.uint64(1), first)  # 0 marks an empty slot
         while self._count + len(first) > MAX_LOAD * len(self._first):
@@ -55,7 +65,22 @@ class HashSet:
         self._count += int(new.sum())
         return new
 
-    def _insert(self, first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
+    def has(self, first: Hashes, second: Hashes) -> Mask:
+        """Which hashes are in it."""
+        first = np.where(first == 0, np.uint64(1), first)
+        mask = len(self._first) - 1
+        found = np.zeros(len(first), dtype=np.bool_)
+        pending = np.arange(len(first))
+        slot = (first & np.uint64(mask)).astype(np.int64)
+        while len(pending):
+            at = slot[pending]
+            held = (self._first[at] == first[pending]) & (self._second[at] == second[pending])
+            found[pending[held]] = True
+            pending = pending[~held & (self._first[at] != 0)]
+            slot[pending] = (slot[pending] + 1) & mask
+        return found
+
+    def _insert(self, first: Hashes, second: Hashes) -> Mask:
         mask = len(self._first) - 1
         new = np.zeros(len(first), dtype=np.bool_)
         pending = np.arange(len(first))
@@ -93,8 +118,12 @@ class LandedIds:
         self._window = timedelta(days=window_days)
         self._expected = expected
         self._sets: dict[int, HashSet] = {}
+        self._latest: dict[int, LatestStatements] = {}
+        self._tracked_kinds: set[str] = set()
         self._until: dict[int, int] = {}
         self._day = date.min
+        self._lake: Lake | None = None
+        self._first_landing: date | None = None
 
     def prepare(self, lake: Lake, start: Mapping[int, int], today: date) -> None:
         """Make the sets hold what landed below a batch's start, in each of its partitions.
@@ -102,9 +131,9 @@ class LandedIds:
         What this worker did not see itself is read from the lake: everything on the first batch, on a new day and
         where the batch goes back behind what is held (it is being repeated); else what others landed in between.
         """
+        self._lake = lake
         if today > self._day:
-            self._sets.clear()
-            self._until.clear()
+            self.close()
             self._day = today
         behind = {p: at for p, at in start.items() if at != self._until.get(p)}
         if not behind:
@@ -115,6 +144,9 @@ class LandedIds:
         since = {p: (0 if p in anew else self._until[p], at) for p, at in behind.items()}
         for partition, first, second in landed_hashes(lake, since, day=self._first_day()):
             self._of(partition).add(*_distinct(first, second))
+        for partition in behind:
+            self._latest.pop(partition, None)
+        self._note(landed_statements(lake, {p: (0, at) for p, at in behind.items()}, day=self._first_day()))
         self._until.update(behind)
 
     def _of(self, partition: int) -> HashSet:
@@ -129,9 +161,78 @@ class LandedIds:
     def close(self) -> None:
         """Forget everything."""
         self._sets.clear()
+        self._latest.clear()
+        self._tracked_kinds.clear()
         self._until.clear()
 
-    def first_seen(self, events: pl.DataFrame, end: Mapping[int, int]) -> npt.NDArray[np.bool_]:
+    def part_off(self, events: pl.DataFrame, end: Mapping[int, int]) -> tuple[pl.DataFrame, Mask]:
+        """The events with the ids that they land under, and which of them are seen for the first time.
+
+        An undated statement that does not repeat the latest one lands; its id gets its place in the log where an
+        equal one landed before, or may have, the table being older than the window.
+        """
+        undated = undated_statements(events)
+        if undated is None and not self._tracked_kinds:
+            return events, self.first_seen(events, end)
+        undated = np.zeros(events.height, np.bool_) if undated is None else undated
+        fresh = np.zeros(events.height, np.bool_)
+        fresh[~undated] = self.first_seen(events.select(_IDENTITY).filter(~undated), end)
+        kinds = self._tracked_kinds.union(events["kind"].filter(pl.Series(undated)))
+        counted = (fresh & events["kind"].is_in(list(kinds)).to_numpy()) | undated
+        statements = with_topics(events.select(*COLUMNS, "source").filter(counted))
+        fresh[counted] |= self._news(statements, undated[counted])
+        return self._with_ids(events, undated & fresh, end), fresh
+
+    def _news(self, statements: pl.DataFrame, undated: Mask) -> Mask:
+        """Which undated statements say something else than the latest one about their topic."""
+        news = np.zeros(statements.height, np.bool_)
+        partitions = statements["log_partition"].to_numpy()
+        asked = statements.filter(undated)["topic"].unique()
+        for partition in np.unique(partitions):
+            latest = self._latest.setdefault(int(partition), LatestStatements())
+            held, _ = latest.find(statements["topic"].to_numpy())
+            mine = (partitions == partition) & (held | statements["topic"].is_in(asked.implode()).to_numpy())
+            self._look_up(int(partition), statements.filter(mine & undated & ~held))
+            news[mine] = ~repeats_of_latest(statements.filter(mine), latest)
+        self._tracked_kinds.update(statements.filter(undated)["kind"])
+        return news & undated
+
+    def _look_up(self, partition: int, statements: pl.DataFrame) -> None:
+        """Learn of landed statements of releases that did not mark undated ones: equal ones are among the ids."""
+        known = statements.filter(self._of(partition).has(*hashes_of(statements)))
+        if self._lake is None or known.is_empty():
+            return
+        spans = {partition: (0, self._until[partition])}
+        day = self._first_day()
+        self._note(latest_about(self._lake, spans, known["topic"], kinds=known["kind"].unique(), day=day))
+
+    def _note(self, statements: pl.DataFrame) -> None:
+        """Hold landed statements as the latest about their topics."""
+        for (partition,), mine in statements.partition_by("log_partition", as_dict=True).items():
+            latest = self._latest.setdefault(int(partition), LatestStatements())
+            latest.put(mine["topic"].to_numpy(), mine["content"].to_numpy())
+        self._tracked_kinds.update(statements["kind"])
+
+    def _with_ids(self, events: pl.DataFrame, news: Mask, end: Mapping[int, int]) -> pl.DataFrame:
+        """Give news that were said before an id of their own; all of them are remembered."""
+        again = news.copy()
+        if not self._is_older_than_window():
+            again[news] = ~self.first_seen(events.select(_IDENTITY).filter(news), end)
+        if not again.any():
+            return events
+        placed = pl.concat_str("id", *PLACE, separator="-")
+        events = events.with_columns(pl.when(pl.Series(again)).then(placed).otherwise("id").alias("id"))
+        self.first_seen(events.select(_IDENTITY).filter(again), end)
+        return events
+
+    def _is_older_than_window(self) -> bool:
+        """Whether rows have left the window, so that an id that is not known may have landed all the same."""
+        if self._first_landing is None and self._lake is not None and self._lake.exists(FEEDBACK):
+            with self._lake.reading(FEEDBACK):
+                self._first_landing = self._lake.scan(FEEDBACK).select(pl.col("landed_on").min()).collect().item()
+        return self._first_landing is not None and self._first_landing < self._first_day()
+
+    def first_seen(self, events: pl.DataFrame, end: Mapping[int, int]) -> Mask:
         """Which events of a batch are seen for the first time, in order; they are remembered.
 
         Args:
@@ -179,7 +280,7 @@ def _hash_expressions() -> list[pl.Expr]:
     ]
 
 
-def _first_of_each(first: Hashes, second: Hashes) -> npt.NDArray[np.bool_]:
+def _first_of_each(first: Hashes, second: Hashes) -> Mask:
     """Which hashes have no equal before them."""
     fresh = np.ones(len(first), dtype=np.bool_)
     # 64 bits that differ are two events; only the rest, which is little, is looked at closely
