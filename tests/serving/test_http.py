@@ -80,7 +80,7 @@ def test_before_the_first_model_a_list_is_a_503_that_names_the_command(
     [
         (b'{"kind":"view","user_id":"1"}', "application/json", (1, 0, 0)),
         (
-            b'[{"kind":"view","user_id":"2"},{"kind":"view","user_id":"2"},{"kind":"poke"}]',
+            b'[{"kind":"view","id":"a","user_id":"2"},{"kind":"view","id":"a","user_id":"2"},{"kind":"poke"}]',
             "application/json",
             (1, 1, 1),
         ),
