@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,23 +56,33 @@ def processes(settings: Settings) -> tuple[Process, ...]:
     )
 
 
-def supervisor_config(settings: Settings, environment: Mapping[str, str]) -> str:
-    """Supervisor's configuration: foreground, a private socket, one log file a program, restarts on failure."""
-    run = settings.run_folder
-    variables = ",".join(f'{name}="{value}"' for name, value in sorted(environment.items()))
+def supervisor_config(settings: Settings) -> str:
+    """Supervisor's configuration: foreground, one log file a program, restarts on failure.
+
+    It names no path: supervisor starts in the run folder and reads commands from `command_variables`. Written into
+    the file, a `#` or `;` behind a space would begin a comment, and a `%` would be expanded.
+    """
     sections = [
-        f"[supervisord]\nnodaemon=true\nsilent=true\nlogfile={run}/supervisord.log\npidfile={run}/supervisord.pid\n"
-        f"childlogdir={run}\ndirectory={run}\nenvironment={variables}\n"
+        "[supervisord]\nnodaemon=true\nsilent=true\nlogfile=supervisord.log\npidfile=supervisord.pid\nchildlogdir=.\n"
     ]
     sections += [
-        f"[program:{process.name}]\ncommand={_quoted(process.command)}\nautorestart=true\nstartsecs=2\n"
+        f"[program:{process.name}]\ncommand=%(ENV_{_variable(process)})s\nautorestart=true\nstartsecs=2\n"
         f"startretries=5\nstopsignal=TERM\nstopwaitsecs={STOP_SECONDS}\n"
         f"stopasgroup={str(not process.stops_its_own).lower()}\nkillasgroup=true\n"
-        f"redirect_stderr=true\nstdout_logfile={run}/{process.name}.log\nstdout_logfile_maxbytes=20MB\n"
+        f"redirect_stderr=true\nstdout_logfile={process.name}.log\nstdout_logfile_maxbytes=20MB\n"
         "stdout_logfile_backups=2\n"
         for process in processes(settings)
     ]
-    return "\n".join(sections).replace("%", "%%")
+    return "\n".join(sections)
+
+
+def command_variables(settings: Settings) -> dict[str, str]:
+    """The environment that supervisor reads each program's command from."""
+    return {_variable(process): shlex.join(process.command) for process in processes(settings)}
+
+
+def _variable(process: Process) -> str:
+    return f"HEED_UP_{process.name.upper().replace('-', '_')}"
 
 
 def _upkeep(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
@@ -90,7 +99,3 @@ def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:
 
 def _host(settings: Settings) -> str:
     return "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-
-
-def _quoted(command: tuple[str, ...]) -> str:
-    return " ".join(shlex.quote(word) for word in command)

@@ -19,7 +19,7 @@ from cli.demo_home import WARNING, has_public_key, refuse_public_key
 from cli.home_lock import holding_home
 from cli.options import home_command
 from cli.output import Output
-from cli.processes import Process, processes, supervisor_config
+from cli.processes import Process, command_variables, processes, supervisor_config
 from cli.web_server import refuse_taken_port
 from feedback.api_keys import ApiKeys
 from feedback.errors import ServiceError
@@ -78,16 +78,17 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
         "DAGSTER_HOME": str(ensure_instance(settings)),
     }
     config = settings.run_folder / "supervisord.conf"
-    config.write_text(supervisor_config(settings, environment), encoding="utf-8")
+    config.write_text(supervisor_config(settings), encoding="utf-8")
     config.chmod(0o600)
     command = [str(Path(sys.executable).parent / "supervisord"), "-n", "-c", str(config)]
     # A session of its own, so that Ctrl-C reaches only us and the stop is orderly; it inherits the lock.
     supervisor = subprocess.Popen(
         command,
         start_new_session=True,
+        cwd=settings.run_folder,
         pass_fds=(lock.fileno(),),
         stdout=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, **command_variables(settings)},
     )
     try:
         with output.progress("starting") as bar:

@@ -34,7 +34,7 @@ class Running(NamedTuple):
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("up")
-    home, evil = folder / "home", evil_folder(folder / "evil")
+    home, evil = folder / "my home #1 ;ö", evil_folder(folder / "evil")
     env = environment_of_tests(folder / "env")
     ports = {
         name: str(free_port())
