@@ -13,6 +13,7 @@ from cli.pairs import limit_of, pairs_of, pairs_of_maps
 from feedback.errors import ImportFileError, RowsRefused, UsageError
 from feedback.intake import open_intake
 from feedback.settings import Settings, ensure_home, load_settings
+from lakehouse.subject_key import verify_subject_key
 
 if TYPE_CHECKING:
     from gateway.columns import ImportPlan
@@ -64,6 +65,7 @@ def _import(file: Path, plan: ImportPlan, settings: Settings, output: Output, ma
     from gateway.files import FileStopped, import_file
 
     refused_to = settings.home_path / "refused" / f"{file.name[:200]}.jsonl"
+    verify_subject_key(settings)
     intake = open_intake(settings)
     try:
         with output.progress(f"ingesting {file.name}") as bar:

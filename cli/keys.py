@@ -9,6 +9,7 @@ from cli.output import Output
 from feedback.api_keys import SCOPES, ApiKeys, Scope
 from feedback.intake import utc_now
 from feedback.settings import Settings
+from lakehouse.subject_key import accept_subject_key
 
 
 @click.group()
@@ -38,6 +39,16 @@ def list_keys(settings: Settings, output: Output) -> None:
     output.table("", ("name", "scopes", "made"), rows)
     if not found:
         output.say("No keys yet: heed keys create NAME --scope feedback:write")
+
+
+@keys.command("accept-subject-key")
+@click.confirmation_option(prompt="Every person becomes a new one, without history and consent. Go on?")
+@home_command
+def accept_subject_key_(settings: Settings, output: Output) -> None:
+    """Go on with the key of the pseudonyms that is in place, where the one of this home's data is lost for good."""
+    found = f"{accept_subject_key(settings):016x}"
+    output.emit({"fingerprint": found})
+    output.say(f"the key with fingerprint {found} is this home's from now on")
 
 
 @keys.command()

@@ -10,6 +10,7 @@ from cli.options import home_command
 from cli.output import Output
 from feedback.errors import UsageError
 from feedback.settings import Settings
+from lakehouse.subject_key import verify_subject_key
 
 
 @click.command()
@@ -23,6 +24,7 @@ def recommend(settings: Settings, output: Output, user: str | None, users: Path 
         raise UsageError("heed recommend: name one USER, or a file with --users FILE")
     from serving.service import open_service
 
+    verify_subject_key(settings)
     service = open_service(settings, watch=False)
     try:
         for raw_id in [user] if user is not None else _read_users(users):

@@ -9,6 +9,7 @@ import click
 from cli.options import home_command
 from cli.output import Output
 from feedback.settings import Settings
+from lakehouse.subject_key import verify_subject_key
 
 if TYPE_CHECKING:
     from dagster_project.summary import LoopSummary, ModelSummary, StepEvent
@@ -20,6 +21,7 @@ METRICS = ("ndcg", "precision", "recall", "map", "coverage", "disliked")
 @home_command
 def run(settings: Settings, output: Output) -> int:
     """Land what was ingested, check it, learn from it, judge the result and publish it."""
+    verify_subject_key(settings)
     summary = run_and_show(settings, output)
     output.emit(summary)
     return 0 if summary.success else 1

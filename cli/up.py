@@ -25,6 +25,7 @@ from feedback.api_keys import ApiKeys
 from feedback.errors import ServiceError
 from feedback.intake import utc_now
 from feedback.settings import Settings
+from lakehouse.subject_key import verify_subject_key
 
 READY_SECONDS = 120
 FIRST_KEY = "first"
@@ -38,6 +39,7 @@ def up(settings: Settings, output: Output, demo: bool, host: str | None) -> None
     """Run everything on this home: HTTP API, landing stream, Dagster and MLflow; Ctrl-C stops all of it."""
     settings = replace(settings, host=host or settings.host)
     refuse_public_key(settings)
+    verify_subject_key(settings)
     with holding_home(settings) as lock:
         for what, port, name in (
             ("Heed's HTTP API", settings.port, "port"),
@@ -75,6 +77,7 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
     environment = {
         "HEED_HOME": settings.home,
         "HEED_HOST": settings.host,
+        "HEED_EXPECT_LANDING": "true",
         "DAGSTER_HOME": str(ensure_instance(settings)),
     }
     config = settings.run_folder / "supervisord.conf"

@@ -23,9 +23,11 @@ from feedback.web.methods import head_like_get
 from feedback.web.problem import problem_response
 from gateway.api import INTAKE_KEY
 from gateway.api import build_router as gateway_router
-from serving.api import SERVICE_KEY
+from lakehouse.subject_key import verify_subject_key
+from serving.api import LANDING_KEY, SERVICE_KEY
 from serving.api import build_router as serving_router
 from serving.item_paths import items_in_one_segment
+from serving.landing_watch import LandingWatch
 from serving.service import open_service
 
 _HOME_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Heed</title>
@@ -69,18 +71,28 @@ def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
 def create_app(settings: Settings) -> Litestar:
     """The app over one home; opens the log, the online store and the current bundle."""
     ensure_home(settings)
+    verify_subject_key(settings)
     set_up_tracing("heed-web")
     service = open_service(settings)
     intake = open_intake(settings)
+    watch = LandingWatch(settings, intake.log)
+    watch.start()
 
     def close(_: Litestar) -> None:
+        watch.close()
         service.close()
         intake.log.close()
 
     app = Litestar(
         route_handlers=[home_page, healthz, openapi_document, Metrics, gateway_router(), serving_router()],
         state=State(
-            {STATE_KEY: ApiKeys(settings.api_keys_file), INTAKE_KEY: intake, SERVICE_KEY: service, "settings": settings}
+            {
+                STATE_KEY: ApiKeys(settings.api_keys_file),
+                INTAKE_KEY: intake,
+                SERVICE_KEY: service,
+                LANDING_KEY: watch,
+                "settings": settings,
+            }
         ),
         exception_handlers={Exception: problem_response},
         middleware=[measure],

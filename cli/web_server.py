@@ -9,6 +9,7 @@ from typing import Any
 from cli.demo_home import refuse_public_key
 from feedback.errors import PortTaken
 from feedback.settings import Settings, ensure_home
+from lakehouse.subject_key import verify_subject_key
 
 BACKLOG = 1024
 APP = "cli.web:app_from_environment"
@@ -31,6 +32,7 @@ def run_server(settings: Settings, *, app: str = APP) -> None:
 
     ensure_home(settings)
     refuse_public_key(settings)
+    verify_subject_key(settings)
     refuse_taken_port("Heed's HTTP API", settings.host, settings.port, setting="port")
     os.environ["HEED_HOME"] = settings.home
     os.environ["HEED_PORT"] = str(settings.port)

@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     landing_bundle_seconds: PositiveSeconds = 1.0
     landing_roll_minutes: PositiveSeconds = 10.0
     landing_metrics_port: Port = 9464
+    landing_stalled_seconds: PositiveSeconds = 60.0
+    expect_landing: bool = False
     dedup_window_days: Positive = 30
     # live windows
     signals: bool = True
@@ -142,6 +144,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def api_keys_file(self) -> Path:
         """The hashed API keys, mode 0600."""
         return self.home_path / "keys" / "api-keys.json"
+
+    @property
+    def landing_beat_file(self) -> Path:
+        """What a landing stream on this home touches as long as it reads on; gone once it has ended in order."""
+        return self.run_folder / "landing.beat"
 
     @property
     def run_folder(self) -> Path:

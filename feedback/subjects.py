@@ -73,6 +73,12 @@ def load_or_create_key(path: Path) -> bytes:
     return key
 
 
+def fingerprint_of(key: bytes) -> int:
+    """A number from 1 to 2**62 that names a key without telling it."""
+    digest = hmac.new(key, b"heed: fingerprint of the subject key", "sha256").digest()
+    return int.from_bytes(digest[:8], "big") % (1 << 62) + 1
+
+
 def _create_key(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")

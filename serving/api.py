@@ -15,10 +15,12 @@ from feedback.settings import Settings
 from feedback.web.guard import require
 from feedback.web.problem import PLAIN_WORDS, WrongRequest, log_incident, plain_words
 from serving.item_paths import decode_item
+from serving.landing_watch import LandingStatus, LandingWatch
 from serving.lists import ListedItem
 from serving.service import Served, Service
 
 SERVICE_KEY = "service"
+LANDING_KEY = "landing"
 MAX_LIST = 1000
 
 Length = Annotated[int | None, QueryParameter(ge=1, le=MAX_LIST, description="how many items")]
@@ -39,6 +41,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     model_version: str | None
     problems: list[str]
+    landing: LandingStatus
+    """What is known of landing; its problem is one of `problems` only where landing is expected."""
 
 
 @get(
@@ -110,8 +114,10 @@ def _similar(request: Request[Any, Any, Any], item_id: str, n: int | None) -> Si
 
 @get("/readyz", tags=["health"], summary="Whether lists can be served", sync_to_thread=False)
 def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
-    """200 when a model is loaded and the online store answers; otherwise 503 and why."""
+    """200 when a model is loaded, the online store answers and landing, if expected, gets on; else 503 and why."""
     service: Service = request.app.state[SERVICE_KEY]
+    watch: LandingWatch = request.app.state[LANDING_KEY]
+    landing = watch.status
     problems: list[str] = []
     version: str | None = None
     try:
@@ -122,10 +128,10 @@ def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
         problems.append(plain_words(error))
     if service.load_error:  # the service has logged it
         problems.append(PLAIN_WORDS[ModelUnusable])
-    problems += filter(None, [service.watcher_problem()])
+    problems += filter(None, [service.watcher_problem(), landing.problem if landing.expected else ""])
     ready = version is not None and not problems
     return Response(
-        Readiness(ready=ready, model_version=version, problems=list(dict.fromkeys(problems))),
+        Readiness(ready=ready, model_version=version, problems=list(dict.fromkeys(problems)), landing=landing),
         status_code=200 if ready else 503,
     )
 
