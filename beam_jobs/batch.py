@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pyarrow as pa
@@ -52,6 +52,12 @@ class Poll:
     """Whether it holds a partition's whole share, so that more is waiting."""
     polled_at: float = 0.0
     """When it began, in seconds since 1970."""
+    clocks: Mapping[int, int] = field(default_factory=dict)
+    """Per partition, what time it is after it (`beam_jobs.log_clock`), in ms since 1970; empty: not judged."""
+    eras: Mapping[int, int] = field(default_factory=dict)
+    """Per partition that has a clock, its era as it is noted (`Clock.era_note`)."""
+    doubted: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """Records (partition, offset) whose log time is out of bounds, and the latest time that their events may state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Batch:
     """The events of one poll as columns, in the order of the log, and those refused so far.
 
     `events` has the columns of `feedback`, `appended_at` (when the log took it) and `line`, the row of `lines`, the
-    bytes as they stood in the log.
+    bytes as they stood in the log; and where the log's time of any is out of bounds `latest`, null for all others.
     """
 
     events: pl.DataFrame
@@ -67,8 +73,10 @@ class Batch:
     end: Mapping[int, int]
     lines: Sequence[bytes] = ()
     refused: tuple[pl.DataFrame, ...] = field(default=())
-    day: date = date.min
-    """UTC day of the newest record, by the log's own time."""
+    clocks: Mapping[int, int] = field(default_factory=dict)
+    """Per partition, what time it is after the batch by the log's own times, in ms since 1970 (UTC)."""
+    eras: Mapping[int, int] = field(default_factory=dict)
+    """Per partition that has a clock, its era as it is noted (`Clock.era_note`)."""
     traces: tuple[str, ...] = ()
     """Trace contexts that its records brought."""
     generation: int = 0
@@ -77,6 +85,16 @@ class Batch:
     """When its poll began, in seconds since 1970."""
     more: bool = False
     """Whether more was waiting when it was polled."""
+
+    @property
+    def days(self) -> dict[int, date]:
+        """Per partition, the UTC day on which its clock stands."""
+        return {p: datetime.fromtimestamp(ms / 1000, UTC).date() for p, ms in self.clocks.items()}
+
+    @property
+    def doubted(self) -> int:
+        """How many of the events stand in records whose log time is out of bounds."""
+        return self.events.height - self.events["latest"].null_count() if "latest" in self.events.columns else 0
 
     def refuse(self, reasons: pl.Series, code: Code, *, keep_raw: bool = True) -> Batch:
         """Part off the rows that have a reason (null: none), under one code."""
@@ -108,6 +126,8 @@ class Batch:
             end=self.end,
             feedback=_arrow(self.events.select(FEEDBACK.names)),
             quarantine=_arrow(refused.select(QUARANTINE.names)),
+            clocks=self.clocks,
+            eras=self.eras,
         )
 
 

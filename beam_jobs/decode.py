@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +16,7 @@ from beam_jobs.limits import LandingLimits, is_line_by_line, long_lines, part_of
 from beam_jobs.lines import Lines
 from beam_jobs.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
+from feedback.bounds import FIRST_LOG_MS, LAST_LOG_MS, believable
 from feedback.errors import Code
 from feedback.records import Records, line_counts
 from feedback.tracing import traces_of
@@ -47,9 +47,10 @@ class Decoder:
         refused = [] if too_large is None else [too_large]
         data = b"\n".join(records.values)
         places = _places(records, poll.counts if records is poll.records else ())
+        if poll.doubted:
+            places = places.join(_latest(poll.doubted), on=["log_partition", "log_offset"], how="left")
         all_lines: Sequence[bytes] = Lines(data, places.height)
         lines = all_lines
-        day = max(map(_newest_day, (places, *refused)))
         long = long_lines(lines, records, self._limits)
         if long is not None:
             refused.append(_refused(lines, long, places, Code.TOO_LARGE))
@@ -67,7 +68,8 @@ class Decoder:
             poll.end,
             all_lines,
             tuple(refused),
-            day=day,
+            clocks=poll.clocks or _newest(poll.records),
+            eras=poll.eras,
             traces=traces_of(poll.records.headers.values()),
             polled_at=poll.polled_at,
             more=poll.more,
@@ -149,7 +151,7 @@ def _places(records: Records, known_counts: Sequence[int]) -> pl.DataFrame:
             "log_partition": np.array(records.partitions, np.int32),
             "log_offset": np.array(records.offsets, np.int64),
             "log_count": counts,
-            "appended_at": np.array(records.appended_at_ms, np.int64),
+            "appended_at": np.array(records.appended_at_ms, np.int64).clip(FIRST_LOG_MS, LAST_LOG_MS),
         }
     ).with_columns(pl.from_epoch("appended_at", time_unit="ms").dt.replace_time_zone("UTC").dt.cast_time_unit("us"))
     rows = rows.with_columns(pl.col("appended_at").dt.date().alias("landed_on"))
@@ -163,10 +165,20 @@ def _places(records: Records, known_counts: Sequence[int]) -> pl.DataFrame:
     return rows.with_columns(pl.Series("log_index", index)).with_row_index("line")
 
 
-def _newest_day(rows: pl.DataFrame) -> date:
-    """The newest day on which the log took one of the rows."""
-    newest = rows["landed_on"].max()
-    return newest if isinstance(newest, date) else date.min
+def _latest(doubted: Mapping[tuple[int, int], int]) -> pl.DataFrame:
+    """Of records whose log time is out of bounds, the latest time that their events may state."""
+    partitions, offsets = zip(*doubted, strict=True)
+    frame = pl.DataFrame({"log_partition": partitions, "log_offset": offsets, "latest": list(doubted.values())})
+    time = pl.from_epoch("latest", time_unit="ms").dt.replace_time_zone("UTC").dt.cast_time_unit("us")
+    return frame.with_columns(pl.col("log_partition").cast(pl.Int32), time)
+
+
+def _newest(records: Records) -> dict[int, int]:
+    """Per partition, the newest time of its records, for a poll whose times nobody has judged."""
+    newest: dict[int, int] = {}
+    for partition, ms in zip(records.partitions, records.appended_at_ms, strict=True):
+        newest[partition] = max(believable(ms), newest.get(partition, FIRST_LOG_MS))
+    return newest
 
 
 def _objection(line: bytes) -> str | None:

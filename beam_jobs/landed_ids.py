@@ -121,20 +121,31 @@ class LandedIds:
         self._latest: dict[int, LatestStatements] = {}
         self._tracked_kinds: set[str] = set()
         self._until: dict[int, int] = {}
-        self._day = date.min
+        self._days: dict[int, date] = {}
         self._lake: Lake | None = None
         self._first_landing: date | None = None
 
-    def prepare(self, lake: Lake, start: Mapping[int, int], today: date) -> None:
+    def prepare(self, lake: Lake, start: Mapping[int, int], today: date | Mapping[int, date]) -> None:
         """Make the sets hold what landed below a batch's start, in each of its partitions.
 
         What this worker did not see itself is read from the lake: everything on the first batch, on a new day and
         where the batch goes back behind what is held (it is being repeated); else what others landed in between.
+
+        Args:
+            lake: Where rows have landed.
+            start: Where the batch starts in each partition.
+            today: The day by the clock of each partition, or of all.
         """
         self._lake = lake
-        if today > self._day:
-            self.close()
-            self._day = today
+        days = dict.fromkeys(start, today) if isinstance(today, date) else {p: today[p] for p in start}
+        for partition, day in days.items():
+            if self._days.get(partition) != day:
+                self._sets.pop(partition, None)
+                self._latest.pop(partition, None)
+                self._until.pop(partition, None)
+                self._days[partition] = day
+        if not self._sets:
+            self._tracked_kinds.clear()
         behind = {p: at for p, at in start.items() if at != self._until.get(p)}
         if not behind:
             return
@@ -142,11 +153,12 @@ class LandedIds:
         for partition in anew:
             self._sets.pop(partition, None)
         since = {p: (0 if p in anew else self._until[p], at) for p, at in behind.items()}
-        for partition, first, second in landed_hashes(lake, since, day=self._first_day()):
+        first_day = min(map(self._first_day, behind))
+        for partition, first, second in landed_hashes(lake, since, day=first_day):
             self._of(partition).add(*_distinct(first, second))
         for partition in behind:
             self._latest.pop(partition, None)
-        self._note(landed_statements(lake, {p: (0, at) for p, at in behind.items()}, day=self._first_day()))
+        self._note(landed_statements(lake, {p: (0, at) for p, at in behind.items()}, day=first_day))
         self._until.update(behind)
 
     def _of(self, partition: int) -> HashSet:
@@ -155,8 +167,9 @@ class LandedIds:
             known = self._sets[partition] = HashSet(self._expected)
         return known
 
-    def _first_day(self) -> date:
-        return date.fromordinal(max(1, self._day.toordinal() - self._window.days))
+    def _first_day(self, partition: int) -> date:
+        """The first day of a partition's window."""
+        return date.fromordinal(max(1, self._days[partition].toordinal() - self._window.days))
 
     def close(self) -> None:
         """Forget everything."""
@@ -203,7 +216,7 @@ class LandedIds:
         if self._lake is None or known.is_empty():
             return
         spans = {partition: (0, self._until[partition])}
-        day = self._first_day()
+        day = self._first_day(partition)
         self._note(latest_about(self._lake, spans, known["topic"], kinds=known["kind"].unique(), day=day))
 
     def _note(self, statements: pl.DataFrame) -> None:
@@ -230,7 +243,7 @@ class LandedIds:
         if self._first_landing is None and self._lake is not None and self._lake.exists(FEEDBACK):
             with self._lake.reading(FEEDBACK):
                 self._first_landing = self._lake.scan(FEEDBACK).select(pl.col("landed_on").min()).collect().item()
-        return self._first_landing is not None and self._first_landing < self._first_day()
+        return self._first_landing is not None and self._first_landing < max(map(self._first_day, self._days))
 
     def first_seen(self, events: pl.DataFrame, end: Mapping[int, int]) -> Mask:
         """Which events of a batch are seen for the first time, in order; they are remembered.

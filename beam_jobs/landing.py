@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from beam_jobs.heartbeat import Beat
 from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
 from beam_jobs.landed_counts import count_between
 from beam_jobs.memory import fewer_collections, give_back_memory, keep_heaps_small
@@ -39,6 +40,8 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     loading_seconds: float
     """Of `seconds`, what went into reading the ids of rows that had landed before."""
     positions: dict[int, int]
+    doubted: int = 0
+    """Of `landed`, events of records whose log time is out of bounds."""
 
     @property
     def events(self) -> int:
@@ -102,6 +105,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         loading_seconds=counters.get("loading_ms", 0) / 1000,
         startup_seconds=max(0.0, first - started),
         positions=positions,
+        doubted=counters.get("doubted", 0),
     )
 
 
@@ -137,6 +141,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
                     stop.wait(pause)
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
             give_back_memory()
+    Beat(settings).end()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from beam_jobs.batch import REFUSED_SCHEMA, raw_text
+from feedback.bounds import believable
 from feedback.errors import Code
 from feedback.records import Records
 from feedback.settings import Settings
@@ -52,7 +53,7 @@ def part_off_records(records: Records, limits: LandingLimits) -> tuple[Records, 
             "log_offset": record.offset,
             "log_index": 0,
             "log_count": 1,
-            "appended_at": record.appended_at_ms,
+            "appended_at": believable(record.appended_at_ms),
         }
         for record, detail in zip(records, details, strict=True)
         if detail is not None

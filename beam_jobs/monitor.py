@@ -18,6 +18,7 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from beam_jobs.batch import Batch
+from feedback.errors import Code
 from feedback.tracing import landing
 
 LOGGER = logging.getLogger("heed.landing")
@@ -94,7 +95,11 @@ class Monitor:
     def landed(self, batch: Batch) -> None:
         """Count what a commit of ours brought."""
         landed = batch.events.height
-        EVENTS.labels("landed", "").inc(landed)
+        doubted = batch.doubted
+        EVENTS.labels("landed", "").inc(landed - doubted)
+        if doubted:
+            EVENTS.labels("landed", str(Code.LOG_TIME)).inc(doubted)
+            self._tally[str(Code.LOG_TIME)] += doubted
         self._tally["landed"] += landed
         for refused in batch.refused:
             for code, count in refused.group_by("code").len().iter_rows():

@@ -9,19 +9,22 @@ which partitions it has taken over.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 
 from beam_jobs.batch import Batch, Poll
 from beam_jobs.decode import Decoder
+from beam_jobs.heartbeat import Beat
 from beam_jobs.limits import landing_limits
+from beam_jobs.log_clock import Clock, believe_poll
 from beam_jobs.monitor import tell_lag
 from beam_jobs.poll import Cursor, PollingAhead
 from feedback.log import FeedbackLog, Share
@@ -29,7 +32,9 @@ from feedback.records import Records
 from feedback.settings import Settings
 from lakehouse.continuity import meet, open_landed_log, refuse_gaps
 from lakehouse.lake import Lake, open_lake
+from lakehouse.log_clocks import committed_clocks, newest_landed_ms
 
+LOGGER = logging.getLogger("heed.landing")
 READ_AHEAD = 1
 LAG_SECONDS = 1.0
 """How often a stream measures how far it is behind."""
@@ -58,6 +63,16 @@ class _Start:
     positions: Mapping[int, int]
     cursor: Cursor
     polls: PollingAhead
+    clocks: dict[int, Clock]
+    """What time it is in each partition, after what has been handed out."""
+
+    def believe(self, poll: Poll) -> Poll:
+        """A poll with the log times that are believed; polls come in their order."""
+        judged = believe_poll(poll, self.clocks)
+        self.clocks.update({p: Clock.noted(ms, judged.eras[p]) for p, ms in judged.clocks.items() if ms})
+        if judged.doubted:
+            _tell_doubted(judged)
+        return judged
 
 
 class Reader:
@@ -143,7 +158,10 @@ class Reader:
         owned: frozenset[int] | None = None
         start: _Start | None = None
         flushed_at = told_at = 0.0
+        beat = Beat(self._settings) if until is None else None
         while not self._closing.is_set():
+            if beat is not None:
+                beat.touch()
             now = share.partitions()
             if start is None or now != owned or self._rewind.is_set():
                 if start is not None:
@@ -151,7 +169,7 @@ class Reader:
                 owned = now
                 start = self._restart(log, lake, owned, beside)
                 if owned:
-                    taken = decoder.decode(Poll(Records(), start.positions, start.positions))
+                    taken = decoder.decode(start.believe(Poll(Records(), start.positions, start.positions)))
                     self._put(replace(taken, generation=start.generation))
             if until is None and time.monotonic() >= told_at + LAG_SECONDS:
                 told_at = time.monotonic()
@@ -163,7 +181,7 @@ class Reader:
             began = time.monotonic()
             poll = start.polls.poll(until=until)
             if poll is not None:
-                self._put(replace(decoder.decode(poll), generation=start.generation))
+                self._put(replace(decoder.decode(start.believe(poll)), generation=start.generation))
                 flushed_at = 0.0 if poll.more else began
             elif until is not None and _is_landed(log, lake, until):
                 self._put(None)
@@ -176,12 +194,13 @@ class Reader:
             self._generation += 1
             self._rewind.clear()
             generation = self._generation
+        clocks = _clocks(lake, log.name, owned)  # before the positions: a clock is never behind them
         positions = lake.positions(log.name, max((log.partitions, *(p + 1 for p in owned))))
         mine = {partition: positions[partition] for partition in sorted(owned)}
         refuse_gaps(log, lake, mine)
         limits = self._settings
         cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
-        return _Start(generation, mine, cursor, PollingAhead(cursor, beside, time.time))
+        return _Start(generation, mine, cursor, PollingAhead(cursor, beside, time.time), clocks)
 
     def _put(self, found: Batch | BaseException | None) -> None:
         while not self._closing.is_set():
@@ -190,6 +209,26 @@ class Reader:
             except Full:
                 continue
             return
+
+
+def _clocks(lake: Lake, log_name: str, partitions: Iterable[int]) -> dict[int, Clock]:
+    """The committed clocks; where an earlier release has landed and noted none, the newest day that has landed."""
+    clocks = {p: Clock.noted(*noted) for p, noted in committed_clocks(lake, log_name, partitions).items()}
+    if all(clock.now_ms for clock in clocks.values()):
+        return clocks
+    newest = newest_landed_ms(lake)
+    return {p: clock if clock.now_ms else Clock(newest, is_firm=newest > 0) for p, clock in clocks.items()}
+
+
+def _tell_doubted(poll: Poll) -> None:
+    (partition, offset), *_ = poll.doubted
+    LOGGER.warning(
+        "%d records have a log time out of bounds; the first is at partition %d, offset %d. Their events land by the "
+        "partition's clock and are counted under the code log_time",
+        len(poll.doubted),
+        partition,
+        offset,
+    )
 
 
 def _is_landed(log: FeedbackLog, lake: Lake, until: Mapping[int, int]) -> bool:

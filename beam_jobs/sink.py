@@ -53,7 +53,7 @@ class Deduplicate(beam.DoFn):
             return
         began = time.perf_counter()
         with failing(self._token):
-            self._landed.prepare(self._lake, batch.start, batch.day)
+            self._landed.prepare(self._lake, batch.start, batch.days)
         self._loading_ms.inc(int(1000 * (time.perf_counter() - began)))
         yield deduplicate(batch, self._landed)
 
@@ -130,6 +130,7 @@ class Commit(beam.DoFn):
     def _count(self, batch: Batch, landed: int) -> None:
         Metrics.counter(NAMESPACE, "landed").inc(landed)
         Metrics.counter(NAMESPACE, "batches").inc()
+        Metrics.counter(NAMESPACE, "doubted").inc(batch.doubted)
         for refused in batch.refused:
             for code, count in refused.group_by("code").len().iter_rows():
                 Metrics.counter(NAMESPACE, f"code:{code}").inc(count)

@@ -83,7 +83,7 @@ def stage_seconds(settings: Settings) -> dict[str, float]:
         with stage("admit"):
             batch = admit(batch, max_future=timedelta(seconds=settings.max_future_seconds))
         with stage("deduplicate"):
-            landed.prepare(lake, batch.start, batch.day)
+            landed.prepare(lake, batch.start, batch.days)
             batch = deduplicate(batch, landed)
         with stage("commit"):
             committer.commit(batch.to_commit(), at=datetime.now(UTC))

@@ -35,3 +35,14 @@ EARLIEST_US: Final = microseconds(EARLIEST)
 """`EARLIEST` in microseconds since 1970 (UTC)."""
 LATEST_US: Final = microseconds(LATEST)
 """`LATEST` in microseconds since 1970 (UTC)."""
+
+FIRST_LOG_MS: Final = microseconds(datetime(2000, 1, 1, tzinfo=UTC)) // 1000
+"""The earliest time at which a log can have taken a record, in milliseconds since 1970 (UTC); seconds or nothing at
+all, taken for milliseconds, lie before it."""
+LAST_LOG_MS: Final = microseconds(datetime(2200, 1, 1, tzinfo=UTC)) // 1000
+"""The latest one; microseconds taken for milliseconds lie far behind it."""
+
+
+def believable(log_ms: int) -> int:
+    """A log time (ms since 1970) held between the first and the last that can be; such a time always has a day."""
+    return min(max(log_ms, FIRST_LOG_MS), LAST_LOG_MS)

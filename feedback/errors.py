@@ -199,6 +199,7 @@ class Code(StrEnum):
     # landing: what the log holds
     UNDECODABLE = "undecodable"
     CONTRACT_BROKEN = "contract_broken"
+    LOG_TIME = "log_time"
     # landing: what the log no longer holds
     SKIPPED = "skipped"
 
@@ -245,6 +246,10 @@ REMEDIES: dict[Code, Remedy] = {
     ),
     Code.SKIPPED: Remedy(
         "the log no longer held these records when landing came to them", "send them again, if the senders still can"
+    ),
+    Code.LOG_TIME: Remedy(
+        "the log's own time of the record is out of bounds, and so is a time that the event states",
+        "mend the clock of the broker, the host or the producer; replay the row as it is",
     ),
     Code.CONTRACT_BROKEN: Remedy("the admitted event breaks the contract", "mend the row and replay it"),
 }

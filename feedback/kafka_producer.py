@@ -63,6 +63,8 @@ class Appender:
     def append(self, records: Sequence[NewRecord], *, now_ms: int) -> list[int]:
         """Send records and wait for all; their offsets.
 
+        `now_ms` is the time of the records only where the topic does not take the broker's (`feedback.kafka_times`).
+
         Raises:
             LogError: At least one is not known to be in; others may be.
         """

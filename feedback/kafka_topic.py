@@ -15,6 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from feedback.errors import LogError, LogGap
 from feedback.kafka_client import REQUEST_SECONDS, Admin, Connection, code_of
+from feedback.kafka_times import BROKERS_CLOCK, OPTION, use_brokers_clock
 
 DAY_MS = 86_400_000
 MAX_RECORD_BYTES = 32 * 1024 * 1024
@@ -48,7 +49,7 @@ class Topic:
         self._admin = Admin(connection)
 
     def open(self, *, partitions: int, retention_days: int) -> TopicFacts:
-        """The topic's facts; a topic that is not there is made.
+        """The topic's facts; a topic that is not there is made, and one whose times are its producers' is changed.
 
         Raises:
             LogError: The cluster cannot be reached, or refuses.
@@ -57,6 +58,8 @@ class Topic:
         found = self._describe()
         if found is None:
             self._create(partitions, retention_days)
+        else:
+            use_brokers_clock(self._admin, self._connection)
         while time.monotonic() < deadline:
             if found is not None and all(each.leader is not None and each.leader.id >= 0 for each in found.partitions):
                 return _facts(found)
@@ -130,9 +133,7 @@ class Topic:
                 "cleanup.policy": "delete",
                 "retention.ms": str(retention_days * DAY_MS),
                 "max.message.bytes": str(MAX_RECORD_BYTES),
-                "message.timestamp.type": "CreateTime",
-                # A gateway whose clock is ahead must not have its events refused.
-                "message.timestamp.after.max.ms": str((1 << 63) - 1),
+                OPTION: BROKERS_CLOCK,
             },
         )
         try:

@@ -11,9 +11,9 @@ by place, so that nothing hangs on the repeat judging each event as the first at
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -26,7 +26,7 @@ from feedback.errors import LakeError, StalePosition
 from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
-from lakehouse.positions import Positions, application_id, spans, within
+from lakehouse.positions import Positions, application_id, clock_note, era_note, note_id, spans, within
 from lakehouse.store_errors import is_torn_listing, plain
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
@@ -53,6 +53,10 @@ class LandingBatch:
     end: Positions
     feedback: pa.Table
     quarantine: pa.Table
+    clocks: Mapping[int, int] = field(default_factory=dict)
+    """What time it is in each partition after the batch, in ms since 1970; committed with the positions."""
+    eras: Mapping[int, int] = field(default_factory=dict)
+    """Per partition that has a clock, its era as it is noted; committed with the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class LandingCommitter:
         self._positions: dict[str, _Known] = {}
         self._followed: dict[int, int] = {}
         """Where the last batch of each partition ended, if this committer committed it."""
+        self._eras: dict[int, int] = {}
 
     def positions(self) -> dict[int, int]:
         """Where reading resumes, from the newest `feedback` snapshot."""
@@ -117,13 +122,14 @@ class LandingCommitter:
                 adds = None
                 continue
             try:
-                self._transact(table, FEEDBACK, adds, batch.end)
+                self._transact(table, FEEDBACK, adds, batch.end, clocks=self._clock_notes(batch))
             except DeltaError as error:
                 self._refuse_hopeless(error)
                 table = self._fresh(FEEDBACK)
                 continue
             self._advance(table, FEEDBACK, batch.end)
             self._followed.update(batch.end)
+            self._eras.update(batch.eras)
             self._fault("after commit")
             self._follow_checkpoints(FEEDBACK, table)
             return True
@@ -192,8 +198,23 @@ class LandingCommitter:
             self._tables.clear()
             raise LakeError(f"lake {self._lake.uri(FEEDBACK)}: a batch cannot be committed: {plain(error)}") from error
 
-    def _transact(self, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Positions) -> None:
+    def _clock_notes(self, batch: LandingBatch) -> list[Transaction]:
+        """What the log's clock is after a batch, as transactions; an era only where it has changed."""
+        notes = {clock_note(self._log_name, p): ms for p, ms in batch.clocks.items() if ms}
+        notes |= {era_note(self._log_name, p): ms for p, ms in batch.eras.items() if self._eras.get(p) != ms}
+        return [Transaction(note_id(name), number) for name, number in sorted(notes.items())]
+
+    def _transact(
+        self,
+        table: DeltaTable,
+        spec: TableSpec,
+        adds: list[AddAction],
+        end: Positions,
+        *,
+        clocks: Sequence[Transaction] = (),
+    ) -> None:
         transactions = [Transaction(application_id(self._log_name, p), offset) for p, offset in sorted(end.items())]
+        transactions += clocks
         table.create_write_transaction(
             actions=list(adds),
             mode="append",

@@ -26,6 +26,16 @@ def note_id(name: str) -> str:
     return f"{NOTES}/{name}"
 
 
+def clock_note(log_name: str, partition: int) -> str:
+    """The name of the note that says what time it is in a partition by the log's own times, in ms since 1970."""
+    return f"{log_name}/{partition}/clock"
+
+
+def era_note(log_name: str, partition: int) -> str:
+    """The name of the note that says when an era began that the clock does not follow yet, in ms since 1970."""
+    return f"{log_name}/{partition}/era"
+
+
 def spans(start: Positions, end: Positions) -> dict[int, tuple[int, int]]:
     """From one position of each partition up to another (where it had none: from the beginning), where it is later."""
     return {p: (start.get(p, 0), at) for p, at in end.items() if start.get(p, 0) < at}

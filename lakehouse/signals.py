@@ -207,13 +207,21 @@ def figures(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def newest_panes(lake: Lake, partitions: Sequence[int], *, windows: int, lateness: timedelta) -> pl.DataFrame:
-    """Window rows of these log partitions' newest windows, as many as a store keeps; for a store that was lost."""
+def newest_panes(
+    lake: Lake, partitions: Sequence[int], *, windows: int, lateness: timedelta, latest_ms: int | None = None
+) -> pl.DataFrame:
+    """Window rows of these log partitions' newest windows, as many as a store keeps; for a store that was lost.
+
+    Windows that start after `latest_ms` (ms since 1970) do not say which are the newest.
+    """
     if not partitions:
         return pl.DataFrame(schema=ROW_SCHEMA)
     mine = lake.scan(SIGNALS).filter(pl.col("log_partition").is_in(list(partitions)))
+    known = mine
+    if latest_ms is not None:
+        known = mine.filter(pl.col("window_start") <= datetime.fromtimestamp(latest_ms / 1000, UTC))
     with lake.reading(SIGNALS):
-        newest = mine.select(pl.col("window_start").max()).collect().item()
+        newest = known.select(pl.col("window_start").max()).collect().item()
     if newest is None:
         return pl.DataFrame(schema=ROW_SCHEMA)
     kept = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import polars as pl
@@ -31,9 +32,16 @@ class Pending:
         self._partials: list[Partials] = []
         self.clocks: dict[int, int] = {}
         """Per log partition, in ms since 1970 (UTC)."""
+        self._limits: dict[int, int] = {}
 
-    def add(self, events: pl.DataFrame) -> None:
-        """Take events (`NEEDED` and more)."""
+    def add(self, events: pl.DataFrame, *, clocks: Mapping[int, int] | None = None) -> None:
+        """Take events (`NEEDED` and more).
+
+        Args:
+            events: The events.
+            clocks: Per log partition, what time it is by the log's clock (0: unknown); no event moves time beyond it.
+        """
+        self._limits.update({p: ms for p, ms in (clocks or {}).items() if ms})
         if events.is_empty():
             return
         self._events.append(events.select(NEEDED))
@@ -61,7 +69,8 @@ class Pending:
         self._facts.append(facts_of(events, lateness=self._lateness))
         taken = events.group_by("log_partition").agg(pl.col("appended_at").max().dt.epoch("ms"))
         for partition, clock in taken.iter_rows():
-            self.clocks[partition] = max(clock, self.clocks.get(partition, 0))
+            limited = min(clock, self._limits.get(partition, clock))
+            self.clocks[partition] = max(limited, self.clocks.get(partition, 0))
 
     def _group(self) -> None:
         if not self._facts and self._partials:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from beam_jobs.batch import Batch
+from beam_jobs.log_clock import STEP_MS
 from beam_jobs.signals.accumulate import accumulate
 from beam_jobs.signals.closing import Closing
 from beam_jobs.signals.pending import Pending
@@ -22,6 +23,7 @@ from feedback.errors import HeedError, ServiceError, StalePosition
 from feedback.settings import Settings
 from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
+from lakehouse.log_clocks import committed_clocks
 from lakehouse.open_online import open_window_store
 from lakehouse.signals import SignalsPublisher, landed_between, newest_panes
 from lakehouse.windows import KEY, ROW_SCHEMA, SIZES, Mark, WindowStore, lateness_of
@@ -90,6 +92,8 @@ class WindowSink:
         self._flushed_at: datetime | None = None
         self._asked_at: datetime | None = None
         self._since: Mapping[int, int] = {}
+        self._told: dict[int, int] = {}
+        """Per partition, what time it is by the log's clock, in ms since 1970; 0: unknown."""
 
     @classmethod
     def open(cls, settings: Settings, *, now: datetime, since: Mapping[int, int] | None = None) -> WindowSink:
@@ -140,7 +144,8 @@ class WindowSink:
         if any(batch.start[p] > self._counted[p] for p in ahead):
             self._reload(ahead)
         elif ahead:
-            self._pending.add(_beyond(batch.events, self._counted, batch.start))
+            self._told.update(batch.clocks)
+            self._pending.add(_beyond(batch.events, self._counted, batch.start), clocks=self._told)
             self._counted.update(ahead)
         self.flush_if_due(now)
 
@@ -230,6 +235,8 @@ class WindowSink:
         published = self._publisher.marks(self._partitions)
         self._panes = {p: mark.pane for p, mark in published.items()}
         marks, committed = self._marks_and_positions()
+        told = committed_clocks(self._lake, self._log_name, committed)
+        self._told = {p: max(ms, self._told.get(p, 0)) for p, (ms, _) in told.items()}
         missing = {
             p: published.get(p) or Mark(1, self._since.get(p, committed[p])) for p in committed if p not in marks
         }
@@ -241,7 +248,7 @@ class WindowSink:
         self._counted = {p: min(mark.position, committed[p]) for p, mark in marks.items()}
         behind = {p: (self._counted[p], committed[p]) for p in {*partitions, *waited}}
         for events in landed_between(self._lake, behind):
-            self._pending.add(events)
+            self._pending.add(events, clocks=self._told)
         self._counted.update({p: end for p, (_, end) in behind.items()})
 
     def _marks_and_positions(self) -> tuple[dict[int, Mark], dict[int, int]]:
@@ -251,7 +258,8 @@ class WindowSink:
 
     def _begin(self, marks: Mapping[int, Mark], *, restore: list[int]) -> None:
         """Give partitions that the store does not know a mark: where they were published, or from here on."""
-        rows = newest_panes(self._lake, restore, windows=self._kept, lateness=self._lateness)
+        latest = max((ms + STEP_MS for ms in self._told.values() if ms), default=None)
+        rows = newest_panes(self._lake, restore, windows=self._kept, lateness=self._lateness, latest_ms=latest)
         self._store.put(rows, marks, expected=dict.fromkeys(marks, 0))
 
     def _rows_before(self, tallies: pl.DataFrame) -> pl.DataFrame:
@@ -270,7 +278,11 @@ class WindowSink:
             return
         self._asked_at = now
         ends = self._log_ends()
-        self._closing.advance({p: _milliseconds(now) for p in waiting if ends.get(p) == self._counted[p]})
+        silent_until = {p: _milliseconds(now) for p in waiting if ends.get(p) == self._counted[p]}
+        # Our own clock may be wrong as well; a step beyond the log's is enough to close every window that it knows.
+        self._closing.advance(
+            {p: min(ms, self._told[p] + STEP_MS) if self._told.get(p) else ms for p, ms in silent_until.items()}
+        )
 
     def _forget(self) -> None:
         """Drop closed windows beyond those that are kept."""

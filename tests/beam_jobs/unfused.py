@@ -60,7 +60,7 @@ class UnfusedWorker:
         """Admit the next batch and part off its repeats."""
         if self._ready is None and self._read:
             batch = admit(self._read.pop(0))
-            self._landed.prepare(self._lake, batch.start, batch.day)
+            self._landed.prepare(self._lake, batch.start, batch.days)
             self._ready = deduplicate(batch, self._landed)
 
     def commit(self, *, dies_at: str = "", passes: int = 1) -> bool | None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.cimpl import NewTopic
 
 from bench.kafka_broker import PASSWORD, USER, Broker
 from feedback.errors import LogError, LogGap, SettingsError
@@ -28,6 +29,7 @@ FOR_EVER_DAYS = 100_000  # the records of the tests bear a fixed date, which no 
 
 
 class TestKafkaLog(SharedLogConformance):
+    states_its_own_time = True
     broker: Broker
     opened: list[FeedbackLog]
 
@@ -72,6 +74,49 @@ class TestKafkaLog(SharedLogConformance):
         assert [(r.value, r.count) for r in found] == [
             (b"a", 1), (b"a\nb", 2), (b"a\nb", 2), (b"a", 1), (b"", 1), (b"", 1),
         ]  # fmt: skip
+
+    def test_the_brokers_time_is_the_records_time_whatever_a_producer_states(self, tmp_path: Path) -> None:
+        log = self.open(tmp_path)
+        before = int(time.time() * 1000)
+        self.produce(tmp_path, b"x", timestamp=int(time.time() * 1_000_000))
+
+        (record,) = log.read(0, 0, max_events=1)
+
+        assert before - 1000 <= record.appended_at_ms <= int(time.time() * 1000) + 1000
+
+    def test_a_topic_with_its_producers_times_is_changed_and_keeps_what_it_holds(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.create_with_producers_times(tmp_path)
+        odd = int(time.time() * 1_000_000)
+        self.produce(tmp_path, b"x", timestamp=odd)
+
+        log = self.open(tmp_path)
+        self.open(tmp_path)
+        self.produce(tmp_path, b"y", timestamp=odd)
+
+        first, second = log.read(0, 0, max_events=2)
+        assert first.appended_at_ms == odd
+        assert second.appended_at_ms < odd // 100
+        assert sum("was changed to LogAppendTime" in line for line in caplog.messages) == 1
+
+    def test_a_topic_that_may_not_be_changed_is_taken_with_a_warning(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.create_with_producers_times(tmp_path)
+        monkeypatch.setattr("feedback.kafka_times.BROKERS_CLOCK", "a value that the broker refuses")
+
+        log = self.open(tmp_path)
+
+        assert log.bounds()[0] == (0, 0)
+        assert "within a day of the newest one" in caplog.text
+
+    def create_with_producers_times(self, folder: Path) -> None:
+        admin = AdminClient({"bootstrap.servers": self.broker.address})
+        config = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str((1 << 63) - 1)}
+        topic = NewTopic(self.topic(folder), num_partitions=4, replication_factor=1, config=config)
+        admin.create_topics([topic])[self.topic(folder)].result()
+        eventually(lambda: self.topic(folder) in admin.list_topics(timeout=5).topics)
 
     @pytest.mark.parametrize("count", [b"0", b"-3", b"many", b"", None, b"99999999999999"])
     def test_a_count_that_is_none_is_not_believed(self, tmp_path: Path, count: bytes | None) -> None:
@@ -173,7 +218,7 @@ class TestKafkaLog(SharedLogConformance):
         log = self.open(tmp_path)
         log.append([NewRecord(0, b"x", 1)] * 5, now=NOW)
         assert log.read(0, 5, max_events=1) == []
-        log.trim(before=NOW + timedelta(days=1), keep_from={0: 5})
+        log.trim(before=datetime.now(UTC) + timedelta(days=1), keep_from={0: 5})
 
         with pytest.raises(LogGap, match="offset 2 is asked for, but the log holds 5 to 4"):
             log.read(0, 2, max_events=1)
