@@ -1,8 +1,9 @@
 """The kill bench: landing workers race for the partitions and are killed again and again, and so is all around them.
 
-A sender goes on at a steady rate, one in a hundred of its records poison; a watcher reads the tables all along. At the
-end, what was accepted is compared id by id with what landed, was quarantined or was a duplicate, and every line of the
-log with the rows that stand for it. Once on the SQLite log, once on Kafka.
+A sender goes on at a steady rate. One in a hundred of its records is poison, payloads that no kind has among it, and
+one in a hundred events stands at a log time of no clock. A watcher reads the tables all along. At the end, what was
+accepted is compared id by id with what landed, was quarantined or was a duplicate, and every line of the log with the
+rows that stand for it. Once on the SQLite log, once on Kafka.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from bench.killing.arena import Arena, arena, home_settings
 from bench.killing.comparison import Comparison, compare
 from bench.killing.fleet import USUAL, Breed
 from bench.killing.mishaps import MISHAPS, newest_version
+from bench.killing.odd import make_topic
 from bench.killing.watcher import Watcher
-from feedback.settings import Settings
+from feedback.settings import Settings, load_settings
 from lakehouse.lake import open_lake
 from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
 
@@ -147,6 +149,7 @@ def settings_for(kind: str, folder: Path, node: Broker | None) -> Settings:
     if node is None or kind == "sqlite":
         return home_settings(folder, log_url="", lease_seconds=SQLITE_LEASE_SECONDS)
     topic = f"faults-{secrets.token_hex(4)}"
+    make_topic(node.address, topic, partitions=load_settings(folder).log_partitions)
     return home_settings(folder, log_url=f"kafka://{node.address}/{topic}", lease_seconds=KAFKA_LEASE_SECONDS)
 
 
@@ -178,6 +181,7 @@ def figures(kind: str, outcome: Outcome, *, kills: int) -> Iterator[Figure]:
     yield reported(f"{kind}: length of the run", outcome.seconds, unit="s")
     counts = {
         "accepted": found.accepted, "landed": found.landed, "duplicates": found.duplicates, "poison": found.poison,
+        "records at an odd time": found.odd_times,
         "commits of feedback": outcome.commits, "versions seen by the reader": outcome.looks,
     }  # fmt: skip
     for name, count in counts.items():

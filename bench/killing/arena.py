@@ -29,6 +29,9 @@ MOST_GIVEN_UP = 20
 DAY_SECONDS = 86_400.0
 CLOCK_DAYS = (-20.0, 0.0)
 """Between which days the clock jumps; inside the window in which repeats are known."""
+FAR_SHARE = 0.3
+FAR_DAYS = (-3650.0, -400.0, 200.0)
+"""Where it jumps sometimes, far outside of it."""
 
 
 class Arena:
@@ -42,7 +45,7 @@ class Arena:
         self.disk = disk
         self.broker = broker
         self.rng = random.Random(seed)
-        self.shift = shared_number(self._some_day())
+        self.shift = shared_number(self.rng.uniform(*CLOCK_DAYS) * DAY_SECONDS)
         self.happened: Counter[str] = Counter()
         output = folder / "workers.out"
         self.fleet = Fleet(settings, size=WORKERS, rng=self.rng, shift=self.shift, output=output, breed=breed)
@@ -139,7 +142,8 @@ class Arena:
         return path.read_text(encoding="utf-8", errors="replace")[-2000:] if path.exists() else ""
 
     def _some_day(self) -> float:
-        return self.rng.uniform(*CLOCK_DAYS) * DAY_SECONDS
+        days = self.rng.choice(FAR_DAYS) if self.rng.random() < FAR_SHARE else self.rng.uniform(*CLOCK_DAYS)
+        return days * DAY_SECONDS
 
 
 def home_settings(folder: Path, *, log_url: str, lease_seconds: float) -> Settings:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 import polars as pl
 
-from bench.killing.sender import Ledger, poison
+from beam_jobs.log_clock import Clock, believe
+from bench.killing.odd import is_poison, poison
+from bench.killing.sender import Ledger
 from feedback.log import FeedbackLog
 from feedback.settings import Settings
 from lakehouse.lake import Lake, open_lake
@@ -35,8 +38,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Rows for which the log has no line, and landed events that were never sent."""
     poison_unaccounted: int
     """Poison that is in the log, but not in quarantine exactly once with its bytes."""
+    odd_times: int
+    """Records whose log time is out of bounds."""
     wrong_day: int
-    """Rows whose `landed_on` is not the day on which the log took them."""
+    """Rows whose `landed_on` is not the day on which the log took them, by the clock of the log."""
     waiting: int
     """Records of the log beyond the committed positions."""
     online_behind: int
@@ -76,6 +81,7 @@ def compare(settings: Settings, log: FeedbackLog, ledger: Ledger) -> Comparison:
         doubled=twins.height + doubles.height,
         invented=strangers.height + strays.height,
         poison_unaccounted=wrong_poison,
+        odd_times=int(held.lines.filter(pl.col("log_index") == 0)["odd"].sum()),
         wrong_day=placed.filter(pl.col("landed_on") != pl.col("landed_on_logged")).height,
         waiting=sum(end - positions[p] for p, (_, end) in log.bounds().items()),
         online_behind=_online_behind(settings, positions),
@@ -91,18 +97,22 @@ def compare(settings: Settings, log: FeedbackLog, ledger: Ledger) -> Comparison:
 
 
 def _lines(log: FeedbackLog) -> pl.DataFrame:
-    """Every line of the log: its place, its day, and its text where it is poison."""
-    mark = poison(0)[:9]
-    rows: list[tuple[int, int, int, int, str | None]] = []
+    """Every line of the log: its place, its day by the log's clock, and its text where it is poison."""
+    rows: list[tuple[int, int, int, int, bool, str | None]] = []
     for partition, (position, end) in log.bounds().items():
+        clock = Clock()
         while position < end:
-            for record in log.read(partition, position, max_events=READ_EVENTS):
+            records = log.read(partition, position, max_events=READ_EVENTS)
+            belief = believe(clock, np.array(records.appended_at_ms, np.int64))
+            clock = belief.clock
+            for record, at, odd in zip(records, belief.believed.tolist(), belief.is_doubted.tolist(), strict=True):
                 for index, line in enumerate(record.value.split(b"\n")):
-                    text = line.decode() if line.startswith(mark) else None
-                    rows.append((partition, record.offset, index, record.appended_at_ms, text))
+                    text = line.decode() if is_poison(line) else None
+                    rows.append((partition, record.offset, index, at, odd, text))
                 position = record.offset + 1
     schema = {
-        "log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "at": pl.Int64, "poison": pl.String,
+        "log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "at": pl.Int64, "odd": pl.Boolean,
+        "poison": pl.String,
     }  # fmt: skip
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(pl.from_epoch("at", time_unit="ms").dt.date().alias("landed_on"))
@@ -121,7 +131,7 @@ def _rows(lake: Lake) -> pl.DataFrame:
 def _poison(held: _Held, ledger: Ledger) -> tuple[int, int]:
     """How much poison is not accounted for, and how much is."""
     in_log = held.lines.filter(pl.col("poison").is_not_null())
-    refused = held.rows.filter(pl.col("code").is_in(["undecodable"]))
+    refused = held.rows.filter(pl.col("code").is_in(["undecodable", "contract_broken"]))
     right = in_log.join(refused, left_on=[*PLACE, "poison"], right_on=[*PLACE, "raw"], how="inner")
     texts = set(in_log["poison"])
     forgotten = sum(poison(number).decode() not in texts for number in ledger.poison)

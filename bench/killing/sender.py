@@ -1,5 +1,7 @@
 """The sender: events through the real intake at a steady rate, one in a hundred poison, and a ledger of it all.
 
+One in a hundred events goes past the gateway, in a record whose log time is odd; it must land like any other.
+
 The ledger is a file of lines, appended before and after each step, so that a killed sender's successor does what a
 client does that got no answer: it sends the same events again. What an answer called accepted must land, once.
 """
@@ -16,15 +18,20 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from bench.killing.odd import append_at, is_poison, keep_producers_times, odd_seconds, poison
 from bench.killing.worker import shifted_now
+from feedback.admission import Admission, Admitted
 from feedback.errors import LogError, ServiceError
 from feedback.intake import Clock, Intake, open_intake
-from feedback.log import NewRecord
+from feedback.log import NewRecord, partition_of
 from feedback.settings import Settings
+from feedback.subjects import Pseudonyms, load_or_create_key
 
 BEAT_SECONDS = 0.05
 POISON_SHARE = 0.01
 REPEAT_SHARE = 0.01
+ODD_SHARE = 0.01
+FIRST_ODD = 200
 PEOPLE, ITEMS = 500, 100
 RETRY_SECONDS = 0.3
 OPEN_SECONDS = 120.0
@@ -85,11 +92,6 @@ def event(number: int) -> dict[str, object]:
     }
 
 
-def poison(number: int) -> bytes:
-    """A record that no event is in."""
-    return b'{"poison": %d' % number
-
-
 def send(settings: Settings, ledger: str, rate: float, seed: int, shift: ctypes.c_double) -> None:
     """Send events until asked to end.
 
@@ -103,17 +105,24 @@ def send(settings: Settings, ledger: str, rate: float, seed: int, shift: ctypes.
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     clock = partial(shifted_now, shift)
+    keep_producers_times()
     intake = _opened(settings, clock)
     with Path(ledger).open("a", encoding="utf-8", buffering=1) as file:
         known = read_ledger(Path(ledger))
-        Sender(intake, file, known, random.Random(seed), clock).run(stop, per_beat=max(1, round(rate * BEAT_SECONDS)))
+        admission = Admission(Pseudonyms(load_or_create_key(settings.subject_key_file)))
+        Sender(intake, admission, file, known, random.Random(seed), clock).run(
+            stop, per_beat=max(1, round(rate * BEAT_SECONDS))
+        )
 
 
 class Sender:
     """Sends, and writes down what it does."""
 
-    def __init__(self, intake: Intake, file: TextIO, known: Ledger, rng: random.Random, clock: Clock) -> None:
+    def __init__(
+        self, intake: Intake, admission: Admission, file: TextIO, known: Ledger, rng: random.Random, clock: Clock
+    ) -> None:
         self._intake = intake
+        self._admission = admission
         self._clock = clock
         self._file = file
         self._rng = rng
@@ -129,6 +138,9 @@ class Sender:
                 self._send_poison()
             if self._rng.random() < REPEAT_SHARE * per_beat:
                 self._repeat()
+            is_known = self._next_event > FIRST_ODD  # a partition's first time is no odder than any other
+            if is_known and self._unanswered is None and self._rng.random() < ODD_SHARE * per_beat:
+                self._send_odd()
             beat_at += BEAT_SECONDS
             stop.wait(max(0.0, beat_at - time.monotonic()))
 
@@ -154,6 +166,24 @@ class Sender:
         if self._append(NewRecord(partition, poison(number), 1)):
             self._write(f"poison {number}")
 
+    def _send_odd(self) -> None:
+        """One event past the gateway, at an odd log time; without an answer it is sent again, in the usual way."""
+        number, self._next_event = self._next_event, self._next_event + 1
+        self._unanswered = range(number, number + 1)
+        self._write(f"try {number} 1")
+        now = self._clock()
+        admitted = self._admission.admit(event(number), now)
+        assert isinstance(admitted, Admitted)
+        log = self._intake.log
+        record = NewRecord(partition_of(admitted.owner, log.partitions), admitted.line, 1)
+        try:
+            append_at(log, record, odd_seconds(now, self._rng))
+        except LogError as error:
+            self._complain(error)
+            return
+        self._write(f"accepted {number} 1")
+        self._unanswered = None
+
     def _repeat(self) -> None:
         """Append a record of the log once more, as a producer that bypasses the gateway may."""
         log = self._intake.log
@@ -161,9 +191,7 @@ class Sender:
             partition, (first, end) = self._rng.choice(sorted(log.bounds().items()))
             if first < end:
                 (record, *_) = log.read(partition, self._rng.randrange(first, end), max_events=1)
-                if not record.value.startswith(poison(0)[:9]) and self._append(
-                    NewRecord(partition, record.value, record.count)
-                ):
+                if not is_poison(record.value) and self._append(NewRecord(partition, record.value, record.count)):
                     self._write("repeat")
         except LogError as error:
             self._complain(error)

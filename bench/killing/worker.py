@@ -11,6 +11,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from beam_jobs.fault_points import FAULT_VARIABLE
+from bench.killing.odd import keep_producers_times
 from feedback.settings import Settings
 
 
@@ -25,6 +26,7 @@ def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -
     from beam_jobs import sink
     from beam_jobs.landing import stream
 
+    keep_producers_times()
     faulthandler.enable()
     logging.basicConfig(format=f"%(asctime)s {os.getpid()} %(name)s %(message)s", level=logging.INFO, force=True)
     logging.getLogger("apache_beam").setLevel(logging.ERROR)

@@ -48,7 +48,7 @@ class Landing:
         found = decode(poll(*lines, at=self.at))
         offset = pl.lit(self._offset, pl.Int64).alias("log_offset")
         start, end = {0: self._offset}, {0: self._offset + 1}
-        return Batch(found.events.with_columns(offset), start, end, found.lines, day=self.at.date())
+        return Batch(found.events.with_columns(offset), start, end, found.lines, clocks=found.clocks)
 
     def _line(self, event: dict[str, Any], *, marked: bool) -> bytes:
         outcome = ADMISSION.admit(event, self.at)
@@ -61,7 +61,7 @@ class Landing:
     def judge(self, *events: dict[str, Any], marked: bool = True) -> Batch:
         """Deduplicate without committing."""
         batch = self.batch(*events, marked=marked)
-        self.ids.prepare(self.lake, batch.start, batch.day)
+        self.ids.prepare(self.lake, batch.start, batch.days)
         return deduplicate(batch, self.ids)
 
     def land(self, *events: dict[str, Any], marked: bool = True) -> int:
