@@ -30,7 +30,7 @@ LISTS = frozenset({"categories", "tags", "choices", "consent", "items", "granted
 NUMBERS = frozenset({"value", "quantity", "price", "seconds", "depth", "results", "position"})
 WHOLE = frozenset({"results", "position"})
 TIMES = frozenset({"occurred_at", "released_at"})
-OBJECTS = frozenset({"attributes", "traits", "context", "scale", "v"})
+OBJECTS = frozenset({"attributes", "traits", "context", "v"})
 PROSE = frozenset({"text", "title", "description", "query", "reason", "kind"})
 """Fields in which a word like None may be what somebody wrote."""
 
@@ -104,6 +104,8 @@ class Cells:
             return self.list
         if name == "available":
             return self.available
+        if name == "scale":
+            return self.scale
         if name in OBJECTS:
             return lambda raw: raw
         return self.prose if name in PROSE else self.word
@@ -204,6 +206,14 @@ class Cells:
         if isinstance(raw, tuple | list):
             return [self._text_of(member) for member in raw if member not in (None, "")]
         return raw
+
+    def scale(self, raw: Any) -> Any:  # noqa: ANN401
+        """Lowest and highest possible value; as text like `1,5`, `1|5` or `[1, 5]`."""
+        if not isinstance(raw, str):
+            return raw
+        if self._nothing(raw):
+            return None
+        return [_number_in(part) for part in raw.strip(" []()").replace(self.list_separator, ",").split(",")]
 
     def available(self, raw: Any) -> bool | None:  # noqa: ANN401
         """Whether an item can be had, in the usual words or as a number in stock."""

@@ -52,6 +52,8 @@ def _header(path: Path, record: Record, separator: str) -> list[str]:
         raise ImportFileError(f"{path}: the line of column names cannot be read: {cells.detail}")
     if not any(cells):
         raise ImportFileError(f"{path}: line 1 should name the columns, it is empty")
+    if cells[0].lower().startswith("sep="):
+        raise ImportFileError(f"{path}: line 1, {cells[0]!r}, is a hint for a spreadsheet; take it out")
     if len(cells) == 1:
         for other, written in _OTHER_SEPARATORS.items():
             if other != separator and other in cells[0]:
@@ -82,7 +84,7 @@ def _fitted(cells: list[str], header: Sequence[str], number: int, separator: str
     width = len(header)
     if len(cells) > width and not any(cells[width:]):
         return dict(zip(header, cells, strict=False))
-    if not any(cells):
+    if not any(cell.strip() for cell in cells):
         return {}
     hint = (
         "quote a cell that holds the separator" if len(cells) > width else "the line may be broken or its end missing"

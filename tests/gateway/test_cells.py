@@ -38,6 +38,8 @@ def test_a_word_for_nothing_may_be_a_title_and_may_be_kept() -> None:
         ("title", 1984, "1984"), ("value", "4.50", 4.5), ("value", "4", 4), ("value", " 4 ", 4), ("value", NAN, None),
         ("value", Decimal("4.5"), 4.5), ("position", 3.0, 3), ("position", "3", 3), ("categories", "a| b|", ["a", "b"]),
         ("categories", ["a", 1], ["a", "1"]), ("attributes", {"a": 1}, {"a": 1}),
+        ("scale", "1,5", [1, 5]), ("scale", "[0.5, 5]", [0.5, 5]), ("scale", "1|10", [1, 10]),
+        ("scale", [1, 5], [1, 5]),
     ],
     ids=str,
 )  # fmt: skip

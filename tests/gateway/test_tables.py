@@ -85,12 +85,13 @@ def test_a_comma_in_a_number_never_becomes_another_cell(importing: Importing) ->
         ("r.tsv", HEADER + f"u,i,4,{AT}\n", "give --separator ','"),
         ("r.csv", (HEADER + f"u,i,4,{AT}\n").encode("utf-16"), "the text is UTF-16"),
         ("r.csv", (HEADER + f"u,i,4,{AT}\n").encode("utf-16-le"), "the text is UTF-16"),
+        ("r.csv", "sep=;\nuser_id;item_id\n", "a hint for a spreadsheet"),
         ("r.csv", b"PK\x03\x04xxxx", "zip archive or a spreadsheet"),
         ("r.csv", HEADER + "u,i\n" * 3, "none of the first 3 rows can be read: line 2 has 2 cells"),
         ("r.csv", f"u1,i1,4,{AT}\nu2,i2,5,{AT}\n", "--dry-run` proposes a map"),
     ],
-    ids=["doubled", "semicolons", "tabs", "colons", "commas in tsv", "utf-16", "utf-16 without mark", "zip", "short",
-         "no header"],
+    ids=["doubled", "semicolons", "tabs", "colons", "commas in tsv", "utf-16", "utf-16 without mark", "sep", "zip",
+         "short", "no header"],
 )  # fmt: skip
 def test_a_table_that_cannot_be_used_is_refused_before_anything_is_sent(
     importing: Importing, name: str, content: str | bytes, words: str
