@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.ingest_preview import note_line, show_preview
 from cli.output import Output
 from cli.pairs import limit_of, pairs_of, pairs_of_maps
 from feedback.errors import ImportFileError, RowsRefused, UsageError
@@ -55,7 +56,6 @@ def ingest(file: Path, max_refused: str, *, dry_run: bool, home: str | None, as_
 
 
 def _dry_run(file: Path, plan: ImportPlan, settings: Settings, output: Output) -> None:
-    from cli.ingest_preview import show_preview
     from gateway.preview import preview_file
 
     show_preview(preview_file(file, plan, settings, now=datetime.now(UTC)), output)
@@ -110,7 +110,7 @@ def _tell(report: ImportReport, output: Output) -> None:
         counts.sent, rows, report.seconds, counts.accepted, counts.duplicates, counts.rejected,
     )  # fmt: skip
     for note in report.notes:
-        output.say(f"{note.count:,} {note.meaning}")
+        output.say(note_line(note))
     rejected = {code: n for code, n in counts.codes.items() if code != "duplicate"}
     if rejected:
         output.table("", ("code", "rows"), sorted(rejected.items()), numbers=1)

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 from cli.output import Output
 
 if TYPE_CHECKING:
+    from gateway.files import ImportNote
     from gateway.preview import Preview
 
 _SHOWN_COLUMNS = 40
+
+
+def note_line(note: ImportNote) -> str:
+    """What the importer decided, and how often."""
+    return f"{note.meaning[:1].upper()}{note.meaning[1:]}: {note.count:,}."
 
 
 def show_preview(preview: Preview, output: Output) -> None:
@@ -49,7 +55,7 @@ def _show_counts(preview: Preview, output: Output) -> None:
         f"duplicates within the file, {preview.rejected:,} would be refused."
     )
     for note in preview.notes:
-        output.say(f"{note.count:,} {note.meaning}")
+        output.say(note_line(note))
     if preview.refusals:
         rows = [(r.code, r.field, r.first_row, r.detail[:80], r.rows) for r in preview.refusals]
         output.table("Refused", ("code", "field", "first row", "why", "rows"), rows, numbers=1)

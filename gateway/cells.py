@@ -38,6 +38,9 @@ NOTHING = frozenset({"", *PLACEHOLDER_WORDS})
 """Words that programs write where there is nothing, in small letters."""
 NOTHING_IN_NUMBERS = NOTHING | {"na", "-", "--", "."}
 
+_FIRST_SIGNS = frozenset("".join(word[:1] + word[:1].upper() for word in NOTHING_IN_NUMBERS) + " \t")
+"""What a word for nothing may begin with: most cells are told apart by their first character."""
+
 MAX_CELL_CHARACTERS = 100_000
 """The longest text that the contract takes."""
 _EXACT_FLOAT = 2**53
@@ -57,7 +60,7 @@ class Note(StrEnum):
 NOTE_WORDS = {
     Note.NULL_WORD: "cells with a word for nothing, taken as empty (--keep-null-words keeps them)",
     Note.FLOAT_ID: "ids written as floats, like 42.0, taken as whole numbers, like 42",
-    Note.KIND_RULE: "rows got their kind from their type of event",
+    Note.KIND_RULE: "rows whose kind is taken from their type of event",
     Note.NO_WORDS: "rows without words, taken as what is left: a rating for a review, a click for a comment",
     Note.BLANK_ROW: "rows of empty cells only, left out",
 }
@@ -114,7 +117,7 @@ class Cells:
         """Whether the text stands for nothing; a word for it is counted."""
         if not text or text.isspace():
             return True
-        if len(text) > 20 or self.keep_null_words or text.strip().lower() not in words:
+        if text[0] not in _FIRST_SIGNS or len(text) > 20 or self.keep_null_words or text.strip().lower() not in words:
             return False
         self.notes[Note.NULL_WORD] += 1
         return True

@@ -53,7 +53,7 @@ class RowReader:
     def event(self, row: Mapping[str, Any]) -> dict[str, Any] | Rejected:
         """One row as an event; empty cells are left out."""
         event = dict(self._base)
-        context = dict(self._context)
+        context = dict(self._context) if self._context else {}
         steps = self._carried_steps(row) if self._carried else self._steps
         for column, name, convert, in_context in steps:
             raw = row.get(column)

@@ -106,9 +106,7 @@ class _Lines:
 
     def records(self, separator: str) -> Iterator[Record]:
         """Records of the table, each with the number of its first line."""
-        if len(separator) > 1:
-            return self._split(separator)
-        return self._tabs() if separator == "\t" else self._quoted(separator)
+        return self._split(separator) if len(separator) > 1 else self._plain_or_quoted(separator)
 
     def __iter__(self) -> _Lines:
         return self
@@ -148,11 +146,13 @@ class _Lines:
     def _swallowed(self, separator: str) -> bool:
         """Whether a cell over several lines holds one that is a whole row by itself.
 
-        Prose has a space behind its commas, a row has none; two columns are too few to tell.
+        Prose has a space behind its commas, a row has none; two columns are too few to tell. Where the first cell of
+        the record is the long one, its last line has the cells of a row by right.
         """
         if self.width < 3:
             return False
-        for _, text in self._held[1:]:
+        opened = len(next(csv.reader([self._held[0][1]], delimiter=separator), [])) - 1
+        for _, text in self._held[1:] if opened else self._held[1:-1]:
             if text.count(separator) < self.width - 1:
                 continue
             try:
@@ -177,9 +177,13 @@ class _Lines:
         self._again.extendleft(reversed(self._held[1:]))
         yield number, _broken(number, text, why)
 
-    def _tabs(self) -> Iterator[Record]:
-        """Lines of a table whose cells are parted by tabs: a quote is a plain character unless it must be one."""
-        quoted = self._quoted("\t")
+    def _plain_or_quoted(self, separator: str) -> Iterator[Record]:
+        """Lines without a quote are taken apart at once, the others with the rules of quoting.
+
+        Between tabs a quote is a plain character, unless the line is a row only if it is more.
+        """
+        quoted = self._quoted(separator)
+        tabs = separator == "\t"
         while True:
             self._begin()
             try:
@@ -189,12 +193,32 @@ class _Lines:
             except csv.Error as error:
                 yield from self._give_up(str(error))
                 continue
-            cells = text.rstrip("\r\n").split("\t")
-            if '"' in text and self.width and len(cells) != self.width:
+            line = text.rstrip("\r\n")
+            cells = line.split(separator)
+            if '"' not in line and "\r" not in line:
+                if line:
+                    yield self._held[0][0], cells
+            elif tabs and (len(cells) == self.width or not self.width):
+                yield from self._between_tabs(cells, quoted)
+            else:
                 self._again.appendleft(self._held[0])
                 yield from _first(quoted)
-            elif text.strip("\r\n"):
-                yield self._held[0][0], [_unquoted(cell) for cell in cells] if '"' in text else cells
+
+    def _between_tabs(self, cells: list[str], quoted: Iterator[Record]) -> Iterator[Record]:
+        """A line of the right width: its last cell may be quoted and go on in the next line, if that makes a row."""
+        number, plain = self._held[0][0], [_unquoted(cell) for cell in cells]
+        if not self.width or plain[-1][:1] != '"':
+            yield number, plain
+            return
+        self._again.appendleft(self._held[0])
+        for _, record in _first(quoted):
+            if isinstance(record, Unreadable):  # its other lines are read again already
+                yield number, plain
+            elif len(record) == self.width:
+                yield number, record
+            else:
+                self._again.extendleft(reversed(self._held[1:]))
+                yield number, plain
 
     def _split(self, separator: str) -> Iterator[Record]:
         while True:

@@ -33,7 +33,7 @@ def written(name: str, content: str) -> Iterator[Path]:
         yield path
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=300)
 @given(rows=TABLE, separator=st.sampled_from([",", "\t", ";"]))
 def test_a_table_is_read_back_as_it_was_written(rows: list[list[str]], separator: str) -> None:
     names = [f"c{place}" for place in range(len(rows[0]))]

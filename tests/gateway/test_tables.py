@@ -56,6 +56,13 @@ def test_a_quoted_cell_may_span_lines_and_hold_separators(importing: Importing) 
     assert [e.text for e in importing.events()] == ['one\ntwo, three, and, four, more\n\n"five"', "plain", "a\r\nb"]
 
 
+def test_the_first_cell_may_span_lines_too(importing: Importing) -> None:
+    content = 'title,item_id,price\n"Up\nand away",a,5\n"b\nc","b","6"\n'
+
+    assert importing.file("i.csv", content, ITEMS).counts.accepted == 2
+    assert [payload["title"] for payload in importing.payloads()] == ["Up\nand away", "b\nc"]
+
+
 def test_a_line_of_another_width_is_refused_with_its_number(importing: Importing) -> None:
     content = (
         "item_id,title,categories\nm1,Crouching Tiger, Hidden Dragon,Action\nm2,Up,Family,,\nm3,Cut\nm4,Ok,\n\n,,\n"
@@ -111,6 +118,25 @@ def test_titles_between_tabs_may_begin_with_a_quote(importing: Importing) -> Non
     assert report.counts.accepted == 7
     titles = [payload["title"] for payload in importing.payloads()]
     assert titles == ['"Best of 2019', "Plain", '12" vinyl', 'a "b" c', "a\tb", "a\nb", "End"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles"),
+    [
+        (['N1\t"a', 'b"', "N2\tB"], ["a\nb", "B"]),
+        (['N1\t"Best of 2019', "N2\tPlain", 'N3\t12" vinyl', "N4\tEnd"],
+         ['"Best of 2019', "Plain", '12" vinyl', "End"]),
+        (['N1\t"open', "N2\tB"], ['"open', "B"]),
+        (['N1\t"open', 'N2\t"open too', "N3\tC"], ['"open', '"open too', "C"]),
+    ],
+    ids=["over lines", "plain quotes", "never closed", "twice"],
+)  # fmt: skip
+def test_the_last_cell_between_tabs_goes_on_only_if_that_makes_a_row(
+    importing: Importing, rows: list[str], titles: list[str]
+) -> None:
+    importing.file("items.tsv", "item_id\ttitle\n" + "\n".join(rows) + "\n", ITEMS)
+
+    assert [payload["title"] for payload in importing.payloads()] == titles
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["newline", "both", "return"])
