@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from cli.locks import DEVELOPMENT, PRODUCT, lock_faults
+from feedback.errors import ServiceError
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
@@ -31,6 +33,7 @@ PACKAGES = (
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
     """Run every test; further arguments go to pytest."""
+    _need_tools()
     workers = [] if "-n" in arguments else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadgroup"]
     command = [sys.executable, "-m", "pytest", *workers, *arguments]
     raise SystemExit(subprocess.run(command, cwd=ROOT, check=False).returncode)
@@ -39,6 +42,7 @@ def test(arguments: tuple[str, ...]) -> None:
 @click.command()
 def check() -> None:
     """Format, lint, types, import arrows, Dagster definitions, locks: everything but the tests."""
+    _need_tools()
     steps: dict[str, list[str]] = {
         "format": ["ruff", "format", "--check", "."],
         "lint": ["ruff", "check", "."],
@@ -53,6 +57,11 @@ def check() -> None:
         click.echo(f"heed check: failed: {', '.join(failed)}", err=True)
         raise SystemExit(1)
     click.echo("heed check: all passed")
+
+
+def _need_tools() -> None:
+    if importlib.util.find_spec("pytest") is None:
+        raise ServiceError("the test tools are not installed; `./heed test` and `./heed check` add them on first use")
 
 
 def _passes(name: str, command: list[str]) -> bool:

@@ -6,6 +6,7 @@ markup, in a template apart from its values.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ class Output:
     def emit(self, record: object) -> None:
         """Write one JSON line, with `--json` only."""
         if self.as_json:
-            sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
+            sys.stdout.buffer.write(json_line(record))
             sys.stdout.flush()
 
     def say(self, text: str = "", *, style: str = "") -> None:
@@ -119,6 +120,14 @@ class ProgressBar:
     def label(self, text: str) -> None:
         """Say what is being done."""
         self._progress.update(self._task, description=one_line(text))
+
+
+def json_line(record: object) -> bytes:
+    """One JSON line; a file name that is no UTF-8 comes as Python's surrogates, escaped."""
+    try:
+        return msgspec.json.encode(record) + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(record), separators=(",", ":")).encode() + b"\n"
 
 
 def cell(value: object) -> str:

@@ -48,7 +48,7 @@ def _rest(served: object) -> dict[str, object]:
 def _read_users(path: Path | None) -> list[str]:
     assert path is not None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise UsageError(f"--users {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -132,12 +132,12 @@ def test_a_list_for_somebody_unknown_is_what_is_popular_and_says_so(tmp_path: Pa
 
 def test_lists_for_a_file_of_users_are_one_line_each_under_the_ids_as_given(tmp_path: Path) -> None:
     publish_factors(BundleStore(load_settings(tmp_path).bundles))
-    (tmp_path / "users.txt").write_text("007\n\nanna\n")
+    (tmp_path / "users.txt").write_bytes("\ufeff007\r\n\nan\u2028na\n".encode())
 
     done = heed("recommend", "--users", str(tmp_path / "users.txt"), "--n", "2", "--json", home=tmp_path)
 
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["user_id"] for line in lines] == ["007", "anna"]
+    lines = [json.loads(line) for line in done.stdout.strip().split("\n")]
+    assert [line["user_id"] for line in lines] == ["007", "an\u2028na"]
     assert all(len(line["items"]) == 2 for line in lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from cli.output import Output
+from cli.output import Output, json_line
 from cli.plain_text import one_line, printable
 from cli.styled_text import styled_text
 
@@ -95,3 +96,8 @@ def test_styled_text_holds_its_values_unchanged(one: str, other: str) -> None:
 def test_what_would_steer_a_terminal_is_spelt_out(text: str, line: str, told: str) -> None:
     assert one_line(text) == line
     assert printable(text) == told
+
+
+def test_a_file_name_that_is_no_utf8_is_escaped_in_json() -> None:
+    assert json.loads(json_line({"file": "a\udcff.csv", "rows": 1})) == {"file": "a\udcff.csv", "rows": 1}
+    assert json_line({"file": "é.csv"}) == '{"file":"é.csv"}\n'.encode()
