@@ -5,6 +5,7 @@ A store that cannot be pruned is named and left to the next run; the run that is
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,12 @@ from feedback.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+
+KILLED = ("spark/blockmgr-*", "spark/spark-*", "upkeep-*")
+"""What Spark and upkeep keep in the home's run folder while they work, and leave there when they are killed."""
+KILLED_AFTER = timedelta(days=2)
+"""Nothing works on one of these for so long without touching it."""
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +46,7 @@ def prune(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pr
             "Dagster's runs": lambda: _prune_runs(settings, instance, now),
             "table versions": lambda: _prune_tables(settings),
             "refused rows": lambda: _prune_refused(settings, now),
+            "leftovers": lambda: _prune_leftovers(settings, now),
         }
     )
 
@@ -98,6 +106,14 @@ def _prune_refused(settings: Settings, now: datetime) -> dict[str, int]:
     for path in old:
         path.unlink(missing_ok=True)
     return {"files of refused rows": len(old)}
+
+
+def _prune_leftovers(settings: Settings, now: datetime) -> dict[str, int]:
+    left = [path for pattern in KILLED for path in settings.run_folder.glob(pattern) if path.is_dir()]
+    dead = [path for path in left if max(_modified(p) for p in (path, *path.iterdir())) < now - KILLED_AFTER]
+    for path in dead:
+        shutil.rmtree(path, ignore_errors=True)
+    return {"folders of killed processes": len(dead)}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -41,6 +41,22 @@ def test_files_of_refused_rows_go_when_they_are_old(settings: Settings, instance
     assert pruned.words == "removed what is beyond the retention: 1 files of refused rows"
 
 
+def test_what_killed_processes_left_goes_when_nothing_works_on_it_any_more(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    spark = settings.run_folder / "spark"
+    dead, alive, ours = spark / "blockmgr-dead", spark / "blockmgr-alive", spark / "java"
+    for folder in (dead / "00", alive / "00", ours):
+        folder.mkdir(parents=True)
+    for folder in (dead / "00", dead, alive, ours):
+        os.utime(folder, (YEARS_AGO, YEARS_AGO))
+
+    pruned = prune(settings, instance, now=datetime.now(UTC))
+
+    assert pruned.removed["folders of killed processes"] == 1
+    assert [folder.exists() for folder in (dead, alive, ours)] == [False, True, True]
+
+
 def test_a_store_that_cannot_be_pruned_is_named_and_the_others_are_pruned(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
