@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from feedback.kafka_client import Complaints, Connection, words
 from feedback.kafka_record import headers_for
 from feedback.kafka_topic import MAX_RECORD_BYTES
 from feedback.log import NewRecord
+
+LOGGER = logging.getLogger(__name__)
 
 DELIVERY_SECONDS = 30.0
 """How long an append may take, over any restart of a broker, before the sender is told to try again."""
@@ -112,7 +115,11 @@ class Appender:
 
     def _listen(self) -> None:
         while not self._closed.is_set():
-            self._producer.poll(POLL_SECONDS)
+            try:
+                self._producer.poll(POLL_SECONDS)
+            except Exception:  # without this thread no append would ever be known to be in
+                LOGGER.exception("%s: a report of the producer cannot be read", self._connection.log)
+                self._closed.wait(POLL_SECONDS)
 
     def _refusal(self, error: KafkaException | KafkaError | BufferError | None) -> LogError:
         if isinstance(error, BufferError):

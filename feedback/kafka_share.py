@@ -12,7 +12,7 @@ import threading
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from feedback.errors import SettingsError
+from feedback.errors import LogError, SettingsError
 from feedback.kafka_client import Complaints, Connection, words
 from feedback.leases import Monotonic
 
@@ -37,6 +37,7 @@ class GroupShare:
         self._silence_seconds = lease_seconds - 2 * heartbeat_seconds
         self._complaints = Complaints()
         self._mine: frozenset[int] = frozenset()
+        self._failure: str | None = None
         self._polled_at = self._clock()
         self._stop = threading.Event()
         self._configuration = connection.settings(
@@ -61,6 +62,8 @@ class GroupShare:
         """The partitions that are this worker's now."""
         if self._complaints.hopeless and not self._stop.is_set():
             raise self._connection.refusal("the worker cannot stay in its group", self._complaints.last, Complaints())
+        if self._failure is not None and not self._stop.is_set():
+            raise LogError(f"{self._connection.log}: the worker has left its group: {self._failure}")
         if self._clock() - self._polled_at > self._silence_seconds:
             return frozenset()
         return self._mine
@@ -72,6 +75,15 @@ class GroupShare:
         self._thread.join(LEAVE_SECONDS)
 
     def _keep(self, consumer: Consumer) -> None:
+        """Keep the membership until told to leave; what ends it is told to whoever asks for the partitions."""
+        try:
+            self._poll(consumer)
+        except Exception as error:
+            self._mine = frozenset()
+            self._failure = str(error) or type(error).__name__
+            LOGGER.exception("%s: the worker has left its group", self._connection.log)
+
+    def _poll(self, consumer: Consumer) -> None:
         while not self._stop.is_set():
             try:
                 message = consumer.poll(POLL_SECONDS)

@@ -262,7 +262,7 @@ def _watch(child: subprocess.Popen[bytes], cap_bytes: int, stopped: Stopped) -> 
 def _resident(pid: int) -> int:
     try:
         return int(psutil.Process(pid).memory_info().rss)
-    except psutil.NoSuchProcess:
+    except psutil.Error:  # it is gone, or the system does not say
         return 0
 
 
