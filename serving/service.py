@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -15,7 +15,7 @@ from feedback.backoff import Backoff
 from feedback.errors import HeedError, ModelUnusable, NoModel
 from feedback.settings import Settings
 from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
-from lakehouse.online import OnlineStore
+from lakehouse.online import OnlineStore, RecentEvent
 from lakehouse.open_online import open_online_store
 from models.bundle import Bundle
 from models.bundle_store import BundleStore
@@ -28,6 +28,8 @@ LOGGER = logging.getLogger("heed.serving")
 WATCH_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 60.0
 """Between two tries to load a bundle that cannot be used: each of them reads and hashes the whole of it."""
+MAX_FORMER_SUBJECTS = 10_000
+"""Former pseudonyms that are kept in mind; a person brings theirs with every request."""
 NO_MODEL = "no model has been published yet; `heed run` lands what was ingested, learns from it and publishes one"
 
 
@@ -66,6 +68,7 @@ class Service:
         self._pseudonyms = pseudonyms
         self._loaded: _Loaded | None = None
         self._lists = ListCache()
+        self._former: dict[str, str] = {}
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
         self._backoff = Backoff(WATCH_SECONDS, LONGEST_WAIT_SECONDS)
@@ -74,8 +77,14 @@ class Service:
         self.swaps = 0
 
     def subject_of(self, raw_id: str, identity: IdentityKind = "user") -> str:
-        """The subject of a raw id."""
-        return self._pseudonyms.subject_of(raw_id, identity)
+        """The subject of a raw id; one that earlier releases hashed otherwise brings its history along."""
+        subject = self._pseudonyms.subject_of(raw_id, identity)
+        former = self._pseudonyms.former_subject_of(raw_id, identity)
+        if former is not None:
+            if len(self._former) >= MAX_FORMER_SUBJECTS:
+                self._former.clear()
+            self._former[subject] = former
+        return subject
 
     @property
     def bundle(self) -> Bundle:
@@ -185,21 +194,32 @@ class Service:
         bundle = loaded.bundle
         # read before the events: whatever is pushed in between changes the stamp and is looked at next time
         stamp = self._store.stamp()
-        kept = self._lists.get(subject, n)
+        former = self._former.get(subject)
+        cached_as = subject if former is None else f"{subject} {former}"
+        kept = self._lists.get(cached_as, n)
         if kept is not None and kept.stamp == stamp and kept.made_from.bundle == bundle.version:
             return kept
-        personal = self._store.personal(subject)
-        events = self._store.recent(subject, after=bundle.manifest.positions) if personal else []
+        personal = self._store.personal(subject) and (former is None or self._store.personal(former))
+        events = self._events(subject, former, after=bundle.manifest.positions) if personal else []
         places = digest((e.log_partition, e.log_offset, e.log_index) for e in events)
         made_from = MadeFrom(bundle.version, personal, places)
         if kept is not None and kept.made_from == made_from:
             made = replace(kept, stamp=stamp)
         else:
-            history = bundle.history_of(subject).after(events) if personal else History()
+            history = _history(bundle, subject, former).after(events) if personal else History()
             served = _served(bundle, build_list(bundle, loaded.titles, history, n), personal=personal)
             made = MadeList(made_from, stamp, msgspec.json.encode(served)[_AFTER_ID:])
-        self._lists.put(subject, n, made)
+        self._lists.put(cached_as, n, made)
         return made
+
+    def _events(self, subject: str, former: str | None, *, after: Mapping[int, int]) -> list[RecentEvent]:
+        """What a person did since the bundle was made, under the former pseudonym too; oldest first."""
+        own = self._store.recent(subject, after=after)
+        if former is None:
+            return own
+        known = set(self._store.recent(former))  # once the two are linked, they are among a person's own
+        events = [*(event for event in own if event not in known), *self._store.recent(former, after=after)]
+        return sorted(events, key=lambda event: event.occurred_at)
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
@@ -220,6 +240,12 @@ def _warmed(bundle: Bundle) -> _Loaded:
     if len(bundle.histories):
         build_list(bundle, loaded.titles, bundle.histories.history(0, bundle.model.items), 1)
     return loaded
+
+
+def _history(bundle: Bundle, subject: str, former: str | None) -> History:
+    """What the bundle knows of a person, under the former pseudonym too."""
+    own = bundle.history_of(subject)
+    return own if former is None else History({**bundle.history_of(former).opinions, **own.opinions})
 
 
 def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:

@@ -183,10 +183,13 @@ def test_a_stored_history_and_the_same_by_name_give_the_same_list_and_reasons(tm
 TWELVE = tuple(f"i{number}" for number in range(12))
 
 
-def publish_factors(store: BundleStore, items: Sequence[str] = TWELVE) -> str:
+EIGHT = tuple(f"s{number}" for number in range(8))
+
+
+def publish_factors(store: BundleStore, items: Sequence[str] = TWELVE, *, people: Sequence[str] = EIGHT) -> str:
     """A bundle that folds histories in, with fixed factors; everybody knows half of the items."""
-    pairs = ((user, item) for user in range(8) for item in range(len(items)) if (user + item) % 2)
-    interactions = ratings((f"s{user}", items[item], float(1 + user * item % 5)) for user, item in pairs)
+    pairs = ((user, item) for user in range(len(people)) for item in range(len(items)) if (user + item) % 2)
+    interactions = ratings((people[user], items[item], float(1 + user * item % 5)) for user, item in pairs)
     index = ItemIndex.of(interactions)
     factors = np.random.default_rng(5).normal(size=(len(index), 4)).astype(np.float32)
     model = FactorModel(
