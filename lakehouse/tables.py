@@ -227,7 +227,9 @@ INTERACTIONS = TableSpec(
         _required("first_at", TIME, "first event"),
         _required("last_at", TIME, "last event"),
         Column("explicit_at", TIME, "the stated preference's event"),
+        Column("wanted_at", TIME, "last event that does not speak against the item", added_in=2),
     ),
+    version=2,
 )
 
 EVALUATIONS = TableSpec(

@@ -3,7 +3,8 @@
 Signed and unsigned are one recommender with a flag. Spark can take a dislike as a negative rating, "confidently not";
 on film ratings that cost a tenth of nDCG and spared nobody a disliked film, because disliking something still says
 that a person cares for its kind. So a dislike is evidence for a second face of the item: a signed fit has two
-columns per item, all its ratings are positive, and a list is ranked by the liked faces (see `models.factors`).
+columns per item, all its ratings are positive, and a list is ranked by the liked faces (see `models.factors`). What is
+neither liked nor disliked is weak evidence for the liked face (`models.preferences.weighed`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class AlsConfig:
     half_life_days: float = HALF_LIFE_DAYS
     """Of the popularity that strangers get and that small histories lean on."""
     aversion: float = 0.0
-    """How much of an item's disliked face is taken off its score; unsigned fits have none."""
+    """How much of an item's disliked face is taken off its score; kept for bundles that have it, fits leave it at 0."""
 
 
 @dataclass(frozen=True, slots=True)

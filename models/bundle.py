@@ -269,7 +269,7 @@ def _load_model(folder: Path, manifest: Manifest, index: ItemIndex, catalogue: p
         disliked=_array(folder, "item_disliked_factors") if signed else None,
         regularization=float(manifest.parameters["regularization"]),
         alpha=float(manifest.parameters["alpha"]),
-        aversion=float(manifest.parameters["aversion"]) if signed else 0.0,
+        aversion=float(manifest.parameters.get("aversion", 0.0)) if signed else 0.0,
     )
     return FactorModel(index, popularity, factors=factors, available=available)
 

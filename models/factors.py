@@ -1,7 +1,8 @@
 """A model of item factors: lists, reasons and similar items for any history, by folding it in.
 
 A signed model knows two faces of each item, the one that people like and the one that they dislike. Both say what
-somebody cares about, so both place them; a list is ranked by the liked face, less `aversion` times the disliked.
+somebody cares about, so both place them; a list is ranked by the liked face. `aversion` would take off a share of the
+disliked one; fits leave it at 0, because on every set tried it cost more hits than it spared dislikes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from models.foldin import FoldIn, Placed
 from models.histories import Histories, History, ItemIndex
-from models.preferences import weighed
+from models.preferences import Stance, stance_of, weighed
 from models.ranking import top_positions
 from models.recommender import Model, Ranking, Scores
 
@@ -63,6 +64,9 @@ class Reason:
     item: str
     contribution: float
     liked: bool
+    """Whether it speaks for liking rather than against."""
+    stance: Stance = Stance.TOUCHED
+    """What the person may be told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class _Taste:
     preference: Floats
     strengths: Floats
     placed: Placed | None
+    explicit: Floats
+    implicit: Floats
 
 
 class FactorModel(Model):
@@ -88,9 +94,8 @@ class FactorModel(Model):
     ) -> None:
         super().__init__(items, popularity, available=available)
         self.factors = factors
-        top = float(popularity.max(initial=0.0))
         self._latest: tuple[History, _Taste] | None = None
-        self._prior: Scores = np.sqrt(popularity / np.float32(top)) if top > 0 else popularity
+        self._prior = _prior_of(popularity)
 
     def scores(self, history: History) -> Scores | None:
         """Wanting by item, leaning on popularity as far as the history is small."""
@@ -128,7 +133,8 @@ class FactorModel(Model):
                 amount = float(added[row, at])
                 if known[row] is not None and amount > 0:
                     liked = bool(taste.preference[at] >= 0)
-                    spoken[row].append(Reason(self.items.ids[taste.places[at]], amount, liked=liked))
+                    stance = stance_of(float(taste.explicit[at]), float(taste.implicit[at]))
+                    spoken[row].append(Reason(self.items.ids[taste.places[at]], amount, liked=liked, stance=stance))
             added[np.arange(len(added)), strongest] = -np.inf
         return tuple(tuple(found) for found in spoken)
 
@@ -161,6 +167,14 @@ class FactorModel(Model):
         places, explicit, implicit = history.columns(self.items)
         preference, weight = weighed(explicit, implicit)
         placed = self.factors.fold_in.place(self.factors.faces(places, preference), weight)
-        taste = _Taste(places, preference, weight, placed)
+        taste = _Taste(places, preference, weight, placed, explicit, implicit)
         self._latest = (history, taste)
         return taste
+
+
+def _prior_of(popularity: Scores) -> Scores:
+    """Popularity from 1 for the most wanted item over 0 down to -1 for what is mostly disliked."""
+    top = float(popularity.max(initial=0.0)) or float(np.abs(popularity).max(initial=0.0)) or 1.0
+    share = np.clip(popularity / np.float32(top), -1.0, 1.0)
+    prior: Scores = np.sign(share) * np.sqrt(np.abs(share))
+    return prior

@@ -1,4 +1,8 @@
-"""What most people touch: the baseline that a learnt recommender has to beat, and the list for strangers."""
+"""What is popular: the baseline that a learnt recommender has to beat, and the list for strangers.
+
+`Popularity` counts everybody who touched an item, as published figures do. `DecayedPopularity` is what Heed serves: it
+counts those who want it, lately, and takes off for those who dislike it.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,16 @@ import numpy as np
 import polars as pl
 
 from models.histories import Histories, History, ItemIndex
+from models.preferences import FULL_OPINION
 from models.recommender import Model, Scores
 
 HALF_LIFE_DAYS = 30.0
+PRIOR_PEOPLE = 20.0
+"""An item is judged by its own likes and dislikes as far as more people than these stated them."""
+LEAST_PRIOR = 0.1
+"""An item of which nobody said anything is never held to be disliked, however much else is."""
+NEUTRAL_SHARE = 0.5
+"""Of somebody who rated an item in the middle of the scale; a like counts 1."""
 
 
 class PopularityModel(Model):
@@ -47,7 +58,7 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True)
 class DecayedPopularity:
-    """Counts the people behind each item; one of a half-life ago counts half."""
+    """Counts the people who want each item, less those who dislike it; one of a half-life ago counts half."""
 
     half_life_days: float = HALF_LIFE_DAYS
 
@@ -72,9 +83,40 @@ def popularity_of(interactions: pl.DataFrame, items: ItemIndex) -> Scores:
 
 
 def decayed_popularity_of(interactions: pl.DataFrame, items: ItemIndex, *, half_life_days: float) -> Scores:
-    """People per item, halved for every half-life between an interaction and the latest of all."""
-    age = (pl.col("last_at").max() - pl.col("last_at")).dt.total_seconds() / 86_400.0
-    return _summed(interactions.select("item_id", share=0.5 ** (age / half_life_days)), items)
+    """How much each item is wanted lately, in people; below 0 where more people dislike it than like it.
+
+    Each person counts half for every half-life since they last wanted the item (since their last event, where they
+    dislike it). Those who want it are multiplied by how clearly it is liked: likes less dislikes, as a share of both,
+    shrunk towards that share over all items. So a hide never makes an item more popular.
+    """
+    people = _people(interactions, half_life_days=half_life_days)
+    wanted, liked, disliked = (_summed(people.select("item_id", share=name), items) for name in SHARES)
+    stated = float(liked.sum() + disliked.sum())
+    prior = max(float(liked.sum() - disliked.sum()) / stated, LEAST_PRIOR) if stated > 0 else 1.0
+    clarity = (liked - disliked + PRIOR_PEOPLE * prior) / (liked + disliked + PRIOR_PEOPLE)
+    scores: Scores = np.where(clarity >= 0, wanted, wanted + disliked) * clarity
+    return scores.astype(np.float32)
+
+
+SHARES = ("wanted", "liked", "disliked")
+
+
+def _people(interactions: pl.DataFrame, *, half_life_days: float) -> pl.DataFrame:
+    """Per interaction the faded share of a person who wants the item, likes it and dislikes it."""
+    preference = pl.col("preference")
+    wanted_at = pl.col("wanted_at") if "wanted_at" in interactions.columns else pl.lit(None)
+    moment = pl.when(preference < 0).then(pl.col("last_at")).otherwise(pl.coalesce(wanted_at, "last_at"))
+    age = (pl.col("last_at").max() - moment).dt.total_seconds() / 86_400.0
+    faded = 0.5 ** (age / half_life_days)
+    liked = (preference / FULL_OPINION).clip(0.0, 1.0)
+    touched = NEUTRAL_SHARE + (1.0 - NEUTRAL_SHARE) * liked
+    wanted = pl.when(preference < 0).then(0.0).when(pl.col("explicit").is_null()).then(1.0).otherwise(touched)
+    return interactions.select(
+        "item_id",
+        wanted=faded * wanted,
+        liked=faded * liked,
+        disliked=faded * (-preference / FULL_OPINION).clip(0.0, 1.0),
+    )
 
 
 def _summed(shares: pl.DataFrame, items: ItemIndex) -> Scores:

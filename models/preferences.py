@@ -6,6 +6,7 @@ and one event at a time for serving (`merged`), so that a list never depends on 
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -17,23 +18,57 @@ from feedback.signs import KINDS, RULES, Rule, Signal, amount, rule_frame, rule_
 __all__ = [
     "EVIDENCE_CAP",
     "EXPLICIT_SHARE",
+    "FULL_OPINION",
     "KINDS",
+    "NEUTRAL_WEIGHT",
     "RULES",
     "Opinion",
     "Rule",
     "Signal",
+    "Stance",
     "build_interactions",
     "merged",
     "signal_of",
+    "stance_of",
     "weighed",
 ]
 
 Floats = npt.NDArray[np.float64]
 
+MOMENTS = ("first_at", "last_at", "explicit_at", "wanted_at")
+
 EXPLICIT_SHARE = 3.0
 """How much a stated preference outvotes behaviour: more than any behaviour can weigh (1), so words win."""
 EVIDENCE_CAP = 3.0
 """Behaviour beyond three purchases' worth adds no confidence."""
+NEUTRAL_WEIGHT = 0.25
+"""Confidence of a stated preference in the middle of its scale: a 3 of 1 to 5 says that somebody cared to rate."""
+FULL_OPINION = 0.5
+"""How far from the middle a stated preference counts in full: 4 and 5, and 1 and 2, of 1 to 5."""
+TAKES_SIDES = 0.25
+"""How far from the middle a stated preference is called a like or a dislike."""
+
+
+class Stance(StrEnum):
+    """What a person may be told that they think of an item."""
+
+    LIKED = "liked"
+    DISLIKED = "disliked"
+    RATED = "rated"
+    """Stated, and neither for nor against."""
+    TOUCHED = "touched"
+    """They bought it, clicked on it or the like, and stated nothing."""
+    PASSED_OVER = "passed over"
+    """They skipped, hid or returned it, and stated nothing."""
+
+
+def stance_of(explicit: float, implicit: float) -> Stance:
+    """What is claimed of one opinion; `explicit` is NaN where nothing was stated."""
+    if explicit != explicit:
+        return Stance.TOUCHED if implicit >= 0 else Stance.PASSED_OVER
+    if abs(explicit) < TAKES_SIDES:
+        return Stance.RATED
+    return Stance.LIKED if explicit > 0 else Stance.DISLIKED
 
 
 class Opinion(NamedTuple):
@@ -63,12 +98,17 @@ def merged(opinion: Opinion | None, signal: Signal, *, occurred_at: int) -> Opin
 
 
 def weighed(explicit: Floats, implicit: Floats) -> tuple[Floats, Floats]:
-    """Preference (-1 to 1) and weight (0 or more) of opinions given as arrays; `explicit` is NaN where none."""
+    """Preference (-1 to 1) and weight (0 or more) of opinions given as arrays; `explicit` is NaN where none.
+
+    A stated preference weighs 1, less towards the middle of its scale; behaviour adds to it.
+    """
     stated = ~np.isnan(explicit)
     behaviour = np.clip(implicit, -1.0, 1.0)
     blend = (EXPLICIT_SHARE * explicit + behaviour) / (EXPLICIT_SHARE + np.abs(behaviour))
     preference = np.where(stated, blend, behaviour)
-    weight = stated + np.minimum(np.abs(implicit), EVIDENCE_CAP)
+    clarity = np.minimum(np.abs(explicit) / FULL_OPINION, 1.0)
+    said = np.where(stated, NEUTRAL_WEIGHT + (1.0 - NEUTRAL_WEIGHT) * clarity, 0.0)
+    weight = said + np.minimum(np.abs(implicit), EVIDENCE_CAP)
     return preference, weight
 
 
@@ -99,6 +139,7 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
             first_at=pl.col("occurred_at").min(),
             last_at=pl.col("occurred_at").max(),
             explicit_at=pl.col("occurred_at").filter(stated).last(),
+            wanted_at=pl.col("occurred_at").filter(pl.col("amount") >= 0).max(),
         )
         .sort("subject", "item_id")
         .collect()
@@ -106,5 +147,5 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
     explicit = opinions["explicit"].fill_null(float("nan")).to_numpy()
     preference, weight = weighed(explicit, opinions["implicit"].to_numpy())
     columns = ["subject", "item_id", "explicit", "implicit", "preference", "weight", "events"]
-    times = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in ("first_at", "last_at", "explicit_at")]
+    times = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in MOMENTS]
     return opinions.with_columns(preference=pl.Series(preference), weight=pl.Series(weight)).select(*columns, *times)

@@ -9,11 +9,20 @@ import msgspec
 from models.bundle import Bundle
 from models.factors import Reason
 from models.histories import History
+from models.preferences import Stance
 
 SHORT_HISTORY = 5
 """Below this many items known of a person, the list says that it leans on what is popular."""
 
 POPULAR = "popular with everyone"
+BECAUSE = {
+    Stance.LIKED: "because you liked ",
+    Stance.DISLIKED: "because you disliked ",
+    Stance.RATED: "because you rated ",
+    Stance.TOUCHED: "because of ",
+    Stance.PASSED_OVER: "because you passed over ",
+}
+"""Says no more than the person did: who bought something has not said that they like it."""
 
 
 class ListedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,4 +86,4 @@ def _reason(bundle: Bundle, titles: Sequence[str], because: Sequence[Reason]) ->
     if not because:
         return POPULAR
     reason = because[0]
-    return f"because you {'liked' if reason.liked else 'disliked'} {_title(bundle, titles, reason.item)}"
+    return BECAUSE[reason.stance] + _title(bundle, titles, reason.item)

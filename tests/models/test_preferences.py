@@ -15,12 +15,15 @@ from feedback.contract import KINDS as CONTRACT_KINDS
 from models.preferences import (
     EVIDENCE_CAP,
     KINDS,
+    NEUTRAL_WEIGHT,
     RULES,
     Opinion,
     Signal,
+    Stance,
     build_interactions,
     merged,
     signal_of,
+    stance_of,
     weighed,
 )
 from tests.models.frames import START, events_of, rating
@@ -199,3 +202,36 @@ def test_both_readings_of_the_table_are_equal(rows: list[dict[str, object]]) -> 
             assert built[key]["explicit"] == pytest.approx(opinion.explicit, abs=1e-12)
         assert -1.0 <= built[key]["preference"] <= 1.0
         assert built[key]["weight"] >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("value", "weight"), [(5, 1.0), (4, 1.0), (3, NEUTRAL_WEIGHT), (2, 1.0), (1, 1.0), (3.5, 0.625)]
+)
+def test_a_rating_in_the_middle_of_its_scale_is_weak_evidence(value: float, weight: float) -> None:
+    frame = build_interactions(events_of([rating("p", "i", value)]).lazy())
+
+    assert frame["weight"].to_list() == [pytest.approx(weight)]
+
+
+def test_behaviour_adds_to_the_weight_of_a_neutral_rating() -> None:
+    bought = {"kind": "purchase", "subject": "p", "item_id": "i"}
+    frame = build_interactions(events_of([rating("p", "i", 3), bought]).lazy())
+
+    assert frame["weight"].to_list() == [pytest.approx(1 + NEUTRAL_WEIGHT)]
+    assert frame["preference"][0] > 0
+
+
+@pytest.mark.parametrize(
+    ("explicit", "implicit", "stance"),
+    [
+        (1.0, 0.0, Stance.LIKED),
+        (0.5, -1.0, Stance.LIKED),
+        (0.0, 1.0, Stance.RATED),
+        (-0.2, 0.0, Stance.RATED),
+        (-0.5, 1.0, Stance.DISLIKED),
+        (math.nan, 0.05, Stance.TOUCHED),
+        (math.nan, -0.8, Stance.PASSED_OVER),
+    ],
+)
+def test_a_person_is_told_no_more_than_they_said(explicit: float, implicit: float, stance: Stance) -> None:
+    assert stance_of(explicit, implicit) is stance

@@ -66,6 +66,23 @@ def test_what_was_landed_a_moment_ago_changes_the_next_list(service: Service, st
     assert after.items[0].reason.startswith("because you liked")
 
 
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"value": 5.0}, "because you liked "),
+        ({"value": 3.0}, "because you rated "),
+        ({"kind": "purchase", "value": None}, "because of "),
+    ],
+    ids=["five stars", "three stars", "a purchase"],
+)
+def test_a_reason_claims_no_more_than_the_person_said(
+    service: Service, store: OnlineStore, event: dict[str, Any], words: str
+) -> None:
+    land(store, "stranger", "i1", offset=0, **event)
+
+    assert {item.reason for item in service.recommend("stranger", 3).items} == {words + "i1"}
+
+
 def test_another_persons_feedback_leaves_the_made_list_standing(service: Service, store: OnlineStore) -> None:
     before = service._made("s1", 3)
     land(store, "somebody else", "i1", offset=0)
