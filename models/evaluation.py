@@ -83,7 +83,7 @@ def candidates(interactions: int, *, signed: bool) -> list[AlsConfig]:
     """The parameters to choose among: few, and all sound on sets of this size."""
     if interactions < SMALL:
         return [AlsConfig(signed, rank=8, regularization=value) for value in (0.1, 0.3)]
-    pairs = ((0.12, 1.0), (0.16, 1.0), (0.16 if signed else 0.2, 2.0))
+    pairs = ((0.12, 1.0), (0.16, 1.0), (0.16, 1.5) if signed else (0.2, 2.0))
     return [AlsConfig(signed, regularization=value, alpha=alpha) for value, alpha in pairs]
 
 

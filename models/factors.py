@@ -22,6 +22,8 @@ from models.recommender import Model, Ranking, Scores
 
 PRIOR_WEIGHT = 5.0
 """A history of this weight trusts its factors and what is popular alike; a longer one trusts its factors more."""
+LEAST_LEAN = 0.1
+"""However long a history is, what is popular decides between items that its factors hold to be alike."""
 
 Factors = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -102,7 +104,7 @@ class FactorModel(Model):
         taste = self._taste(history)
         if taste.placed is None or not taste.placed.vector.any():
             return None
-        lean = np.float32(PRIOR_WEIGHT / (PRIOR_WEIGHT + taste.strengths.sum()))
+        lean = lean_of(taste.strengths.sum())
         return self.factors.ranked_by @ taste.placed.vector.astype(np.float32) + lean * self._prior
 
     def batch_scores(self, histories: Histories, rows: slice) -> Scores:
@@ -115,8 +117,7 @@ class FactorModel(Model):
         vectors[~vectors.any(axis=1)] = np.nan
         scores: Scores = vectors.astype(np.float32) @ self.factors.ranked_by.T
         cumulated = np.concatenate([[0.0], np.cumsum(weight)])[indptr]
-        lean = (PRIOR_WEIGHT / (PRIOR_WEIGHT + np.diff(cumulated))).astype(np.float32)
-        return scores + lean[:, None] * self._prior
+        return scores + lean_of(np.diff(cumulated))[:, None] * self._prior
 
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
         """For each listed item, the items of the history that speak most for it, the strongest first."""
@@ -172,8 +173,13 @@ class FactorModel(Model):
         return taste
 
 
+def lean_of(weights: Floats | np.float64) -> Factors:
+    """How much histories of these weights lean on what is popular."""
+    return np.maximum(PRIOR_WEIGHT / (PRIOR_WEIGHT + weights), LEAST_LEAN).astype(np.float32)
+
+
 def _prior_of(popularity: Scores) -> Scores:
-    """Popularity from 1 for the most wanted item over 0 down to -1 for what is mostly disliked."""
+    """Popularity from 1 for the most wanted item; below 0 for what is only disliked."""
     top = float(popularity.max(initial=0.0)) or float(np.abs(popularity).max(initial=0.0)) or 1.0
     share = np.clip(popularity / np.float32(top), -1.0, 1.0)
     prior: Scores = np.sign(share) * np.sqrt(np.abs(share))

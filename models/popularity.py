@@ -1,7 +1,7 @@
 """What is popular: the baseline that a learnt recommender has to beat, and the list for strangers.
 
 `Popularity` counts everybody who touched an item, as published figures do. `DecayedPopularity` is what Heed serves: it
-counts those who want it, lately, and takes off for those who dislike it.
+counts those who want it, lately, times the share of those with an opinion who like it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from models.recommender import Model, Scores
 HALF_LIFE_DAYS = 30.0
 PRIOR_PEOPLE = 20.0
 """An item is judged by its own likes and dislikes as far as more people than these stated them."""
-LEAST_PRIOR = 0.1
-"""An item of which nobody said anything is never held to be disliked, however much else is."""
-NEUTRAL_SHARE = 0.5
+NEUTRAL_SHARE = 0.75
 """Of somebody who rated an item in the middle of the scale; a like counts 1."""
+DISLIKE = 0.01
+"""What each dislike takes off beside, so that what is only disliked comes after what nobody knows."""
 
 
 class PopularityModel(Model):
@@ -58,7 +58,7 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True)
 class DecayedPopularity:
-    """Counts the people who want each item, less those who dislike it; one of a half-life ago counts half."""
+    """Counts the people who want each item, times the share who like it; one of a half-life ago counts half."""
 
     half_life_days: float = HALF_LIFE_DAYS
 
@@ -83,19 +83,19 @@ def popularity_of(interactions: pl.DataFrame, items: ItemIndex) -> Scores:
 
 
 def decayed_popularity_of(interactions: pl.DataFrame, items: ItemIndex, *, half_life_days: float) -> Scores:
-    """How much each item is wanted lately, in people; below 0 where more people dislike it than like it.
+    """How much each item is wanted lately, in people; below 0 where it is only disliked.
 
     Each person counts half for every half-life since they last wanted the item (since their last event, where they
-    dislike it). Those who want it are multiplied by how clearly it is liked: likes less dislikes, as a share of both,
-    shrunk towards that share over all items. So a hide never makes an item more popular.
+    dislike it). Those who want it are multiplied by the share of likes among likes and dislikes, shrunk towards that
+    share over all items. So a hide never makes an item more popular.
     """
     people = _people(interactions, half_life_days=half_life_days)
     wanted, liked, disliked = (_summed(people.select("item_id", share=name), items) for name in SHARES)
     stated = float(liked.sum() + disliked.sum())
-    prior = max(float(liked.sum() - disliked.sum()) / stated, LEAST_PRIOR) if stated > 0 else 1.0
-    clarity = (liked - disliked + PRIOR_PEOPLE * prior) / (liked + disliked + PRIOR_PEOPLE)
-    scores: Scores = np.where(clarity >= 0, wanted, wanted + disliked) * clarity
-    return scores.astype(np.float32)
+    prior = float(liked.sum()) / stated if stated > 0 else 1.0
+    share = (liked + PRIOR_PEOPLE * prior) / (liked + disliked + PRIOR_PEOPLE)
+    scores: Scores = (wanted * share - DISLIKE * disliked).astype(np.float32)
+    return scores
 
 
 SHARES = ("wanted", "liked", "disliked")

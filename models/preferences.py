@@ -41,7 +41,7 @@ EXPLICIT_SHARE = 3.0
 """How much a stated preference outvotes behaviour: more than any behaviour can weigh (1), so words win."""
 EVIDENCE_CAP = 3.0
 """Behaviour beyond three purchases' worth adds no confidence."""
-NEUTRAL_WEIGHT = 0.25
+NEUTRAL_WEIGHT = 1 / 3
 """Confidence of a stated preference in the middle of its scale: a 3 of 1 to 5 says that somebody cared to rate."""
 FULL_OPINION = 0.5
 """How far from the middle a stated preference counts in full: 4 and 5, and 1 and 2, of 1 to 5."""

@@ -205,7 +205,7 @@ def test_both_readings_of_the_table_are_equal(rows: list[dict[str, object]]) -> 
 
 
 @pytest.mark.parametrize(
-    ("value", "weight"), [(5, 1.0), (4, 1.0), (3, NEUTRAL_WEIGHT), (2, 1.0), (1, 1.0), (3.5, 0.625)]
+    ("value", "weight"), [(5, 1.0), (4, 1.0), (3, NEUTRAL_WEIGHT), (2, 1.0), (1, 1.0), (3.5, (1 + NEUTRAL_WEIGHT) / 2)]
 )
 def test_a_rating_in_the_middle_of_its_scale_is_weak_evidence(value: float, weight: float) -> None:
     frame = build_interactions(events_of([rating("p", "i", value)]).lazy())
