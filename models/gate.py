@@ -37,7 +37,10 @@ class GateRules:
     """By split, the least ratio of nDCG to decayed popularity's."""
     ndcg_over_champion: float = 0.95
     disliked_over_baseline: float = 1.1
-    """Dislikes per hit, not per slot: a list that hits more holds more of everything that people touch."""
+    """Dislikes per hit, not per slot: a list that hits more holds more of everything that people touch.
+
+    One standard error is added to the bound: with eighty dislikes, ten more are chance.
+    """
     disliked_over_champion: float = 1.1
     coverage_over_baseline: float = 0.9
     least_users: int = 10
@@ -194,7 +197,7 @@ def _disliked(
     against: str, split: str, new: Metrics, old: Metrics, *, ratio: float, name: str, rules: GateRules
 ) -> Ruling:
     value, theirs = dislikes_per_hit(new, rules=rules), dislikes_per_hit(old, rules=rules)
-    bound = ratio * theirs
+    bound = ratio * theirs + math.sqrt(theirs / _hits_counted(new, rules=rules))
     holds = value <= bound
     reason = (
         f"the model's lists hold {'not too' if holds else 'too'} many items that people dislike on the {split} split: "
@@ -216,5 +219,9 @@ def _coverage(split: str, new: Metrics, base: Metrics, *, rules: GateRules) -> R
 
 def dislikes_per_hit(metrics: Metrics, *, rules: GateRules = RULES) -> float:
     """Dislikes per hit, counted in slots and shrunk towards the prior: of few hits it says little."""
-    slots = metrics.users * metrics.k
-    return (metrics.disliked * slots + rules.prior_dislikes) / (metrics.precision * slots + rules.prior_hits)
+    disliked = metrics.disliked * metrics.users * metrics.k
+    return (disliked + rules.prior_dislikes) / _hits_counted(metrics, rules=rules)
+
+
+def _hits_counted(metrics: Metrics, *, rules: GateRules) -> float:
+    return metrics.precision * metrics.users * metrics.k + rules.prior_hits

@@ -62,6 +62,17 @@ def test_one_disliked_slot_in_twenty_thousand_refuses_nothing() -> None:
     assert decision.passed, decision.reasons
 
 
+def test_ten_dislikes_more_than_eighty_are_chance_and_eighty_more_are_not() -> None:
+    few = replace(PLAIN, precision=0.1, disliked=80 / 20_000)
+
+    def passes(dislikes: int) -> bool:
+        model = replace(better(1.1), precision=0.1, disliked=dislikes / 20_000)
+        return decide(dict.fromkeys(SPLITS, model), dict.fromkeys(SPLITS, few)).passed
+
+    assert passes(90)
+    assert not passes(160)
+
+
 @pytest.mark.parametrize("champion", [None, dict.fromkeys(SPLITS, PLAIN)], ids=["none serves", "a champion"])
 def test_clearly_more_dislikes_per_hit_are_refused(champion: dict[str, Metrics] | None) -> None:
     worse = replace(better(1.2), disliked=0.02)
