@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PAGE = 1000
-AT_ONCE = 200
+AT_ONCE = 500
 """Runs, and models, removed in one call: a backlog of years goes in steps, and no loop waits minutes for it."""
 
 
@@ -49,9 +49,9 @@ def versions_to_remove(versions: Sequence[Version], *, keep: int, spared: Collec
     return [v for v in oldest_first[: max(0, len(oldest_first) - keep)] if str(v.number) not in spared]
 
 
-def runs_to_remove(newest_first: Sequence[str], *, keep: int, spared: Collection[str]) -> list[str]:
-    """The ids beyond the `keep` newest, the oldest first, without the spared ones."""
-    return [run for run in reversed(newest_first[keep:]) if run not in spared]
+def runs_to_remove(oldest: Sequence[str], *, newest: Collection[str], spared: Collection[str]) -> list[str]:
+    """Of the oldest runs, those that are neither among the newest to keep nor spared."""
+    return [run for run in oldest if run not in newest and run not in spared]
 
 
 def prune_mlflow(settings: Settings) -> MlflowRemoved:
@@ -61,27 +61,83 @@ def prune_mlflow(settings: Settings) -> MlflowRemoved:
         MlflowException: MLflow refuses, or does not answer.
     """
     client = Tracking(settings)._client()
-    trash = _Trash(settings)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return MlflowRemoved()
-    ours = _our_runs(client, experiment.experiment_id)
+    ours = _Ours(client, experiment.experiment_id)
+    trash = _Trash(settings)
     manifests = BundleStore(settings.bundles).manifests()
-    versions = [version for version in _versions(client) if version.run_id in ours]
+    versions = _versions(client)
     spared = {m.mlflow_model_version for m in manifests if m.mlflow_model_version} | _aliased(client)
-    obsolete = versions_to_remove(versions, keep=settings.registered_models_kept, spared=spared)[:AT_ONCE]
+    beyond = versions_to_remove(versions, keep=settings.registered_models_kept, spared=spared)
+    obsolete = [version for version in beyond[:AT_ONCE] if ours.recorded(version.run_id)]
     for version in obsolete:
         _remove_version(client, str(version.number))
     kept = [version for version in versions if version not in obsolete]
-    models = _obsolete_models(client, experiment.experiment_id, ours, {version.model_id for version in kept})[:AT_ONCE]
+    models = ours.models_but({version.model_id for version in kept})
     for model in models:
         trash.remove_model(client, model)
     held = {version.run_id for version in kept} | {m.mlflow_run_id for m in manifests if m.mlflow_run_id}
-    beyond = runs_to_remove(list(ours), keep=settings.mlflow_runs_kept, spared=held)
-    runs = [ours[run] for run in beyond if trash.empties or ours[run].lifecycle_stage == "active"][:AT_ONCE]
+    newest = ours.runs(settings.mlflow_runs_kept, newest_first=True, trash=trash.empties)
+    full = len(newest) == settings.mlflow_runs_kept
+    oldest = ours.runs(AT_ONCE + len(held), newest_first=False, trash=trash.empties) if full else {}
+    runs = runs_to_remove(list(oldest), newest=newest, spared=held)[:AT_ONCE]
     for run in runs:
-        trash.remove_run(client, run)
+        trash.remove_run(client, oldest[run])
     return MlflowRemoved(len(obsolete), len(models), len(runs))
+
+
+class _Ours:
+    """What the loop recorded in its experiment."""
+
+    def __init__(self, client: MlflowClient, experiment: str) -> None:
+        self._client = client
+        self._experiment = experiment
+
+    def recorded(self, run_id: str) -> bool:
+        """Whether the loop recorded a run; not where there is none any more."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException:
+            return False
+        return bool(
+            run.info.experiment_id == self._experiment and run.data.tags.get("mlflow.source.name") == SOURCE_NAME
+        )
+
+    def runs(self, at_most: int, *, newest_first: bool, trash: bool) -> dict[str, Any]:
+        """So many runs by id, from one end; those in the trash as well, where it can be emptied."""
+        from mlflow.entities import ViewType
+
+        found: dict[str, Any] = {}
+        token: str | None = None
+        while len(found) < at_most:
+            page = self._client.search_runs(
+                [self._experiment],
+                filter_string=f"tags.`mlflow.source.name` = '{SOURCE_NAME}'",
+                run_view_type=ViewType.ALL if trash else ViewType.ACTIVE_ONLY,
+                max_results=min(PAGE, at_most - len(found)),
+                order_by=[f"attributes.start_time {'DESC' if newest_first else 'ASC'}"],
+                page_token=token,
+            )
+            found.update({run.info.run_id: run.info for run in page})
+            token = page.token
+            if not token:
+                break
+        return found
+
+    def models_but(self, kept: Collection[str | None]) -> list[Any]:
+        """Logged models that none of the kept versions names; a run that failed has left one as well."""
+        found: list[Any] = []
+        token: str | None = None
+        while len(found) < AT_ONCE:
+            page = self._client.search_logged_models([self._experiment], max_results=PAGE, page_token=token)
+            found += [m for m in page if m.model_id not in kept and self.recorded(m.source_run_id)]
+            token = page.token
+            if not token:
+                break
+        return found[:AT_ONCE]
 
 
 class _Trash:
@@ -129,27 +185,6 @@ class _Trash:
                 path.parent.rmdir()
 
 
-def _our_runs(client: MlflowClient, experiment: str) -> dict[str, Any]:
-    """The runs that the loop recorded, by id, the newest first; those in the trash as well."""
-    from mlflow.entities import ViewType
-
-    found: dict[str, Any] = {}
-    token: str | None = None
-    while True:
-        page = client.search_runs(
-            [experiment],
-            filter_string=f"tags.`mlflow.source.name` = '{SOURCE_NAME}'",
-            run_view_type=ViewType.ALL,
-            max_results=PAGE,
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        found.update({run.info.run_id: run.info for run in page})
-        token = page.token
-        if not token:
-            return found
-
-
 def _versions(client: MlflowClient) -> list[Version]:
     found: list[Version] = []
     token: str | None = None
@@ -180,20 +215,6 @@ def _remove_version(client: MlflowClient, version: str) -> None:
     for tag in client.get_model_version(REGISTERED_MODEL, version).tags:
         client.delete_model_version_tag(REGISTERED_MODEL, version, tag)  # the registry would keep them
     client.delete_model_version(REGISTERED_MODEL, version)
-
-
-def _obsolete_models(
-    client: MlflowClient, experiment: str, ours: Collection[str], kept: Collection[str | None]
-) -> list[Any]:
-    """The logged models of our runs that no kept version names; a run that failed has left one as well."""
-    found: list[Any] = []
-    token: str | None = None
-    while True:
-        page = client.search_logged_models([experiment], max_results=PAGE, page_token=token)
-        found += [model for model in page if model.source_run_id in ours and model.model_id not in kept]
-        token = page.token
-        if not token:
-            return found
 
 
 def _local_path(uri: str) -> Path | None:

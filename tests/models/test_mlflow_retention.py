@@ -28,7 +28,7 @@ def test_the_newest_versions_and_the_spared_ones_stay() -> None:
 
 
 def test_the_newest_runs_and_the_spared_ones_stay() -> None:
-    assert runs_to_remove(["e", "d", "c", "b", "a"], keep=2, spared={"b"}) == ["a", "c"]
+    assert runs_to_remove(["a", "b", "c", "d"], newest={"e", "d"}, spared={"b"}) == ["a", "c"]
 
 
 class Made:
