@@ -116,6 +116,23 @@ def test_a_place_that_cannot_be_written_is_named_with_a_way_out(checkout: Checko
     assert "HEED_ENV=DIR" in done.stderr
 
 
+def test_a_folder_of_somebody_elses_is_never_replaced(checkout: Checkout, tmp_path: Path) -> None:
+    precious = tmp_path / "mine" / "precious"
+    precious.parent.mkdir()
+    precious.touch()
+    theirs = tmp_path / "theirs"
+    checkout.make_environment(theirs)
+    (package,) = theirs.glob("lib/python*/site-packages")
+    (package / "numpy-1.0.dist-info").mkdir()
+
+    for folder, name in ((precious.parent, "precious"), (theirs, "numpy-1.0.dist-info")):
+        done = checkout.run("run", HEED_ENV=str(folder))
+        assert done.returncode == 1
+        assert f"{folder} holds what Heed did not make, like {name}" in done.stderr
+    assert precious.exists()
+    assert (package / "numpy-1.0.dist-info").exists()
+
+
 @pytest.mark.parametrize("path", ["", ":", ".", "evil:"], ids=["unset", "empty", "dot", "relative"])
 def test_the_set_up_runs_no_module_of_the_current_directory(checkout: Checkout, tmp_path: Path, path: str) -> None:
     done = checkout.run("run", cwd=evil_folder(tmp_path / "evil"), PYTHONPATH=path)
