@@ -27,6 +27,11 @@ FileEvent = Fields | bytes | Rejected
 """A row as an event for admission, as bytes for it to refuse, or refused already."""
 
 
+Fault = ImportFileError | LogError | KeyboardInterrupt
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C ended."""
+
+
 class ImportNote(msgspec.Struct, frozen=True):
     """Something that the importer decided, and for how many cells or rows."""
 
@@ -50,9 +55,10 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 class FileStopped(ImportStopped):
     """Raised when a file stops half-way, with the report of the rows before that."""
 
-    def __init__(self, message: str, report: ImportReport) -> None:
+    def __init__(self, message: str, report: ImportReport, *, exit_code: int = 1) -> None:
         super().__init__(message)
         self.report = report
+        self.exit_code = exit_code
 
 
 def import_file(
@@ -71,7 +77,7 @@ def import_file(
     counts = NO_VERDICTS
     rows = FileRows(plan, where=str(path))
     send = partial(intake.submit, occurrences=Occurrences(), keep_null_words=plan.keep_null_words)
-    fault: ImportFileError | LogError | None = None
+    fault: Fault | None = None
     with Refusals(refused_to) as refusals:
         try:
             for batch in read_batches(path, separator=plan.separator, names=plan.names):
@@ -80,7 +86,7 @@ def import_file(
                 counts = counts + count_verdicts(verdicts)
                 refusals.write(kept, verdicts)
                 on_rows(counts.sent)
-        except (ImportFileError, LogError) as error:
+        except (ImportFileError, LogError, KeyboardInterrupt) as error:
             if not counts.sent:
                 raise
             fault = error
@@ -91,16 +97,22 @@ def import_file(
         refused_file=refusals.written,
         notes=rows.notes(),
         unknown_kinds=dict(rows.unknown_kinds()),
-        stopped=None if fault is None else str(fault),
+        stopped=None if fault is None else _words_of(fault, path),
     )
     if fault is not None:
-        raise FileStopped(_half_way(fault, counts), report) from fault
+        code = INTERRUPTED if isinstance(fault, KeyboardInterrupt) else 1
+        raise FileStopped(_half_way(report), report, exit_code=code) from fault
     return report
 
 
-def _half_way(fault: Exception, counts: VerdictCounts) -> str:
+def _words_of(fault: Fault, path: Path) -> str:
+    return f"{path}: stopped" if isinstance(fault, KeyboardInterrupt) else str(fault)
+
+
+def _half_way(report: ImportReport) -> str:
+    counts = report.counts
     return (
-        f"{fault}; the {counts.sent:,} rows before that have their verdicts: {counts.accepted:,} accepted, "
+        f"{report.stopped}; the {counts.sent:,} rows before that have their verdicts: {counts.accepted:,} accepted, "
         f"{counts.duplicates:,} duplicates, {counts.rejected:,} rejected; sending the whole file again is safe: "
         "rows that are in are duplicates then"
     )

@@ -13,6 +13,7 @@ from gateway.cells import NOTHING_IN_NUMBERS
 from gateway.times import NoTime, time_of
 
 MAX_DISTINCT = 2_000
+MAX_KEY_CHARACTERS = 200
 MAX_TIMES = 200
 """Cells of a column that are tried as times."""
 
@@ -71,6 +72,7 @@ class Profile:
             self.fractions += not number.is_integer()
 
     def _count(self, text: str) -> None:
+        text = text[:MAX_KEY_CHARACTERS]
         if text in self.values:
             self.values[text] += 1
             self.doubled = True

@@ -89,7 +89,7 @@ def _rows(path: Path, separator: str | None, names: Sequence[str]) -> Iterable[R
         return read_table(path, separator or FORMATS[ending], names)
     raise ImportFileError(
         f"{path}: format {ending or 'without ending'!r} is unknown; use CSV, TSV, JSONL, JSON or Parquet, "
-        "or give --separator"
+        "or give --separator, as --dry-run proposes it"
     )
 
 

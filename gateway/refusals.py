@@ -44,11 +44,14 @@ class Refusals:
         ]  # fmt: skip
         if not lines:
             return
-        if self._file is None:
-            self._file, path = self._new_file()
-            self.written = str(path)
-        with os.fdopen(os.dup(self._file), "wb") as file:
-            file.writelines(lines)
+        try:
+            if self._file is None:
+                self._file, path = self._new_file()
+                self.written = str(path)
+            with os.fdopen(os.dup(self._file), "wb") as file:
+                file.writelines(lines)
+        except OSError as error:
+            raise ImportFileError(f"{self._wanted}: refused rows cannot be written there: {error.strerror}") from error
 
     @staticmethod
     def _line(place: int, row: dict[str, Any] | bytes | Unreadable, verdict: Verdict) -> bytes:

@@ -35,8 +35,10 @@ def read_table(path: Path, separator: str, names: Sequence[str]) -> Iterator[tup
     lines = _Lines(read_lines(path, return_only=return_only))
     records = lines.records(separator)
     header = list(names) or _header(path, next(records, (1, [])), separator)
-    lines.width = len(header)
     check_names(path, header)
+    while len(header) > 1 and not header[-1].strip():
+        header.pop()  # empty cells behind the last name
+    lines.width = len(header)
     for number, cells in records:
         if isinstance(cells, Unreadable):
             yield number, cells

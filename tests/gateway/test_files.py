@@ -178,20 +178,34 @@ def test_every_row_has_a_verdict_whatever_is_wrong_with_it(run: Import) -> None:
     assert counts.codes == {"duplicate": 2, "malformed_row": 1, "invalid_field": 1, "out_of_range": 1}
 
 
-def test_a_log_that_fails_half_way_says_how_many_rows_are_in(
-    run: Import, intake: Intake, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("fault", "words", "code"),
+    [(LogError("the disk is full"), "the disk is full", 1), (KeyboardInterrupt(), "ratings.csv: stopped", 130)],
+    ids=["log", "Ctrl-C"],
+)
+def test_what_stops_an_import_half_way_says_how_many_rows_are_in(
+    run: Import, intake: Intake, monkeypatch: pytest.MonkeyPatch, fault: BaseException, words: str, code: int
 ) -> None:
     rows = "".join(f"u,{n},4,1260759144\n" for n in range(6_000))
     append = intake.log.append
     calls: list[int] = []
 
-    def full(*arguments: Any, **more: Any) -> Any:
+    def second_fails(*arguments: Any, **more: Any) -> Any:
         calls.append(1)
         if len(calls) > 1:
-            raise LogError("the disk is full")
+            raise fault
         return append(*arguments, **more)
 
-    monkeypatch.setattr(intake.log, "append", full)
+    monkeypatch.setattr(intake.log, "append", second_fails)
 
-    with pytest.raises(FileStopped, match="the disk is full; the 5,000 rows before that have their verdicts"):
+    with pytest.raises(FileStopped, match=f"{words}; the 5,000 rows before that have their verdicts") as stopped:
         run("ratings.csv", "userId,movieId,rating,timestamp\n" + rows)
+    assert stopped.value.exit_code == code
+
+
+def test_refused_rows_follow_no_link_that_somebody_put_there(run: Import, tmp_path: Path) -> None:
+    (tmp_path / "refused.jsonl").symlink_to(tmp_path / "nowhere" / "file")
+
+    report = run("ratings.csv", CSV + "5,6,7,1260759144\n")
+
+    assert report.refused_file == str(tmp_path / "refused-2.jsonl")

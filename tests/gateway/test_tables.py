@@ -76,6 +76,13 @@ def test_a_line_of_another_width_is_refused_with_its_number(importing: Importing
     assert [(note.note, note.count) for note in report.notes] == [("blank_row", 1)]
 
 
+def test_names_and_cells_may_end_in_empty_ones(importing: Importing) -> None:
+    importing.file("items.csv", "item_id,title,,\na,A,,\nb,B\nc,C,,x\n", ITEMS)
+
+    assert [event.item_id for event in importing.events()] == ["a", "b"]
+    assert places(importing) == [(4, "malformed_row")]
+
+
 def test_a_comma_in_a_number_never_becomes_another_cell(importing: Importing) -> None:
     importing.file("r.csv", f'{HEADER}u1,i1,4,5,1704164645\nu2,i2,"4,5",{AT}\nu3,i3,3,{AT}\n')
 
