@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.options import home_command
-from cli.output import Output
+from cli.output import Output, one_line
 from feedback.errors import UsageError
 from feedback.settings import Settings
 from lakehouse.subject_key import verify_subject_key
@@ -32,8 +32,8 @@ def recommend(settings: Settings, output: Output, user: str | None, users: Path 
             output.emit({"user_id": raw_id, "items": [item.item_id for item in served.items], **_rest(served)})
             if output.as_json:
                 continue
-            output.heading(raw_id)
-            output.say(served.note)
+            output.say()
+            output.say(one_line(f"{raw_id}: {served.note}"), style="bold")
             rows = [(place, item.title, item.item_id, item.reason) for place, item in enumerate(served.items, 1)]
             output.table("", ("", "item", "id", "why"), rows)
     finally:

@@ -205,9 +205,15 @@ def publish_factors(store: BundleStore, items: Sequence[str] = TWELVE, *, people
     return manifest.version
 
 
-def publish(store: BundleStore, at: datetime = START, *, reasons: Sequence[str] = ()) -> str:
-    events = pl.LazyFrame(random_events(200, 3), infer_schema_length=None)
-    interactions = build_interactions(events)
+def publish(
+    store: BundleStore,
+    at: datetime = START,
+    *,
+    reasons: Sequence[str] = (),
+    interactions: pl.DataFrame | None = None,
+) -> str:
+    if interactions is None:
+        interactions = build_interactions(pl.LazyFrame(random_events(200, 3), infer_schema_length=None))
     index = ItemIndex.of(interactions)
     manifest = store.publish(
         Popularity().fit(interactions, index, seed=1), name="popularity", parameters={}, interactions=interactions,
