@@ -88,8 +88,14 @@ class Batch:
 
     @property
     def days(self) -> dict[int, date]:
-        """Per partition, the UTC day on which its clock stands."""
-        return {p: datetime.fromtimestamp(ms / 1000, UTC).date() for p, ms in self.clocks.items()}
+        """Per partition, the earliest UTC day on which known ids are needed.
+
+        That is the day of its first event: a batch of a backlog may span many, and each event has its own window. The
+        day of the clock stands for it where the clock is behind, or no event is there.
+        """
+        first = dict(self.events.group_by("log_partition").agg(pl.col("landed_on").min()).iter_rows())
+        clocks = {p: datetime.fromtimestamp(ms / 1000, UTC).date() for p, ms in self.clocks.items()}
+        return {p: min(day, first.get(p) or day) for p, day in clocks.items()}
 
     @property
     def doubted(self) -> int:
