@@ -10,6 +10,7 @@ import polars as pl
 from expectations.feedback import FEEDBACK_SUITE
 from expectations.interactions import INTERACTIONS_SUITE
 from expectations.screening import Screening
+from feedback.bounds import DEFAULT_MAX_FUTURE
 from lakehouse.tables import INTERACTIONS
 from models.preferences import KINDS, build_interactions
 
@@ -28,7 +29,7 @@ class Learned:
 
 def catalogue_events(feedback: pl.LazyFrame) -> pl.LazyFrame:
     """Catalogue entries to learn from."""
-    return Screening(feedback.filter(pl.col("kind") == "item"), FEEDBACK_SUITE).kept()
+    return _not_ahead(Screening(feedback.filter(pl.col("kind") == "item"), FEEDBACK_SUITE).kept())
 
 
 def interactions_of(feedback: pl.LazyFrame) -> Learned:
@@ -48,4 +49,16 @@ def _evidence(feedback: pl.LazyFrame) -> Screening:
 
 
 def _screened(events: Screening) -> Screening:
-    return Screening(build_interactions(events.kept()).select(INTERACTIONS.names).lazy(), INTERACTIONS_SUITE)
+    return Screening(
+        build_interactions(_not_ahead(events.kept())).select(INTERACTIONS.names).lazy(), INTERACTIONS_SUITE
+    )
+
+
+def _not_ahead(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Nothing happened after it arrived, but for a little skew.
+
+    A time far ahead, as a high `max_future_seconds` lets it land, would make everything else old, and no later
+    statement could replace it.
+    """
+    latest = pl.col("received_at") + DEFAULT_MAX_FUTURE
+    return events.with_columns(occurred_at=pl.min_horizontal("occurred_at", latest))
