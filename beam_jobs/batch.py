@@ -56,8 +56,10 @@ class Poll:
     """Per partition, what time it is after it (`beam_jobs.log_clock`), in ms since 1970; empty: not judged."""
     eras: Mapping[int, int] = field(default_factory=dict)
     """Per partition that has a clock, its era as it is noted (`Clock.era_note`)."""
-    doubted: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    """Records (partition, offset) whose log time is out of bounds, and the latest time that their events may state."""
+    latest: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """By record (partition, offset), the latest time that its events may state, where that is not its log time."""
+    doubted: frozenset[tuple[int, int]] = frozenset()
+    """Records whose log time is out of bounds; each is in `latest` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Batch:
     """The events of one poll as columns, in the order of the log, and those refused so far.
 
     `events` has the columns of `feedback`, `appended_at` (when the log took it) and `line`, the row of `lines`, the
-    bytes as they stood in the log; and where the log's time of any is out of bounds `latest`, null for all others.
+    bytes as they stood in the log. Where the log's clock does not follow the time of a record, `latest` says up to when
+    its events are believed, and `doubted` whether that time is out of bounds; both are null for all others.
     """
 
     events: pl.DataFrame
@@ -100,7 +103,7 @@ class Batch:
     @property
     def doubted(self) -> int:
         """How many of the events stand in records whose log time is out of bounds."""
-        return self.events.height - self.events["latest"].null_count() if "latest" in self.events.columns else 0
+        return int(self.events["doubted"].sum()) if "doubted" in self.events.columns else 0
 
     def refuse(self, reasons: pl.Series, code: Code, *, keep_raw: bool = True) -> Batch:
         """Part off the rows that have a reason (null: none), under one code."""

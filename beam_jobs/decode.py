@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -47,8 +47,8 @@ class Decoder:
         refused = [] if too_large is None else [too_large]
         data = b"\n".join(records.values)
         places = _places(records, poll.counts if records is poll.records else ())
-        if poll.doubted:
-            places = places.join(_latest(poll.doubted), on=["log_partition", "log_offset"], how="left")
+        if poll.latest:
+            places = places.join(_latest(poll), on=["log_partition", "log_offset"], how="left")
         all_lines: Sequence[bytes] = Lines(data, places.height)
         lines = all_lines
         long = long_lines(lines, records, self._limits)
@@ -165,10 +165,17 @@ def _places(records: Records, known_counts: Sequence[int]) -> pl.DataFrame:
     return rows.with_columns(pl.Series("log_index", index)).with_row_index("line")
 
 
-def _latest(doubted: Mapping[tuple[int, int], int]) -> pl.DataFrame:
-    """Of records whose log time is out of bounds, the latest time that their events may state."""
-    partitions, offsets = zip(*doubted, strict=True)
-    frame = pl.DataFrame({"log_partition": partitions, "log_offset": offsets, "latest": list(doubted.values())})
+def _latest(poll: Poll) -> pl.DataFrame:
+    """Of records whose log time does not move the clock: up to when events are believed, and whether it is doubted."""
+    partitions, offsets = zip(*poll.latest, strict=True)
+    frame = pl.DataFrame(
+        {
+            "log_partition": partitions,
+            "log_offset": offsets,
+            "latest": list(poll.latest.values()),
+            "doubted": [place in poll.doubted for place in poll.latest],
+        }
+    )
     time = pl.from_epoch("latest", time_unit="ms").dt.replace_time_zone("UTC").dt.cast_time_unit("us")
     return frame.with_columns(pl.col("log_partition").cast(pl.Int32), time)
 

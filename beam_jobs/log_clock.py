@@ -87,23 +87,26 @@ def believe(clock: Clock, told: Times) -> Belief:
 
 
 def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
-    """Judge one log time: what is believed, the latest time of its events, whether it is doubted, the clock after."""
+    """Judge one log time: what is believed, the latest time of its events, whether it is doubted, the clock after.
+
+    A time that the clock does not follow does not tell how late it is, so its events may be later by a silence.
+    """
     now, era, is_firm = clock
+    horizon = min(now + SILENCE_MS, LAST_LOG_MS) if is_firm else LAST_LOG_MS
     if not FIRST_LOG_MS <= time <= LAST_LOG_MS:
-        latest = min(now + SILENCE_MS, LAST_LOG_MS) if is_firm else LAST_LOG_MS
-        return now or FIRST_LOG_MS, latest, True, clock
+        return now or FIRST_LOG_MS, horizon, True, clock
     if not now:
         return time, time, False, Clock(time, is_firm=False)
     if now - STEP_MS <= time <= now + STEP_MS:
         held = max(time, now - BACK_MS)
-        return held, held, held != time, Clock(max(now, time), is_firm=True)
+        return held, horizon if held != time else time, held != time, Clock(max(now, time), is_firm=True)
     is_same_era = era and era - STEP_MS <= time <= era + ERA_MS + STEP_MS
     if is_same_era and time >= era + ERA_MS:
         return time, time, False, Clock(time, is_firm=True)
     after = clock if is_same_era else Clock(now, time, is_firm)
     if time > now and time - now <= SILENCE_MS:
-        return time, time, False, after
-    return now, max(now, min(time, now + SILENCE_MS) if is_firm else time), True, after
+        return time, horizon, False, after
+    return now, min(time, horizon) if time > now else horizon, True, after
 
 
 def believe_poll(poll: Poll, clocks: Mapping[int, Clock]) -> Poll:
@@ -118,14 +121,17 @@ def believe_poll(poll: Poll, clocks: Mapping[int, Clock]) -> Poll:
     told = np.array(records.appended_at_ms, dtype=np.int64)
     believed = told.copy()
     after: dict[int, Clock] = {}
-    doubted: dict[tuple[int, int], int] = {}
+    latest: dict[tuple[int, int], int] = {}
+    doubted: set[tuple[int, int]] = set()
     for partition in poll.end:
         rows = np.flatnonzero(partitions == partition)
         belief = believe(clocks.get(partition, Clock()), told[rows])
         after[partition] = belief.clock
         believed[rows] = belief.believed
-        for row in np.flatnonzero(belief.is_doubted).tolist():
-            doubted[partition, records.offsets[int(rows[row])]] = int(belief.latest[row])
+        offsets = [records.offsets[row] for row in rows.tolist()] if (belief.latest != belief.believed).any() else []
+        for row in np.flatnonzero(belief.latest != belief.believed).tolist():
+            latest[partition, offsets[row]] = int(belief.latest[row])
+        doubted.update((partition, offsets[row]) for row in np.flatnonzero(belief.is_doubted).tolist())
     if doubted:
         records = replace(records, appended_at_ms=believed.tolist())
     return replace(
@@ -133,7 +139,8 @@ def believe_poll(poll: Poll, clocks: Mapping[int, Clock]) -> Poll:
         records=records,
         clocks={p: clock.now_ms for p, clock in after.items()},
         eras={p: clock.era_note for p, clock in after.items() if clock.now_ms},
-        doubted=doubted,
+        latest=latest,
+        doubted=frozenset(doubted),
     )
 
 

@@ -221,7 +221,7 @@ def _clocks(lake: Lake, log_name: str, partitions: Iterable[int]) -> dict[int, C
 
 
 def _tell_doubted(poll: Poll) -> None:
-    (partition, offset), *_ = poll.doubted
+    partition, offset = min(poll.doubted)
     LOGGER.warning(
         "%d records have a log time out of bounds; the first is at partition %d, offset %d. Their events land by the "
         "partition's clock and are counted under the code log_time",

@@ -146,10 +146,31 @@ def test_an_event_whose_own_time_is_as_absurd_as_the_logs_is_quarantined(day: in
     assert [code for frame in batch.refused for code in frame["code"]] == ["log_time"]
 
 
+@pytest.mark.parametrize("back", [2 * HOUR_MS, 63 * HOUR_MS, 3650 * DAY_MS], ids=["2 h", "63 h", "10 years"])
+def test_an_event_is_not_refused_because_its_records_time_lies_back(back: int) -> None:
+    """The partition has been silent for an hour, and the clock of one producer is slow."""
+    now = T0 + HOUR_MS
+    event = line(id="now", occurred_at=now * 1000, received_at=now * 1000)
+
+    batch = admit(decode(believe_poll(_poll(now - back, lines=event), {0: Clock(T0, is_firm=True)})))
+
+    assert (batch.events.height, batch.doubted) == (1, 1)
+
+
+def test_in_a_new_era_an_event_is_not_refused_because_its_records_time_lies_back() -> None:
+    monday = T0 + 3 * DAY_MS
+    event = line(id="now", occurred_at=monday * 1000, received_at=monday * 1000)
+
+    poll = believe_poll(_poll(monday, monday - 2 * HOUR_MS, lines=event), {0: Clock(T0, is_firm=True)})
+    batch = admit(decode(poll))
+
+    assert (batch.events.height, batch.doubted) == (2, 0)
+
+
 def test_an_ordinary_poll_is_handed_on_as_it_is() -> None:
     plain = poll(line(), at=NOW + timedelta(hours=1))
 
     judged = believe_poll(plain, {0: Clock(int(NOW.timestamp() * 1000))})
 
     assert judged.records is plain.records
-    assert judged.doubted == {}
+    assert (judged.doubted, judged.latest) == (frozenset(), {})
