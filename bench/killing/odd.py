@@ -88,7 +88,8 @@ def make_topic(address: str, topic: str, *, partitions: int) -> None:
         "retention.ms": "-1",
     }
     made = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config)
-    AdminClient({"bootstrap.servers": address}).create_topics([made])[topic].result(timeout=30)
+    admin = AdminClient({"bootstrap.servers": address})  # kept until the answer is there: else it is _DESTROY
+    admin.create_topics([made])[topic].result(timeout=30)
 
 
 def keep_producers_times() -> None:
