@@ -12,6 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from feedback.log import Memo
 
+RECALL_KEYS = 500
+"""Keys of one question; SQLite takes 999 parameters at least."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL, content INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS statements (
@@ -49,8 +52,13 @@ def remember(connection: sqlite3.Connection, memos: Sequence[Memo], *, day: int)
 
 def recall(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, int | None]:
     """The keys that are noted, each with its content."""
-    asked = (connection.execute("SELECT key, content FROM identities WHERE key = ?", (k,)).fetchone() for k in keys)
-    return dict(row for row in asked if row is not None)
+    asked = list(keys)
+    found: dict[bytes, int | None] = {}
+    for start in range(0, len(asked), RECALL_KEYS):
+        some = asked[start : start + RECALL_KEYS]
+        places = ",".join("?" * len(some))
+        found.update(connection.execute(f"SELECT key, content FROM identities WHERE key IN ({places})", some))
+    return found
 
 
 def latest_statements(connection: sqlite3.Connection, topics: Iterable[str]) -> dict[str, int]:
