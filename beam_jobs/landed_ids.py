@@ -31,6 +31,8 @@ from lakehouse.positions import Spans, within
 from lakehouse.tables import FEEDBACK
 
 MAX_LOAD = 0.6
+NIGHT = timedelta(days=1)
+"""Around midnight batches of both days take turns; a set that was built for the later one serves both."""
 FIRST_SLOTS = 1 << 14
 _SEEDS = (0x5EED, 0xFEED)
 _HASH_COLUMNS = ("first", "second")
@@ -139,7 +141,8 @@ class LandedIds:
         self._lake = lake
         days = dict.fromkeys(start, today) if isinstance(today, date) else {p: today[p] for p in start}
         for partition, day in days.items():
-            if self._days.get(partition) != day:
+            held = self._days.get(partition)
+            if held is None or not held - NIGHT <= day <= held:
                 self._sets.pop(partition, None)
                 self._latest.pop(partition, None)
                 self._until.pop(partition, None)

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+import beam_jobs.landed_ids
 from beam_jobs.landed_ids import HashSet, LandedIds
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
+from tests.beam_jobs.calls import counted_calls
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch
 
@@ -114,3 +116,18 @@ def test_a_batch_without_events_moves_on(lake: Lake) -> None:
     ids.prepare(lake, {0: 0}, date.min)
 
     assert len(ids.first_seen(events(0, 0), {0: 2})) == 0
+
+
+def test_around_midnight_nothing_is_read_again_for_batches_that_take_turns(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = LandedIds(30)
+    reads = counted_calls(monkeypatch, beam_jobs.landed_ids, "landed_hashes")
+
+    for at, days_before in enumerate((1, 0, 1, 0, 1)):
+        ids.prepare(lake, {0: at}, {0: TODAY - timedelta(days=days_before)})
+        ids.first_seen(events(at, at + 1), {0: at + 1})
+    assert len(reads) == 2
+
+    ids.prepare(lake, {0: 5}, {0: TODAY - timedelta(days=9)})  # a clock that was set back knows more ids
+    assert len(reads) == 3

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import polars as pl
 import pytest
 
 from beam_jobs.landing import drain
-from feedback.log import FeedbackLog
+from bench.kafka_broker import Broker
+from bench.killing.odd import append_at, make_topic
+from feedback.log import FeedbackLog, NewRecord
 from feedback.open_log import open_log
 from feedback.settings import Settings
 from lakehouse.audit import audit
@@ -73,6 +77,33 @@ def test_an_absurd_log_time_moves_neither_known_ids_nor_windows(settings: Settin
     assert is_sound(settings, log)
     clock, _ = committed_clocks(open_lake(settings), log.name, [0])[0]
     assert clock == int((MINUTE + timedelta(seconds=1)).timestamp() * 1000)
+
+
+@pytest.mark.kafka
+@pytest.mark.xdist_group("kafka")
+def test_on_a_topic_that_keeps_its_producers_times_an_absurd_one_moves_nothing(
+    settings: Settings, kafka_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedback.kafka_topic.use_brokers_clock", lambda *_: False)  # as where it may not be changed
+    topic = f"odd-{secrets.token_hex(4)}"
+    make_topic(kafka_broker.address, topic, partitions=4)
+    settings = msgspec.structs.replace(settings, log_url=f"kafka://{kafka_broker.address}/{topic}")
+    log = open_log(settings)
+    append(log, *events(*range(20)), at=MINUTE)
+    for number, time_of in enumerate(ODD.values(), start=20):
+        record = NewRecord(0, events(number)[0], 1)
+        append_at(log, record, time_of(int(MINUTE.timestamp() * 1000)) / 1000)
+    append(log, *events(*range(5)), at=MINUTE + timedelta(seconds=1))
+
+    first = drain(settings)
+    append(log, *events(*range(20)), *events(90), at=MINUTE + timedelta(seconds=2))
+    second = drain(settings)
+
+    assert (first.landed, first.doubted, first.codes) == (25, 4, {"duplicate": 5})
+    assert (second.landed, second.codes) == (1, {"duplicate": 20})
+    assert counted(settings)[3600] == 25  # all but the one that came too late, as after a silence of 20 days
+    assert is_sound(settings, log)
+    log.close()
 
 
 def test_what_is_out_of_bounds_is_reported(settings: Settings) -> None:
