@@ -35,7 +35,9 @@ COMMIT_SECONDS = prometheus.Histogram("heed_landing_commit_seconds", "Time of a 
 STALE = prometheus.Counter("heed_landing_stale_batches", "Batches dropped because another worker was first")
 RESTARTS = prometheus.Counter("heed_landing_restarts", "Times that landing started again after an error")
 PUSH_FAILURES = prometheus.Counter("heed_landing_push_failures", "Times that the online store did not take a commit")
-WINDOW_FAILURES = prometheus.Counter("heed_landing_window_failures", "Times that live windows gave up after an error")
+WINDOW_FAILURES = prometheus.Counter(
+    "heed_landing_window_failures", "Times that live windows could not be read or written"
+)
 LAG_RECORDS = prometheus.Gauge("heed_landing_lag_records", "Records in the log behind the last one read", ["partition"])
 LAG_SECONDS = prometheus.Gauge(
     "heed_landing_lag_seconds", "Age of the last record read where more are waiting, else 0", ["partition"]

@@ -6,6 +6,7 @@ home without one gets it at the first start. On Kafka the lake alone holds it, f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from feedback.errors import HomeError
@@ -34,13 +35,10 @@ def verify_subject_key(settings: Settings) -> None:
     if not path.exists() and (expected or _has_data(settings)):
         raise HomeError(_refusal(f"key file {path} is missing", expected, path))
     found = fingerprint_of(load_or_create_key(path))
-    for place, number in noted.items():
-        if number not in (0, found):
-            raise HomeError(
-                _refusal(f"key file {path} (fingerprint {found:016x}) is not the key of {place}", number, path)
-            )
+    _refuse_another(noted, found, path)
     if 0 in noted.values():
         _note(settings, found)
+        _refuse_another(_noted(settings), found, path)  # a host that started with this one may have been quicker
 
 
 def accept_subject_key(settings: Settings) -> int:
@@ -52,6 +50,13 @@ def accept_subject_key(settings: Settings) -> int:
     found = fingerprint_of(load_or_create_key(settings.subject_key_file))
     _note(settings, found, replace=True)
     return found
+
+
+def _refuse_another(noted: Mapping[str, int], found: int, path: Path) -> None:
+    for place, number in noted.items():
+        if number not in (0, found):
+            what = f"key file {path} (fingerprint {found:016x}) is not the key of {place}"
+            raise HomeError(_refusal(what, number, path))
 
 
 def _noted(settings: Settings) -> dict[str, int]:
