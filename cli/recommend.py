@@ -41,7 +41,7 @@ def recommend(settings: Settings, output: Output, user: str | None, users: Path 
 
 
 def _rest(served: object) -> dict[str, object]:
-    names = ("source", "known_items", "model_version")
+    names = ("source", "note", "known_items", "model_version")
     return {name: getattr(served, name) for name in names} | {"list": getattr(served, "items", ())}
 
 

@@ -20,7 +20,7 @@ STAGES = (LANDING, CHECKS, FEATURES, LEARNING, PUBLISHING)
 DATA_OWNERS = ["team:data"]
 LEARNING_OWNERS = ["team:learning"]
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raise it with an asset's meaning: Dagster then marks what was built before as out of date."""
 
 

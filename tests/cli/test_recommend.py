@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -20,7 +21,9 @@ def test_why_a_known_persons_list_is_popular_is_never_cut(settings: Settings, mo
     monkeypatch.setenv("COLUMNS", "80")
 
     done = CliRunner().invoke(recommend, ["anna", "--home", settings.home])
+    as_json = CliRunner().invoke(recommend, ["anna", "--home", settings.home, "--json"])
 
     assert done.exit_code == 0, done.output
-    words = " ".join(done.output.split())
-    assert f"anna: what is popular and new to this person; no learned model serves: {reason}" in words
+    note = f"what is popular and new to this person; no learned model serves: {reason}"
+    assert f"anna: {note}" in " ".join(done.output.split())
+    assert msgspec.json.decode(as_json.output)["note"] == note
