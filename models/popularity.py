@@ -1,7 +1,7 @@
 """What is popular: the baseline that a learnt recommender has to beat, and the list for strangers.
 
 `Popularity` counts everybody who touched an item, as published figures do. `DecayedPopularity` is what Heed serves: it
-counts those who want it, lately, times the share of those with an opinion who like it.
+counts those who want it, lately, and cuts that where more people dislike it than like it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Popularity:
 
 @dataclass(frozen=True, slots=True)
 class DecayedPopularity:
-    """Counts the people who want each item, times the share who like it; one of a half-life ago counts half."""
+    """Counts the people who want each item, cut where most dislike it; one of a half-life ago counts half."""
 
     half_life_days: float = HALF_LIFE_DAYS
 
@@ -85,16 +85,16 @@ def popularity_of(interactions: pl.DataFrame, items: ItemIndex) -> Scores:
 def decayed_popularity_of(interactions: pl.DataFrame, items: ItemIndex, *, half_life_days: float) -> Scores:
     """How much each item is wanted lately, in people; below 0 where it is only disliked.
 
-    Each person counts half for every half-life since they last wanted the item (since their last event, where they
-    dislike it). Those who want it are multiplied by the share of likes among likes and dislikes, shrunk towards that
-    share over all items. So a hide never makes an item more popular.
+    Each person who wants an item counts half for every half-life since they last did; who dislikes it does not count.
+    Where dislikes outnumber likes, the sum is cut by twice the share of likes, shrunk towards that share over all
+    items; dislikes fade too. So a dislike or a hide never makes an item more popular.
     """
     people = _people(interactions, half_life_days=half_life_days)
     wanted, liked, disliked = (_summed(people.select("item_id", share=name), items) for name in SHARES)
     stated = float(liked.sum() + disliked.sum())
     prior = float(liked.sum()) / stated if stated > 0 else 1.0
     share = (liked + PRIOR_PEOPLE * prior) / (liked + disliked + PRIOR_PEOPLE)
-    scores: Scores = (wanted * share - DISLIKE * disliked).astype(np.float32)
+    scores: Scores = (wanted * np.minimum(2.0 * share, 1.0) - DISLIKE * disliked).astype(np.float32)
     return scores
 
 

@@ -25,7 +25,7 @@ def by_many(item: str, value: float, people: int) -> list[tuple[str, str, float]
 
 
 def test_what_sixty_people_love_comes_before_what_a_hundred_hate() -> None:
-    disputed = by_many("disputed", 1, 70) + by_many("disputed", 5, 90)
+    disputed = by_many("disputed", 1, 200) + by_many("disputed", 5, 70)
     interactions = ratings(by_many("hated", 1, 100) + by_many("loved", 5, 60) + disputed)
 
     assert ranked(interactions) == ("loved", "disputed", "hated")
