@@ -289,11 +289,9 @@ def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:
 def _hash_expressions() -> list[pl.Expr]:
     owner = pl.when(pl.col("subject").is_null()).then(pl.lit("item:") + pl.col("item_id")).otherwise(pl.col("subject"))
     key = pl.concat_str(owner, "id", separator="\0")
-    # kind and source are short: hashed apart and joined, they cost an eighth; in one text with the rest a half
-    return [
-        (key.hash(seed) ^ pl.col("kind").hash(seed + 1) ^ pl.col("source").hash(seed + 2)).alias(name)
-        for seed, name in zip(_SEEDS, _HASH_COLUMNS, strict=True)
-    ]
+    # in one text with owner and id, kind and source would cost half as much again; there are few pairs of them
+    kind_and_source = pl.col("kind").hash(_SEEDS[0]) ^ pl.col("source").hash(_SEEDS[1])
+    return [(key.hash(seed) ^ kind_and_source).alias(name) for seed, name in zip(_SEEDS, _HASH_COLUMNS, strict=True)]
 
 
 def _first_of_each(first: Hashes, second: Hashes) -> Mask:

@@ -150,9 +150,9 @@ class Admission:
         if event.consent is not None and "feedback" not in event.consent and not isinstance(event, Consent):
             detail = f"`consent` lists {event.consent or 'nothing'}, without feedback"
             return Rejected(Code.CONSENT_MISSING, detail, "consent", event_id)
-        for name, value in (("item_id", event.item_id), ("id", event_id)):
-            if value is not None and value.isspace():
-                return Rejected(Code.INVALID_FIELD, "it is blank; send an id, or leave it out", name, None)
+        if (event.item_id or "").isspace() or (event_id or "").isspace():
+            name = "item_id" if (event.item_id or "").isspace() else "id"
+            return Rejected(Code.INVALID_FIELD, "it is blank; send an id, or leave it out", name, None)
         if isinstance(event.occurred_at, datetime):
             if event.occurred_at - now > self._max_future:
                 detail = f"{event.occurred_at.isoformat()} is after {now.isoformat(timespec='seconds')}"
@@ -165,10 +165,11 @@ class Admission:
     def _admitted(self, typed: TypedEvent, now: datetime, occurrences: Occurrences | None) -> Admitted | Rejected:
         event, kind = typed.event, typed.kind
         subject = self._subject(event)
-        core = self._core(typed, subject)
         received_at = microseconds(now)
         occurred_at = microseconds(event.occurred_at) if isinstance(event.occurred_at, datetime) else None
-        digest = content_digest({**core, "occurred_at": occurred_at})
+        core = self._core(typed, subject)
+        core["occurred_at"] = occurred_at
+        digest = content_digest(core)
         undated = occurred_at is None and not isinstance(event.id, str)
         if isinstance(event.id, str):
             event_id = event.id
@@ -176,14 +177,10 @@ class Admission:
             event_id = derived_id(digest)
             if undated and kind not in STATEMENTS:
                 event_id += self._occurrence(event_id, occurrences)
-        admitted = AdmittedEvent(
-            id=event_id,
-            occurred_at=received_at if occurred_at is None else occurred_at,
-            received_at=received_at,
-            undated=True if undated else None,
-            **core,
-        )
-        line = self._encode(admitted)
+        if occurred_at is None:
+            core["occurred_at"] = received_at
+            core["undated"] = True if undated else None
+        line = self._encode(AdmittedEvent(id=event_id, received_at=received_at, **core))
         if len(line) > self._max_event_bytes:
             return self._too_large(len(line), event_id)
         owner = owner_of(subject, event.item_id)

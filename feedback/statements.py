@@ -13,12 +13,16 @@ import msgspec
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
 from feedback.contract import STATEMENTS, Event
 
+_ITEM = ("item_id",)
 COLUMNS = frozenset(AdmittedEvent.__struct_fields__)
 
 
 def topic_of(owner: str, kind: str, event: Event) -> str:
     """What a statement is about, as one text: its kind, its owner, and the fields that the contract names for it."""
-    return "\0".join([kind, owner, *(getattr(event, name) or "" for name in STATEMENTS[kind])])
+    names = STATEMENTS[kind]
+    if names == _ITEM:
+        return f"{kind}\0{owner}\0{event.item_id or ''}"
+    return "\0".join([kind, owner, *(getattr(event, name) or "" for name in names)])
 
 
 def topic_of_columns(owner: str, columns: dict[str, Any]) -> str | None:

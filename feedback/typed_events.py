@@ -16,6 +16,7 @@ from feedback.verdicts import Rejected
 
 _CONTEXT_FIELDS = frozenset(Context.__struct_fields__)
 _FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in KINDS.items()}
+_NESTED = frozenset({"context", "traits", "attributes"})
 _VALIDATION_PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(.*?)`")
 
@@ -51,9 +52,8 @@ def id_of(fields: Mapping[str, Any]) -> str | None:
 def _ids_as_text(kind: str, fields: dict[str, Any]) -> None:
     """Ids that came as whole numbers become their text."""
     for name in ID_FIELDS[kind]:
-        value = fields.get(name)
-        if value is not None and type(value) is not str:
-            fields[name] = id_text(value)
+        if name in fields and type(fields[name]) is not str:
+            fields[name] = id_text(fields[name])
     context = fields.get("context")
     if isinstance(context, dict):
         numbers = {name: id_text(context[name]) for name in CONTEXT_ID_FIELDS if name in context}
@@ -66,6 +66,8 @@ def _move_unknown(kind: str, fields: dict[str, Any]) -> dict[str, Any] | None:
     Returns the attributes as earlier releases had them, where they (or a profile's traits) are another text now.
     """
     unknown = fields.keys() - _FIELDS[kind]
+    if not unknown and fields.keys().isdisjoint(_NESTED):
+        return None
     context, traits = fields.get("context"), fields.get("traits")
     stray = context.keys() - _CONTEXT_FIELDS if isinstance(context, dict) else frozenset()
     given = fields.get("attributes") or {}
