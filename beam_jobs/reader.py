@@ -39,6 +39,9 @@ READ_AHEAD = 1
 LAG_SECONDS = 1.0
 """How often a stream measures how far it is behind."""
 
+DOUBTS_SECONDS = 60.0
+"""How often a reader says that log times are out of bounds."""
+
 LOOK_SECONDS = 0.05
 """How often a reader that has nothing to read looks whether everything it was to read has landed."""
 
@@ -65,13 +68,13 @@ class _Start:
     polls: PollingAhead
     clocks: dict[int, Clock]
     """What time it is in each partition, after what has been handed out."""
+    doubts: Doubts
 
     def believe(self, poll: Poll) -> Poll:
         """A poll with the log times that are believed; polls come in their order."""
         judged = believe_poll(poll, self.clocks)
         self.clocks.update({p: Clock.noted(ms, judged.eras[p]) for p, ms in judged.clocks.items() if ms})
-        if judged.doubted:
-            _tell_doubted(judged)
+        self.doubts.tell(judged)
         return judged
 
 
@@ -90,6 +93,7 @@ class Reader:
         self._rewind = threading.Event()
         self._guard = threading.Lock()
         self._generation = 0
+        self._doubts = Doubts()
         self._finished = False
         self.failed = False
         """Whether it ended with an error; then another must be opened."""
@@ -200,7 +204,7 @@ class Reader:
         refuse_gaps(log, lake, mine)
         limits = self._settings
         cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
-        return _Start(generation, mine, cursor, PollingAhead(cursor, beside, time.time), clocks)
+        return _Start(generation, mine, cursor, PollingAhead(cursor, beside, time.time), clocks, self._doubts)
 
     def _put(self, found: Batch | BaseException | None) -> None:
         while not self._closing.is_set():
@@ -220,15 +224,29 @@ def _clocks(lake: Lake, log_name: str, partitions: Iterable[int]) -> dict[int, C
     return {p: clock if clock.now_ms else Clock(newest, is_firm=newest > 0) for p, clock in clocks.items()}
 
 
-def _tell_doubted(poll: Poll) -> None:
-    partition, offset = min(poll.doubted)
-    LOGGER.warning(
-        "%d records have a log time out of bounds; the first is at partition %d, offset %d. Their events land by the "
-        "partition's clock and are counted under the code log_time",
-        len(poll.doubted),
-        partition,
-        offset,
-    )
+class Doubts:
+    """Says that log times are out of bounds: at once, then once a minute with how many there were."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told_at = float("-inf")
+        self._untold = 0
+
+    def tell(self, poll: Poll) -> None:
+        """Count the records of a poll."""
+        self._untold += len(poll.doubted)
+        now = self._clock()
+        if not poll.doubted or now - self._told_at < DOUBTS_SECONDS:
+            return
+        partition, offset = min(poll.doubted)
+        LOGGER.warning(
+            "%d records have a log time out of bounds, such as the one at partition %d, offset %d. Their events land "
+            "by the partition's clock and are counted under the code log_time",
+            self._untold,
+            partition,
+            offset,
+        )
+        self._told_at, self._untold = now, 0
 
 
 def _is_landed(log: FeedbackLog, lake: Lake, until: Mapping[int, int]) -> bool:

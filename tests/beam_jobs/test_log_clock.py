@@ -12,6 +12,7 @@ from beam_jobs.admit import admit
 from beam_jobs.batch import Poll
 from beam_jobs.decode import decode
 from beam_jobs.log_clock import BACK_MS, DAY_MS, SILENCE_MS, Clock, believe, believe_poll, judge
+from beam_jobs.reader import Doubts
 from feedback.log import LogRecord
 from feedback.records import Records
 from tests.beam_jobs.lines import line, poll
@@ -165,6 +166,18 @@ def test_in_a_new_era_an_event_is_not_refused_because_its_records_time_lies_back
     batch = admit(decode(poll))
 
     assert (batch.events.height, batch.doubted) == (2, 0)
+
+
+def test_a_producer_that_goes_on_with_a_wrong_clock_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    doubts = Doubts(lambda: now[0])
+    odd = believe_poll(_poll(0, 0), {0: Clock(T0, is_firm=True)})
+
+    for second in range(90):
+        now[0] = float(second)
+        doubts.tell(odd)
+
+    assert [int(line.split()[0]) for line in caplog.messages] == [2, 120]
 
 
 def test_an_ordinary_poll_is_handed_on_as_it_is() -> None:
