@@ -10,10 +10,12 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from feedback.contract import Context
 from feedback.errors import Code
@@ -61,7 +63,7 @@ NOTE_WORDS = {
     Note.NULL_WORD: "cells with a word for nothing, taken as empty (--keep-null-words keeps them)",
     Note.FLOAT_ID: "ids written as floats, like 42.0, taken as whole numbers, like 42",
     Note.KIND_RULE: "rows whose kind is taken from their type of event",
-    Note.NO_WORDS: "rows without words, taken as what is left: a rating for a review, a click for a comment",
+    Note.NO_WORDS: "reviews without words taken as ratings, and comments without words as clicks",
     Note.BLANK_ROW: "rows of empty cells only, left out",
 }
 
@@ -112,6 +114,16 @@ class Cells:
         if name in OBJECTS:
             return lambda raw: raw
         return self.prose if name in PROSE else self.word
+
+    def stating(self, name: str) -> Converter:
+        """The function for a field of a JSON event: what the contract takes as it is stays as it is."""
+        if name in TIMES:
+            return self.stated_time
+        if name in LISTS:
+            return self.stated_list
+        if name in IDS | NUMBERS | OBJECTS or name in ("available", "scale"):
+            return self.converter(name)
+        return self.stated_text
 
     def _nothing(self, text: str, words: frozenset[str] = NOTHING) -> bool:
         """Whether the text stands for nothing; a word for it is counted."""
@@ -199,6 +211,25 @@ class Cells:
             return time_of(raw, form=self.time_form)
         except NoTime as error:
             raise CellFault(str(error), Code.BAD_TIME) from error
+
+    def stated_time(self, raw: Any) -> Any:  # noqa: ANN401
+        """A moment in UTC; what the contract takes as it is means what it means there."""
+        if isinstance(raw, str):
+            try:
+                moment = msgspec.convert(raw, datetime)
+            except msgspec.ValidationError:
+                return self.time(raw)
+            if moment.tzinfo is not None:
+                return moment
+        return self.time(raw)
+
+    def stated_text(self, raw: Any) -> Any:  # noqa: ANN401
+        """A text that an event states: byte for byte, blank or not."""
+        return raw if isinstance(raw, str) else self._text_of(raw)
+
+    def stated_list(self, raw: Any) -> Any:  # noqa: ANN401
+        """A list that an event states, member for member; text is taken apart."""
+        return self.list(raw) if isinstance(raw, str) else raw
 
     def list(self, raw: Any) -> Any:  # noqa: ANN401
         """A list: taken apart if it is text; empty members are left out."""

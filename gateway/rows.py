@@ -17,6 +17,8 @@ DEFAULT_SOURCE = "import"
 FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in KINDS.items()}
 SCALED = frozenset(kind for kind, fields in FIELDS.items() if "scale" in fields)
 ANY_FIELD: frozenset[str] = frozenset().union(*FIELDS.values())
+MAY_BE_EMPTY = frozenset({"title", "description", "url", "image_url", "reason"})
+"""Texts that the contract takes empty: in a JSON event they stay, so that its derived id stays."""
 MAX_UNKNOWN_WORDS = 1_000
 """Bounds the memory of a file whose column of event types holds something else."""
 
@@ -35,7 +37,8 @@ class RowReader:
         self._carried = columns is None
         self._by_row = plan.kind is None or "kind" in (columns or {})
         self._kinds: dict[str, KindRule | None] = {}
-        self._converters: dict[str, Converter] = {name: cells.converter(name) for name in ANY_FIELD | CONTEXT}
+        understand = cells.stating if nested else cells.converter
+        self._converters: dict[str, Converter] = {name: understand(name) for name in ANY_FIELD | CONTEXT}
         self._steps = [
             (column, name, cells.converter(name), name in CONTEXT) for name, column in (columns or {}).items()
         ]
@@ -54,10 +57,11 @@ class RowReader:
         """One row as an event; empty cells are left out."""
         event = dict(self._base)
         context = dict(self._context) if self._context else {}
+        steps_are_own = self._carried and self._nested
         steps = self._carried_steps(row) if self._carried else self._steps
         for column, name, convert, in_context in steps:
             raw = row.get(column)
-            if (raw is None or raw == "") and not (convert is _as_it_is and self._nested):
+            if (raw is None or raw == "") and not (steps_are_own and (convert is _as_it_is or name in MAY_BE_EMPTY)):
                 continue
             try:
                 value = convert(raw)

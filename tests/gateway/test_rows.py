@@ -45,10 +45,21 @@ def test_what_a_row_says_itself_goes_before_the_options(importing: Importing) ->
     )  # fmt: skip
 
 
-def test_events_of_a_file_are_those_of_a_request_where_no_option_says_otherwise(importing: Importing) -> None:
-    row = {"kind": "click", "user_id": "u", "item_id": "i", "occurred_at": AT, "country": "DE", "extra": None}
-    importing.intake.submit([row])
+@pytest.mark.parametrize(
+    "more",
+    [{"country": "DE"}, {"extra": None, "other": ""}, {"occurred_at": "2024-01-02T03:04:05.123456789Z"},
+     {"occurred_at": "2024-01-02T03:04:05z"}, {"kind": "share", "channel": "none"}, {"context": {"page": ""}},
+     {"kind": "review", "text": " ", "title": ""}, {"kind": "item", "title": "A", "description": "", "url": ""},
+     {"kind": "survey", "metric": "choice", "choices": ["", "a"]}, {"kind": "return", "reason": "", "price": 5}],
+    ids=lambda more: ",".join(more),
+)  # fmt: skip
+def test_an_event_of_a_json_file_is_that_of_a_request_where_no_option_says_otherwise(
+    importing: Importing, more: dict[str, object]
+) -> None:
+    row = {"kind": "click", "user_id": "u", "item_id": "i", "occurred_at": AT, **more}
+    (verdict,) = importing.intake.submit([row])
 
+    assert verdict.verdict == "accepted"
     assert importing.file("e.jsonl", json.dumps(row), CARRIED).counts.duplicates == 1
 
 
