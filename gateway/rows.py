@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedback.contract import KINDS
 from feedback.errors import ImportFileError
 from feedback.verdicts import Rejected
-from gateway.cells import CONTEXT, IDS, NOTHING, CellFault, Cells, Converter, Note
+from gateway.cells import (
+    CONTEXT,
+    IDS,
+    LISTS,
+    NOTHING,
+    NUMBERS,
+    OBJECTS,
+    WHOLE,
+    CellFault,
+    Cells,
+    Converter,
+    Note,
+)
 from gateway.columns import ImportPlan
 from gateway.kinds import FIELD_OF_KIND, KindRule, kind_of_word
+
+Step = tuple[str, str, Converter, bool]
+"""A column, its field, how cells become values, and whether the field belongs to `context`."""
+
+StatedStep = tuple[str, Converter, frozenset[type]]
+"""A field, how its value is understood, and the types that the contract takes without that."""
 
 DEFAULT_SOURCE = "import"
 FIELDS = {kind: frozenset(struct.__struct_fields__) for kind, struct in KINDS.items()}
@@ -19,6 +37,7 @@ SCALED = frozenset(kind for kind, fields in FIELDS.items() if "scale" in fields)
 ANY_FIELD: frozenset[str] = frozenset().union(*FIELDS.values())
 MAY_BE_EMPTY = frozenset({"title", "description", "url", "image_url", "reason"})
 """Texts that the contract takes empty: in a JSON event they stay, so that its derived id stays."""
+MAX_SHAPES = 1_000
 MAX_UNKNOWN_WORDS = 1_000
 """Bounds the memory of a file whose column of event types holds something else."""
 
@@ -39,7 +58,9 @@ class RowReader:
         self._kinds: dict[str, KindRule | None] = {}
         understand = cells.stating if nested else cells.converter
         self._converters: dict[str, Converter] = {name: understand(name) for name in ANY_FIELD | CONTEXT}
-        self._steps = [
+        self._shapes: dict[tuple[str, ...], Sequence[Step]] = {}
+        self._stated_shapes: dict[tuple[str, ...], Sequence[StatedStep]] = {}
+        self._steps: Sequence[Step] = [
             (column, name, cells.converter(name), name in CONTEXT) for name, column in (columns or {}).items()
         ]
         self._constants = {name: self._constant(name, raw) for name, raw in plan.constants.items()}
@@ -55,28 +76,55 @@ class RowReader:
 
     def event(self, row: Mapping[str, Any]) -> dict[str, Any] | Rejected:
         """One row as an event; empty cells are left out."""
+        event = self._stated(row) if self._carried and self._nested else self._mapped(row)
+        if isinstance(event, Rejected):
+            return event
+        if self._by_row:
+            self._name_kind(event)
+        elif self._plan.kind == "review":
+            self._review_or_rating(event)
+        return event
+
+    def _mapped(self, row: Mapping[str, Any]) -> dict[str, Any] | Rejected:
+        """The cells of a table's row, or of mapped fields, as the fields that they are."""
         event = dict(self._base)
         context = dict(self._context) if self._context else {}
-        steps_are_own = self._carried and self._nested
-        steps = self._carried_steps(row) if self._carried else self._steps
-        for column, name, convert, in_context in steps:
+        for column, name, convert, in_context in self._carried_steps(row) if self._carried else self._steps:
             raw = row.get(column)
-            if (raw is None or raw == "") and not (steps_are_own and (convert is _as_it_is or name in MAY_BE_EMPTY)):
+            if raw is None or raw == "":
                 continue
             try:
                 value = convert(raw)
             except CellFault as fault:
                 return Rejected(fault.code, str(fault), f"context.{name}" if in_context else name)
-            if value is not None or convert is _as_it_is:
+            if value is not None:
                 (context if in_context else event)[name] = value
         if context:
             own = event.get("context")
             if own is None or isinstance(own, dict):
                 event["context"] = {**context, **(own or {})}
-        if self._by_row:
-            self._name_kind(event)
-        elif self._plan.kind == "review":
-            self._review_or_rating(event)
+        return event
+
+    def _stated(self, row: Mapping[str, Any]) -> dict[str, Any] | Rejected:
+        """A JSON event as it is, but for fields that the contract would not take as they are."""
+        event = {**self._base, **row}
+        for name, convert, plain in self._stated_steps(row):
+            raw = row[name]
+            if type(raw) in plain:
+                continue
+            try:
+                value = None if raw is None or raw == "" else convert(raw)
+            except CellFault as fault:
+                return Rejected(fault.code, str(fault), name)
+            if value is None:
+                event.pop(name)
+                if name in self._base:
+                    event[name] = self._base[name]
+            else:
+                event[name] = value
+        own = event.get("context")
+        if self._context and (own is None or isinstance(own, dict)):
+            event["context"] = {**self._context, **(own or {})}
         return event
 
     def _constant(self, name: str, raw: str) -> Any:  # noqa: ANN401
@@ -85,11 +133,25 @@ class RowReader:
         except CellFault as fault:
             raise ImportFileError(f"--set {name}={raw}: {fault}") from fault
 
-    def _carried_steps(self, row: Mapping[str, Any]) -> Iterable[tuple[str, str, Converter, bool]]:
+    def _carried_steps(self, row: Mapping[str, Any]) -> Sequence[Step]:
         """Fields by their own names; those that the contract does not know go on as they are."""
-        for name in row:
-            convert = self._converters.get(name, _as_it_is)
-            yield name, name, convert, not self._nested and name in CONTEXT
+        shape = tuple(row)
+        steps = self._shapes.get(shape)
+        if steps is None:
+            steps = [(name, name, self._converters.get(name, _as_it_is), name in CONTEXT) for name in shape]
+            if len(self._shapes) < MAX_SHAPES:
+                self._shapes[shape] = steps
+        return steps
+
+    def _stated_steps(self, row: Mapping[str, Any]) -> Sequence[StatedStep]:
+        """The fields that the contract knows, with the types that need no look."""
+        shape = tuple(row)
+        steps = self._stated_shapes.get(shape)
+        if steps is None:
+            steps = [(name, self._converters[name], _plain_types(name)) for name in shape if name in ANY_FIELD]
+            if len(self._stated_shapes) < MAX_SHAPES:
+                self._stated_shapes[shape] = steps
+        return steps
 
     def _name_kind(self, event: dict[str, Any]) -> None:
         """Give a row the kind that its word means, and what the options say of that kind."""
@@ -135,6 +197,17 @@ class RowReader:
         if "text" not in event and "value" in event and "scale" in event:
             event["kind"] = "rating"
             self._cells.notes[Note.NO_WORDS] += 1
+
+
+def _plain_types(name: str) -> frozenset[type]:
+    """JSON's types of a field that are taken as they are; ids, times and texts need a look."""
+    if name in NUMBERS:
+        return frozenset({int} if name in WHOLE else {int, float})
+    if name in LISTS or name == "scale":
+        return frozenset({list})
+    if name in OBJECTS:
+        return frozenset({dict, int})
+    return frozenset({bool} if name == "available" else {str} if name in MAY_BE_EMPTY else ())
 
 
 def _as_it_is(raw: Any) -> Any:  # noqa: ANN401
