@@ -70,6 +70,15 @@ def test_after_a_silence_times_are_believed_at_once_and_the_clock_follows_when_t
     assert clock == Clock(monday + DAY_MS + 1, is_firm=True)
 
 
+def test_a_log_that_is_written_to_once_a_week_is_followed_one_visit_behind() -> None:
+    clock = Clock(T0, is_firm=True)
+    for week in range(1, 120):
+        visit = T0 + 7 * week * DAY_MS
+        believed, doubted, clock = after([visit, visit + HOUR_MS], clock)
+        assert (believed, any(doubted)) == ([visit, visit + HOUR_MS], False)
+        assert clock == Clock(T0 + 7 * (week - 1) * DAY_MS, visit, is_firm=True)
+
+
 def test_after_a_very_long_silence_the_clock_is_held_for_a_day_and_then_follows() -> None:
     back = T0 + 3 * SILENCE_MS
     believed, doubted, clock = after([T0, back, back + DAY_MS])
