@@ -179,7 +179,7 @@ class SqliteLog:
             trim = SteppedTrim(connection, lambda: self._commit_lock)
             bounds = {p: (first, end) for p, first, end in connection.execute(_BOUNDS)}
             dropped = trim.records(bounds, before_ms=before_ms, keep_from=keep_from)
-            for table in ("identities", "statements"):
+            for table in sqlite_memory.TABLES:
                 trim.keys(table, before_day=before_ms // DAY_MS)
         return dropped
 
@@ -231,7 +231,6 @@ class SqliteLog:
         with self._transaction() as connection:
             if "headers" not in {column[1] for column in connection.execute("PRAGMA table_info(records)")}:
                 connection.execute("ALTER TABLE records ADD COLUMN headers TEXT")  # a file of version 0.1
-            sqlite_memory.widen(connection)
             connection.executemany(
                 "INSERT OR IGNORE INTO meta VALUES (?, ?)",
                 [("partitions", str(partitions)), ("incarnation", str(drawn))],

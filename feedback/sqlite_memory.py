@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from feedback.log import Memo
 
@@ -16,25 +17,23 @@ RECALL_KEYS = 500
 """Keys of one question; SQLite takes 999 parameters at least."""
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL, content INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identities (key BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (key BLOB PRIMARY KEY, day INTEGER NOT NULL, content INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS statements (
     key BLOB PRIMARY KEY, day INTEGER NOT NULL, content INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS statement_kinds (kind TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-"""`identities.content` is null in rows of earlier releases, whose keys say neither kind nor source."""
-
-
-def widen(connection: sqlite3.Connection) -> None:
-    """Add what a file of an earlier release lacks."""
-    if "content" not in {column[1] for column in connection.execute("PRAGMA table_info(identities)")}:
-        connection.execute("ALTER TABLE identities ADD COLUMN content INTEGER")
+"""`identities` is what earlier releases keep: keys that say neither kind nor source, in a form that their processes
+can go on writing beside this one. This release writes `events`."""
+TABLES: tuple[Literal["identities", "events", "statements"], ...] = ("identities", "events", "statements")
+"""Those whose rows are forgotten with the retention."""
 
 
 def remember(connection: sqlite3.Connection, memos: Sequence[Memo], *, day: int) -> None:
     """Note appended events, in their order."""
     connection.executemany(
-        "INSERT OR IGNORE INTO identities (key, day, content) VALUES (?, ?, ?)",
+        "INSERT OR IGNORE INTO events (key, day, content) VALUES (?, ?, ?)",
         [(memo.key, day, memo.content) for memo in memos if not memo.is_undated_statement],
     )
     statements = [(memo.topic, memo) for memo in memos if memo.topic is not None]
@@ -54,10 +53,13 @@ def recall(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes,
     """The keys that are noted, each with its content."""
     asked = list(keys)
     found: dict[bytes, int | None] = {}
+    has_former = connection.execute("SELECT 1 FROM identities LIMIT 1").fetchone() is not None
     for start in range(0, len(asked), RECALL_KEYS):
         some = asked[start : start + RECALL_KEYS]
         places = ",".join("?" * len(some))
-        found.update(connection.execute(f"SELECT key, content FROM identities WHERE key IN ({places})", some))
+        if has_former:
+            found.update(connection.execute(f"SELECT key, NULL FROM identities WHERE key IN ({places})", some))
+        found.update(connection.execute(f"SELECT key, content FROM events WHERE key IN ({places})", some))
     return found
 
 

@@ -56,7 +56,7 @@ class SteppedTrim:
                     )
         return dropped
 
-    def keys(self, table: Literal["identities", "statements"], *, before_day: int) -> int:
+    def keys(self, table: Literal["identities", "events", "statements"], *, before_day: int) -> int:
         """Forget the keys of days before one; returns how many."""
         dropped = 0
         for old in self._old_keys(table, before_day):

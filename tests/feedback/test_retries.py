@@ -210,6 +210,17 @@ def test_events_that_the_release_before_knew_under_another_id_are_retries(tmp_pa
     assert words(intake, reordered, renamed, {**renamed, "id": "8"}) == ["duplicate", "duplicate", "accepted"]
 
 
+def test_a_process_of_the_release_before_goes_on_beside_this_one(tmp_path: Path) -> None:
+    old_log(tmp_path / "log.db")
+    intake = Intake(Admission(PSEUDONYMS), SqliteLog(tmp_path / "log.db"), clock=lambda: NOW)
+
+    with sqlite3.connect(tmp_path / "log.db") as old:
+        old.execute("INSERT OR IGNORE INTO identities VALUES (?, ?)", (b"k" * 16, 20512))
+    old.close()
+
+    assert words(intake, {**RATING, "id": "1"}) == ["accepted"]
+
+
 def test_latest_statements_are_forgotten_with_the_retention(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "log.db")
     log.append([NewRecord(0, b"x", 1, (Memo(b"k" * 16, 7, "consent\0ann", undated=True),))], now=NOW)

@@ -45,7 +45,7 @@ def trimmed(tmp_path: Path, log: SqliteLog) -> Callable[[Callable[[float], None]
         before_ms = int(LATER.timestamp() * 1000)
         try:
             records = stepped.records(log.bounds(), before_ms=before_ms, keep_from={0: 99, 1: 4})
-            return records, stepped.keys("identities", before_day=before_ms // DAY_MS)
+            return records, stepped.keys("events", before_day=before_ms // DAY_MS)
         finally:
             connection.close()
 
