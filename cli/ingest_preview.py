@@ -24,7 +24,8 @@ def show_preview(preview: Preview, output: Output) -> None:
     output.say(f"Dry run of {preview.file}: nothing is sent, no home is touched.")
     taken = [seen for seen in preview.columns if seen.field or len(preview.columns) <= _SHOWN_COLUMNS]
     rows = [(seen.column, seen.field or "not taken", ", ".join(seen.samples)[:60]) for seen in taken]
-    output.table("Columns", ("column", "field", "like"), rows)
+    if rows:
+        output.table("Columns", ("column", "field", "like"), rows)
     if len(taken) < len(preview.columns):
         output.say(f"{len(preview.columns) - len(taken)} more columns are not taken.")
     for doubt in preview.doubts:
@@ -44,6 +45,9 @@ def show_preview(preview: Preview, output: Output) -> None:
             told = "; ".join(f"{name}: {value}" for name, value in seen.more.items())
             output.say(f"  row {seen.row}: {told}")
     _show_counts(preview, output)
+    if preview.command is None:
+        output.say("No row could be read: there is nothing to propose.")
+        return
     output.say("Command:")
     output.verbatim(f"  {preview.command}")
 

@@ -104,16 +104,17 @@ def preview_file(path: Path, given: ImportPlan, settings: Settings, *, now: date
     plan = proposal.plan
     columns = [ColumnSeen(name, _fields_of(name, plan), profile.samples) for name, profile in profiles.items()]
     trial = _Trial(settings, now)
-    if not proposal.missing:
-        trial.run(path, plan)
+    missing = proposal.missing if profiles else []
+    if not missing:
+        trial.run(path, plan if profiles else given)
     counts = trial.counts
     return Preview(
         file=str(path),
         columns=columns,
         kind=plan.kind,
-        command=None if proposal.missing else command_of(path, plan),
+        command=None if missing or not profiles else command_of(path, plan),
         doubts=proposal.doubts,
-        missing=proposal.missing,
+        missing=missing,
         rows=counts.sent,
         whole=trial.whole,
         accepted=counts.accepted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,5 +101,18 @@ def decode_row(row: dict[str, Any] | bytes | Unreadable) -> dict[str, Any] | byt
     try:
         fields = msgspec.json.decode(row)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return row
+        fields = _decoded_with_nan(row) if b"NaN" in row else None
     return fields if isinstance(fields, dict) else row
+
+
+def _decoded_with_nan(row: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """A record in which NaN, as some writers have it, stands for nothing; None if that is not what is wrong."""
+    try:
+        return json.loads(row, parse_constant=_nothing_for)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _nothing_for(constant: str) -> None:
+    if constant != "NaN":
+        raise ValueError(constant)

@@ -106,6 +106,20 @@ def test_a_cut_archive_says_the_line_and_how_many_are_in(importing: Importing) -
     assert (again.counts.duplicates, again.counts.accepted) == (counts.accepted, 6_000 - counts.accepted)
 
 
+def test_nan_is_nothing_and_infinity_is_no_json(importing: Importing) -> None:
+    lines = [
+        '{"kind":"click","user_id":"u","item_id":"a","occurred_at":NaN}',
+        '{"kind":"return","user_id":"u","item_id":"b","price":NaN}',
+        '{"kind":"return","user_id":"u","item_id":"c","price":Infinity,"quantity":NaN}',
+        '{"kind":"click","user_id":"u","item_id":"NaN"',
+    ]
+
+    importing.file("e.jsonl", "\n".join(lines), CARRIED)
+
+    assert [event.item_id for event in importing.events()] == ["a", "b"]
+    assert [(row["row"], row["code"]) for row in importing.refused()] == [(3, "not_json"), (4, "not_json")]
+
+
 def test_cloud_events_of_a_file_are_opened_like_those_of_a_request(importing: Importing) -> None:
     event = {"specversion": "1.0", "id": "1", "source": "/app", "type": "com.example.click", "time": AT,
              "data": {"user_id": "u", "item_id": "i"}}  # fmt: skip

@@ -152,6 +152,13 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(look: Look) -> None:
         look("r.csv", "user_id,value,value\nu,1,2\n")
 
 
+def test_rows_that_cannot_be_read_are_counted(look: Look) -> None:
+    preview = look("e.jsonl", '{"kind": rating}\n17\n')
+
+    assert (preview.command, preview.missing) == (None, [])
+    assert {(refusal.code, refusal.rows) for refusal in preview.refusals} == {("not_json", 1), ("not_an_object", 1)}
+
+
 def test_parquet_is_looked_at_too(look: Look, tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"user": [1.0], "item": [2], "rating": [3], "ts": pa.array([NOW], pa.timestamp("ns", "UTC"))}),
