@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from cli.options import home_command
-from cli.output import Output, one_line
+from cli.output import Output
+from cli.plain_text import one_line
 from feedback.errors import UsageError
 from feedback.settings import Settings
 from lakehouse.subject_key import verify_subject_key
