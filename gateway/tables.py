@@ -20,7 +20,6 @@ Record = tuple[int, "list[str] | Unreadable"]
 MAX_RECORD_LINES = 2_000
 """A quoted cell that spans more lines than this was left open."""
 MAX_RECORD_CHARACTERS = 2 * 1024 * 1024
-_REMAINDER = "it follows a quoted cell that does not close, and holds a quote of its own"
 _OTHER_SEPARATORS = {";": "';'", "\t": r"'\t'", "|": "'|'", "::": "'::'", ",": "','"}
 
 csv.field_size_limit(MAX_LINE_BYTES)
@@ -145,7 +144,7 @@ class _Lines:
             if len(self._held) > 1 and self._swallowed(separator):
                 yield from self._give_up("a quoted cell opens here and runs over whole rows")
             elif self._is_remainder(cells):
-                yield from self._give_up(_REMAINDER)
+                yield from self._give_up("it follows a quoted cell that does not close, and holds a quote of its own")
             elif cells:
                 yield self._held[0][0], cells
 
@@ -170,8 +169,9 @@ class _Lines:
         return False
 
     def _is_remainder(self, cells: Sequence[str]) -> bool:
-        """Whether a record may be the rest of one that was refused: it is read again, and a quote is left in it."""
-        return self._held[0][0] <= self._read_again_to and any('"' in cell for cell in cells)
+        """Whether a record may be the rest of one that was refused: read again, over lines, with a quote left in it."""
+        is_read_again = self._held[0][0] <= self._read_again_to
+        return is_read_again and len(self._held) > 1 and any('"' in cell for cell in cells)
 
     def _give_up(self, why: str) -> Iterator[Record]:
         """Refuse the first line of the record at hand and read the others again; then the line that broke it."""
@@ -218,17 +218,12 @@ class _Lines:
     def _between_tabs(self, cells: list[str], quoted: Iterator[Record]) -> Iterator[Record]:
         """A line of the right width: its last cell may be quoted and go on in the next line, if that makes a row."""
         number, plain = self._held[0][0], [_unquoted(cell) for cell in cells]
-        if self._is_remainder(plain):
-            yield from self._give_up(_REMAINDER)
-            return
         if not self.width or plain[-1][:1] != '"':
             yield number, plain
             return
         self._again.appendleft(self._held[0])
-        read_again_to = self._read_again_to
         for _, record in _first(quoted):
-            if isinstance(record, Unreadable):  # its other lines are read again already, and none was refused
-                self._read_again_to = read_again_to
+            if isinstance(record, Unreadable):  # its other lines are read again already
                 yield number, plain
             elif len(record) == self.width:
                 yield number, record
