@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
 import os
 import socket
 from typing import Any
@@ -38,6 +40,8 @@ def run_server(settings: Settings, *, app: str = APP) -> None:
     os.environ["HEED_PORT"] = str(settings.port)
     # One thread per solve: with more, small matrices wait for each other.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    # The worker is a fresh process: delta-rs, which looked into the lake above, does not work in a forked one.
+    multiprocessing.set_start_method("spawn", force=True)
     Server(
         app,
         address=settings.host,
@@ -48,14 +52,13 @@ def run_server(settings: Settings, *, app: str = APP) -> None:
         backlog=BACKLOG,
         log_level=LogLevels.warning,
         websockets=False,
-    ).serve(target_loader=load_app, wrap_loader=False)
+    ).serve(target_loader=load_app)
 
 
-def load_app() -> Any:  # noqa: ANN401 - an ASGI app
-    """The app, for the worker process; granian's own loader would take modules from the current directory first."""
-    from cli.web import app_from_environment
-
-    return app_from_environment()
+def load_app(app: str) -> Any:  # noqa: ANN401 - an ASGI app
+    """Make the app in the worker process; granian's own loader would take modules from the current directory first."""
+    module, _, function = app.partition(":")
+    return getattr(importlib.import_module(module), function)()
 
 
 def refuse_taken_port(what: str, host: str, port: int, *, setting: str) -> None:

@@ -15,6 +15,8 @@ import pytest
 from cli.demo import free_port
 from feedback.api_keys import ApiKeys
 from feedback.settings import load_settings
+from lakehouse.lake import open_lake
+from lakehouse.tables import FEEDBACK
 from models.bundle_store import BundleStore
 from tests.conftest import NOW
 from tests.models.test_learning_core import TWELVE, publish_factors
@@ -30,6 +32,7 @@ EVENT = b'{"kind":"view","user_id":"u%d","item_id":"i1"}'
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = load_settings(tmp_path_factory.mktemp("home"))
     publish_factors(BundleStore(settings.bundles), (*ODD, *TWELVE))
+    open_lake(settings).ensure(FEEDBACK)  # a home where something has landed: the server's start looks into its tables
     key = ApiKeys(settings.api_keys_file).create("test", ("feedback:write", "recommendations:read"), now=NOW)
     port = free_port()
     command = [sys.executable, "-m", "cli", "serve", "--home", settings.home, "--port", str(port)]
