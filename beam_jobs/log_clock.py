@@ -13,10 +13,11 @@ a retry decides the same.
 | further ahead, before it by more than `STEP`, or no time at all | held at the clock | the same |
 
 Times that stay near each other for `ERA`, with none near the clock in between, are a new era: the log was silent, or
-the clock was wrong and has been set. Then the clock moves there, forwards or back. So it does when the next time is
-later by more than `ERA` again, as in a log that is written to once a week. A time that was held is out of bounds, and
-is counted under the code `log_time`. The very first time of a partition is taken as it is; until a second one agrees
-with it, the clock is not firm, and no event is refused by it.
+the clock was wrong and has been set. Then the clock moves there, forwards or back. It also moves forwards when the next
+time is later again, by more than `ERA` and by at least half as much as the era is ahead, as in a log that is written to
+once a week; two wrong clocks that differ little from each other do not look like that. A time that was held is out of
+bounds, and is counted under the code `log_time`. The very first time of a partition is taken as it is; until a second
+one agrees with it, the clock is not firm, and no event is refused by it.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
     is_same_era = era and era - STEP_MS <= time <= era + ERA_MS + STEP_MS
     if is_same_era and time >= era + ERA_MS:
         return time, time, False, Clock(time, is_firm=True)
-    if era and ERA_MS <= time - era <= SILENCE_MS:  # time has gone on from the era, in another visit
+    if era > now and max(ERA_MS, (era - now) / 2) <= time - era <= SILENCE_MS:  # time has gone on, in another visit
         return judge(Clock(era, is_firm=True), time)
     after = clock if is_same_era else Clock(now, time, is_firm)
     if time > now and time - now <= SILENCE_MS:

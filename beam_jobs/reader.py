@@ -198,8 +198,8 @@ class Reader:
             self._generation += 1
             self._rewind.clear()
             generation = self._generation
-        clocks = _clocks(lake, log.name, owned)  # before the positions: a clock is never behind them
         positions = lake.positions(log.name, max((log.partitions, *(p + 1 for p in owned))))
+        clocks = _clocks(lake, log.name, owned)  # after the positions: where they moved in between, the fence refuses
         mine = {partition: positions[partition] for partition in sorted(owned)}
         refuse_gaps(log, lake, mine)
         limits = self._settings

@@ -79,6 +79,14 @@ def test_a_log_that_is_written_to_once_a_week_is_followed_one_visit_behind() -> 
         assert clock == Clock(T0 + 7 * (week - 1) * DAY_MS, visit, is_firm=True)
 
 
+@pytest.mark.parametrize("off", [200, -400, -3650], ids="{:+} days".format)
+def test_two_wrong_clocks_one_after_the_other_do_not_move_the_clock(off: int) -> None:
+    wrong = T0 + off * DAY_MS
+    *_, clock = after([T0, T0 + 1, wrong, wrong + HOUR_MS, wrong + 20 * DAY_MS, wrong + 2 * HOUR_MS, T0 + HOUR_MS])
+
+    assert clock == Clock(T0 + HOUR_MS, is_firm=True)
+
+
 def test_after_a_very_long_silence_the_clock_is_held_for_a_day_and_then_follows() -> None:
     back = T0 + 3 * SILENCE_MS
     believed, doubted, clock = after([T0, back, back + DAY_MS])
