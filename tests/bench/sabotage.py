@@ -22,12 +22,17 @@ def positions_apart(settings: Settings, fault: str, shift: Any) -> None:
     plain: Transact = LandingCommitter._transact
 
     def transact(
-        self: LandingCommitter, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Mapping[int, int]
+        self: LandingCommitter,
+        table: DeltaTable,
+        spec: TableSpec,
+        adds: list[AddAction],
+        end: Mapping[int, int],
+        **notes: Any,
     ) -> None:
         plain(self, table, spec, adds, {})
         self._fault("after data file")
         table.update_incremental()
-        plain(self, table, spec, [], end)
+        plain(self, table, spec, [], end, **notes)
 
     LandingCommitter._transact = transact  # type: ignore[method-assign]
     land(settings, fault, shift)
@@ -38,9 +43,14 @@ def rows_after_positions(settings: Settings, fault: str, shift: Any) -> None:
     plain: Transact = LandingCommitter._transact
 
     def transact(
-        self: LandingCommitter, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Mapping[int, int]
+        self: LandingCommitter,
+        table: DeltaTable,
+        spec: TableSpec,
+        adds: list[AddAction],
+        end: Mapping[int, int],
+        **notes: Any,
     ) -> None:
-        plain(self, table, spec, [], end)
+        plain(self, table, spec, [], end, **notes)
         self._fault("after data file")
         table.update_incremental()
         plain(self, table, spec, adds, {})
@@ -54,9 +64,14 @@ def fence_by_path(settings: Settings, fault: str, shift: Any) -> None:
     plain: Transact = LandingCommitter._transact
 
     def transact(
-        self: LandingCommitter, table: DeltaTable, spec: TableSpec, adds: list[AddAction], end: Mapping[int, int]
+        self: LandingCommitter,
+        table: DeltaTable,
+        spec: TableSpec,
+        adds: list[AddAction],
+        end: Mapping[int, int],
+        **notes: Any,
     ) -> None:
-        plain(self, DeltaTable(self._lake.uri(spec)), spec, adds, end)
+        plain(self, DeltaTable(self._lake.uri(spec)), spec, adds, end, **notes)
 
     LandingCommitter._transact = transact  # type: ignore[method-assign]
     land(settings, fault, shift)
