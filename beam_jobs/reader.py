@@ -199,7 +199,7 @@ class Reader:
             self._rewind.clear()
             generation = self._generation
         positions = lake.positions(log.name, max((log.partitions, *(p + 1 for p in owned))))
-        clocks = _clocks(lake, log.name, owned)  # after the positions: where they moved in between, the fence refuses
+        clocks = _clocks(lake, log, owned)  # after the positions: where they moved in between, the fence refuses
         mine = {partition: positions[partition] for partition in sorted(owned)}
         refuse_gaps(log, lake, mine)
         limits = self._settings
@@ -215,13 +215,13 @@ class Reader:
             return
 
 
-def _clocks(lake: Lake, log_name: str, partitions: Iterable[int]) -> dict[int, Clock]:
+def _clocks(lake: Lake, log: FeedbackLog, owned: Iterable[int]) -> dict[int, Clock]:
     """The committed clocks; where an earlier release has landed and noted none, the newest day that has landed."""
-    clocks = {p: Clock.noted(*noted) for p, noted in committed_clocks(lake, log_name, partitions).items()}
-    if all(clock.now_ms for clock in clocks.values()):
-        return clocks
+    noted = committed_clocks(lake, log.name, range(log.partitions))
+    if any(now_ms for now_ms, _ in noted.values()):
+        return {p: Clock.noted(*noted[p]) if p in noted and noted[p][0] else Clock() for p in owned}
     newest = newest_landed_ms(lake)
-    return {p: clock if clock.now_ms else Clock(newest, is_firm=newest > 0) for p, clock in clocks.items()}
+    return {p: Clock(newest, is_firm=newest > 0) for p in owned}
 
 
 class Doubts:

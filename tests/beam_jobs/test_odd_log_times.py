@@ -134,3 +134,17 @@ def test_a_clock_that_jumps_ahead_and_back_drops_no_id_and_no_window(settings: S
     assert (report.landed, report.codes) == (1, {"duplicate": 20})
     assert counted(settings) == {10: 21, 60: 21, 3600: 21}
     assert is_sound(settings, log)
+
+
+def test_a_partition_that_is_written_to_for_the_first_time_does_not_take_the_time_of_another(
+    settings: Settings,
+) -> None:
+    log = open_log(settings)
+    append(log, *events(1), at=MINUTE + timedelta(days=20))
+    drain(settings)
+    append(log, *events(2), partition=1, at=MINUTE)
+
+    drain(settings)
+
+    rows = open_lake(settings).scan(FEEDBACK).filter(pl.col("log_partition") == 1).collect()
+    assert rows["landed_on"].to_list() == [MINUTE.date()]
