@@ -91,7 +91,8 @@ def believe(clock: Clock, told: Times) -> Belief:
 def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
     """Judge one log time: what is believed, the latest time of its events, whether it is doubted, the clock after.
 
-    A time that the clock does not follow does not tell how late it is, so its events may be later by a silence.
+    A time that the clock does not follow does not tell how late it is, so its events may be later by a silence. Nor does
+    one near the clock while others are ahead: after a silence it may be that of a slow producer.
     """
     now, era, is_firm = clock
     horizon = min(now + SILENCE_MS, LAST_LOG_MS) if is_firm else LAST_LOG_MS
@@ -101,7 +102,8 @@ def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
         return time, time, False, Clock(time, is_firm=False)
     if now - STEP_MS <= time <= now + STEP_MS:
         held = max(time, now - BACK_MS)
-        return held, horizon if held != time else time, held != time, Clock(max(now, time), is_firm=True)
+        latest = horizon if held != time or era > now else time
+        return held, latest, held != time, Clock(max(now, time), is_firm=True)
     is_same_era = era and era - STEP_MS <= time <= era + ERA_MS + STEP_MS
     if is_same_era and time >= era + ERA_MS:
         return time, time, False, Clock(time, is_firm=True)
