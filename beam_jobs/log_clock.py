@@ -91,8 +91,8 @@ def believe(clock: Clock, told: Times) -> Belief:
 def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
     """Judge one log time: what is believed, the latest time of its events, whether it is doubted, the clock after.
 
-    A time that the clock does not follow does not tell how late it is, so its events may be later by a silence. Nor does
-    one near the clock while others are ahead: after a silence it may be that of a slow producer.
+    A time that the clock does not follow does not tell how late it is, so its events may be later by a silence. Nor
+    does one near the clock while others are ahead: after a silence it may be that of a slow producer.
     """
     now, era, is_firm = clock
     horizon = min(now + SILENCE_MS, LAST_LOG_MS) if is_firm else LAST_LOG_MS
