@@ -15,7 +15,6 @@ from cli.pairs import limit_of, pairs_of, pairs_of_maps
 from feedback.errors import ImportFileError, RowsRefused, UsageError
 from feedback.intake import open_intake
 from feedback.settings import Settings, ensure_home, load_settings
-from lakehouse.subject_key import verify_subject_key
 
 if TYPE_CHECKING:
     from gateway.columns import ImportPlan
@@ -67,6 +66,7 @@ def _dry_run(file: Path, plan: ImportPlan, settings: Settings, output: Output) -
 
 def _import(file: Path, plan: ImportPlan, settings: Settings, output: Output, max_refused: str) -> None:
     from gateway.files import FileStopped, import_file
+    from lakehouse.subject_key import verify_subject_key
 
     refused_to = settings.home_path / "refused" / f"{file.name[:200]}.jsonl"
     verify_subject_key(settings)
