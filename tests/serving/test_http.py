@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -35,8 +36,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings(tmp_path_factory.mktemp("home"))
 
 
-@pytest.fixture(scope="module")
-def client(settings: Settings) -> Iterator[httpx.Client]:
+@contextmanager
+def served(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of `heed serve` on a home; the server ends in order."""
     key = ApiKeys(settings.api_keys_file).create("test", ("feedback:write", "recommendations:read"), now=NOW)
     port = free_port()
     command = [sys.executable, "-m", "cli", "serve", "--home", settings.home, "--port", str(port)]
@@ -48,6 +50,12 @@ def client(settings: Settings) -> Iterator[httpx.Client]:
     finally:
         process.terminate()
         assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[httpx.Client]:
+    with served(settings) as client:
+        yield client
 
 
 def _until(condition) -> None:  # noqa: ANN001

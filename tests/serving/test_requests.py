@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import gzip
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from cli.demo import free_port
-from feedback.api_keys import ApiKeys
 from feedback.settings import load_settings
 from lakehouse.lake import open_lake
 from lakehouse.tables import FEEDBACK
 from models.bundle_store import BundleStore
-from tests.conftest import NOW
 from tests.models.test_learning_core import TWELVE, publish_factors
-from tests.serving.test_http import ROOT, _until
+from tests.serving.test_http import served
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("requests")]
 ODD = ("a/b", "<b>bold</b>", "gid://shopify/Product/1", "a%2Fb", "50%", ".", "..", "é ☃", "x?y#z&n=1", "/a//b/",
@@ -33,17 +28,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = load_settings(tmp_path_factory.mktemp("home"))
     publish_factors(BundleStore(settings.bundles), (*ODD, *TWELVE))
     open_lake(settings).ensure(FEEDBACK)  # a home where something has landed: the server's start looks into its tables
-    key = ApiKeys(settings.api_keys_file).create("test", ("feedback:write", "recommendations:read"), now=NOW)
-    port = free_port()
-    command = [sys.executable, "-m", "cli", "serve", "--home", settings.home, "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}) as client:
-            _until(lambda: client.get("/healthz").status_code == 200)
-            yield client
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
+    with served(settings) as client:
+        yield client
 
 
 def _raw(client: httpx.Client, head: str, body: bytes = b"") -> tuple[int, bytes]:
