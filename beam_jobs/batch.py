@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from feedback.admitted import HIDDEN, IDENTITY_FIELDS
 from feedback.errors import Code
-from feedback.records import Records
+from feedback.log.records import Records
 from lakehouse.commit import LandingBatch
-from lakehouse.quarantine import MAX_RAW_BYTES
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.landed.quarantine import MAX_RAW_BYTES
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
 COORDINATES = ("log_partition", "log_offset", "log_index", "log_count", "landed_on")
 _IDENTITY_NAMES = tuple(name.encode() for name in IDENTITY_FIELDS)
@@ -53,7 +53,7 @@ class Poll:
     polled_at: float = 0.0
     """When it began, in seconds since 1970."""
     clocks: Mapping[int, int] = field(default_factory=dict)
-    """Per partition, what time it is after it (`beam_jobs.log_clock`), in ms since 1970; empty: not judged."""
+    """Per partition, what time it is after it (`beam_jobs.stages.log_clock`), in ms since 1970; empty: not judged."""
     eras: Mapping[int, int] = field(default_factory=dict)
     """Per partition that has a clock, its era as it is noted (`Clock.era_note`)."""
     latest: Mapping[tuple[int, int], int] = field(default_factory=dict)

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 
 import msgspec
 
-from beam_jobs.heartbeat import Beat
-from beam_jobs.in_process import Caller, OnProgress, caller_of, calling, ignore_progress
-from beam_jobs.landed_counts import count_between
-from beam_jobs.memory import fewer_collections, give_back_memory, keep_heaps_small
-from beam_jobs.monitor import RESTARTS
-from beam_jobs.runners import is_embedded
+from beam_jobs.runner.landed_counts import count_between
+from beam_jobs.runner.memory import fewer_collections, give_back_memory, keep_heaps_small
+from beam_jobs.runner.monitor import RESTARTS
+from beam_jobs.runner.pipeline_context import OnProgress, PipelineContext, calling, context_of, ignore_progress
+from beam_jobs.runner.runners import is_embedded
+from beam_jobs.source.heartbeat import Beat
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
-from feedback.settings import Settings
-from lakehouse.continuity import open_landed_log
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
+from lakehouse.landed.continuity import open_landed_log
 
 LOGGER = logging.getLogger("heed.landing")
 RETRY_SECONDS = 1.0
@@ -80,7 +80,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     try:
         lake = open_lake(settings)
         before = lake.positions(log.name, log.partitions)
-        caller = Caller(on_progress=on_progress)
+        caller = PipelineContext(on_progress=on_progress)
         with calling(caller) as token:
             counters, span = _run(settings, token, streaming=False)
         if caller.failure is not None:  # everything landed, but not everything that follows is done
@@ -121,7 +121,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
         LogGap: The log no longer holds the committed position.
         SettingsError: The runner or its options do not exist.
     """
-    caller = Caller(on_progress=on_progress)
+    caller = PipelineContext(on_progress=on_progress)
     pause = RETRY_SECONDS
     roll_seconds = settings.landing_roll_minutes * 60 if is_embedded(settings) else float("inf")
     with calling(caller) as token:
@@ -165,8 +165,8 @@ def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: 
 
 def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int] | None]:
     quiet()  # before Beam is imported, which has things to say
-    from beam_jobs.job import measured, run_job
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
+    from beam_jobs.runner.job import measured, run_job
     from beam_jobs.sink import NAMESPACE
 
     pipeline = open_pipeline(settings, streaming=streaming)
@@ -174,7 +174,7 @@ def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, 
     build_landing(pipeline, source, settings, token)
     keep_heaps_small()
     with fewer_collections():
-        result = run_job(pipeline, caller_of(token), token, runner=settings.beam_runner)
+        result = run_job(pipeline, context_of(token), token, runner=settings.beam_runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
 
 

@@ -12,15 +12,15 @@ import grpc  # type: ignore[import-untyped]
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from beam_jobs.admit import admit
 from beam_jobs.batch import Batch, Stage
-from beam_jobs.coder import register_batch_coder
-from beam_jobs.runners import is_embedded
-from beam_jobs.signals.transform import LiveWindows
+from beam_jobs.followers.windows.transform import LiveWindows
+from beam_jobs.runner.coder import register_batch_coder
+from beam_jobs.runner.runners import is_embedded
 from beam_jobs.sink import Commit, Deduplicate
-from beam_jobs.source import ReadForever, ReadToEnd
+from beam_jobs.source.reads import ReadForever, ReadToEnd
+from beam_jobs.stages.admit import admit
 from feedback.errors import ServiceError, SettingsError
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 
 JOB_SERVER_SECONDS = 30.0
 """What a job server may take for its first answer; less with Beam's option `--job_server_timeout`."""

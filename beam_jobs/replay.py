@@ -16,23 +16,23 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from beam_jobs.admit import admit
 from beam_jobs.batch import Poll
-from beam_jobs.decode import decode
-from beam_jobs.limits import landing_limits
-from beam_jobs.mending import Left, Mend, mended_line
+from beam_jobs.repair import Left, Mend, mended_line
+from beam_jobs.stages.admit import admit
+from beam_jobs.stages.decode import decode
+from beam_jobs.stages.limits import landing_limits
 from feedback.admitted import identity_key, owner_of
 from feedback.errors import Code, UsageError
 from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
-from feedback.log import UNLIMITED_BYTES, FeedbackLog, LogRecord, Memo, pack, partition_of
-from feedback.records import Records
-from feedback.settings import Settings
+from feedback.log.port import UNLIMITED_BYTES, FeedbackLog, LogRecord, Memo, pack, partition_of
+from feedback.log.records import Records
+from feedback.settings.home import Settings
 from feedback.statements import topic_of_columns
 from lakehouse.commit import FaultPoint, no_faults
-from lakehouse.continuity import open_landed_log
 from lakehouse.lake import Lake, open_lake
-from lakehouse.quarantine import read_parts, select_rows
-from lakehouse.replays import PLACE, Place, Plan, PlannedLine, ReplayLedger
+from lakehouse.landed.continuity import open_landed_log
+from lakehouse.landed.quarantine import read_parts, select_rows
+from lakehouse.landed.replays import PLACE, Place, Plan, PlannedLine, ReplayLedger
 
 MAX_EXAMPLES = 3
 

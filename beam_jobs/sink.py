@@ -9,20 +9,20 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from beam_jobs.batch import Batch
-from beam_jobs.deduplicate import deduplicate
-from beam_jobs.fault_points import fault_point
-from beam_jobs.in_process import caller_of, failing, keep, reader_of
-from beam_jobs.landed_ids import LandedIds
-from beam_jobs.monitor import Monitor
-from beam_jobs.online_push import OnlinePush
-from beam_jobs.reader import is_takeover
+from beam_jobs.followers.online_push import OnlinePush
+from beam_jobs.runner.fault_points import fault_point
+from beam_jobs.runner.monitor import Monitor
+from beam_jobs.runner.pipeline_context import context_of, failing, keep, reader_of
+from beam_jobs.source.reader import is_takeover
+from beam_jobs.stages.deduplicate import deduplicate
+from beam_jobs.stages.landed_ids import LandedIds
 from feedback.errors import StalePosition
 from feedback.intake import utc_now
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from lakehouse.commit import LandingCommitter
-from lakehouse.continuity import open_landed_log
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
+from lakehouse.landed.continuity import open_landed_log
+from online.open import open_online_store
 
 NAMESPACE = "landing"
 EXPECTED_IDS = 2_500_000
@@ -110,7 +110,7 @@ class Commit(beam.DoFn):
             self._count(batch, ready.feedback.num_rows)
             self._monitor.landed(batch)
             self._done += count
-            caller_of(self._token).on_progress(self._done)
+            context_of(self._token).on_progress(self._done)
         self._online.push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(utc_now().timestamp() * 1000))

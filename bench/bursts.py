@@ -24,11 +24,12 @@ import psutil  # type: ignore[import-untyped]
 from bench.bursting.client import Bursts
 from bench.bursting.server import IDLE_SECONDS
 from bench.figures import Figure, below, exactly, reported
-from cli.demo import free_port
-from feedback.api_keys import ApiKeys
+from cli.demo.demo import free_port
 from feedback.errors import ServiceError
 from feedback.intake import utc_now
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
+from feedback.settings.source import ROOT
+from web.api_keys import ApiKeys
 
 BURSTS = 2_000
 REQUESTS = 200
@@ -38,7 +39,6 @@ MORE_FILES = 8
 """A sample may meet a checkpoint of the log or a scrape."""
 GROWTH_BAR = 1.05
 MIB = 1024 * 1024
-ROOT = Path(__file__).resolve().parent.parent
 
 OPTIONS = (
     click.Option(

@@ -19,7 +19,7 @@ import click
 from bench.figures import Figure, below, reported
 from feedback.errors import ServiceError
 from feedback.intake import open_intake
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 
 OPTIONS = (
     click.Option(["--runs"], type=click.IntRange(4), default=40, show_default=True, help="Runs of the loop."),

@@ -20,16 +20,16 @@ import click
 import msgspec
 
 from bench.figures import Figure, at_least, exactly, reported
-from bench.kafka_broker import Broker, broker
 from bench.killing.arena import Arena, arena, home_settings
 from bench.killing.comparison import Comparison, compare
+from bench.killing.faults import FAULTS, newest_version
 from bench.killing.fleet import USUAL, Breed
-from bench.killing.mishaps import MISHAPS, newest_version
 from bench.killing.odd import make_topic
 from bench.killing.watcher import Watcher
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
+from tests.support.kafka_server import Broker, broker
 
 SQLITE_LEASE_SECONDS = 1.0
 KAFKA_LEASE_SECONDS = 2.0
@@ -130,8 +130,8 @@ def kill(
 
 def step(found: Arena, watcher: Watcher) -> None:
     """One mishap; what is down comes back; the next one when landing has got on, or does not."""
-    weights = [mishap.weight for mishap in MISHAPS]
-    (mishap,) = found.rng.choices(MISHAPS, weights)
+    weights = [mishap.weight for mishap in FAULTS]
+    (mishap,) = found.rng.choices(FAULTS, weights)
     lake = open_lake(found.settings)
     before = newest_version(lake)
     if mishap.happen(found):

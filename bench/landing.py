@@ -23,12 +23,12 @@ from bench.drains.growth import NEW_EVENTS, growth_figures
 from bench.drains.latency import latency_figures
 from bench.drains.logs import fill_kafka, fill_log
 from bench.figures import Figure, at_least, reported
-from bench.kafka_broker import Broker, broker
 from bench.peers.plain_loop import Looped
 from bench.peers.spark import SparkLanded, land_with_spark
 from bench.peers.spark_environment import spark_environment
 from feedback.errors import UsageError
-from feedback.settings import load_settings
+from feedback.settings.home import load_settings
+from tests.support.kafka_server import Broker, broker
 
 EVENTS = 1_000_000
 SPARK_EVENTS = 300_000

@@ -12,13 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
 from feedback.errors import ServiceError
+from feedback.settings.source import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 ANSWER_SECONDS = 10.0
 RECEIVE_BYTES = 1 << 16
 LENGTH = b"content-length:"

@@ -19,12 +19,12 @@ import polars as pl
 
 from bench.figures import Figure, at_least, below, reported
 from bench.load import Load, measure
-from cli.demo import serving
-from cli.demo_steps import BATCH
-from cli.movielens import DemoData, load_demo_data
+from cli.demo.demo import serving
+from cli.demo.movielens import DemoData, load_demo_data
+from cli.demo.steps import BATCH
 from feedback.errors import ServiceError
 from feedback.intake import open_intake, utc_now
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 
 TRIES = 200
 CONNECTIONS = 8
@@ -65,7 +65,7 @@ def landing_figures(settings: Settings, data: DemoData) -> Iterator[Figure]:
 
 def quality_figures(settings: Settings, data: DemoData, report: Callable[[str], None]) -> Iterator[Figure]:
     """nDCG, precision, MAP, dislikes and fold-in on the published split."""
-    from models.benchmarks import learning_figures, rated_interactions
+    from models.evaluation.benchmarks import learning_figures, rated_interactions
     from models.spark import spark_session
 
     frame = pl.DataFrame(
@@ -85,13 +85,13 @@ def quality_figures(settings: Settings, data: DemoData, report: Callable[[str], 
 
 def publish(settings: Settings) -> None:
     """Publish a signed ALS fit of what landed, as the loop would."""
-    from dagster_project.learned import interactions_of
+    from dagster_project.lib.learned import interactions_of
     from lakehouse.lake import open_lake
-    from lakehouse.tables import FEEDBACK
-    from models.als import Als, AlsConfig
-    from models.bundle import Provenance
-    from models.bundle_store import BundleStore
-    from models.histories import ItemIndex
+    from lakehouse.tables.specs import FEEDBACK
+    from models.bundle.bundle import Provenance
+    from models.bundle.store import BundleStore
+    from models.interaction_matrix import ItemIndex
+    from models.recommenders.als import Als, AlsConfig
     from models.spark import spark_session
 
     lake = open_lake(settings)

@@ -19,10 +19,10 @@ from bench.drains.children import ask_child
 from bench.drains.growth import write_history
 from bench.figures import Figure, below, exactly, reported
 from bench.rebuilding.child import Rebuilt
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK
+from lakehouse.tables.specs import FEEDBACK
+from online.open import open_online_store
 
 ROWS = 5_000_000
 ABOVE_IDLE_MIB = 512

@@ -19,19 +19,19 @@ import numpy as np
 import polars as pl
 
 from bench.figures import Figure, at_least, exactly, reported
-from cli.movielens import load_demo_data
+from cli.demo.movielens import load_demo_data
 from feedback.errors import ServiceError
-from models.benchmarks import SPLIT_SEED, rated_interactions
-from models.evaluation import judge
-from models.histories import Histories, ItemIndex
-from models.metrics import Truth, measure
-from models.popularity import Popularity
-from models.splits import Split, stratified_by_item
+from feedback.settings.source import ROOT
+from models.evaluation.benchmarks import SPLIT_SEED, rated_interactions
+from models.evaluation.comparison import judge
+from models.evaluation.metrics import Truth, measure
+from models.evaluation.splits import Split, stratified_by_item
+from models.interaction_matrix import InteractionMatrix, ItemIndex
+from models.recommenders.popularity import Popularity
 
 LIST_LENGTH = 10
 LEAST_NDCG = 0.46
 """Signed ALS fitted on the file reaches .48, popularity .25."""
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class ListedUser(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ def serve(
 
 def scores(served: Sequence[ListedUser], split: Split, items: ItemIndex) -> Iterator[Figure]:
     """The served lists beside popularity, on the rows that were held out."""
-    test = Histories.from_frame(split.test, items)
+    test = InteractionMatrix.from_frame(split.test, items)
     preference, _ = test.opinions
     truth = Truth(test.indptr, test.items, preference < 0, n_items=len(items))
     found = measure(positions(served, test, items), truth)
@@ -111,7 +111,7 @@ def scores(served: Sequence[ListedUser], split: Split, items: ItemIndex) -> Iter
     yield exactly("items in lists that their person had rated in the file", seen_again(served, split))
 
 
-def positions(served: Sequence[ListedUser], test: Histories, items: ItemIndex) -> np.ndarray:
+def positions(served: Sequence[ListedUser], test: InteractionMatrix, items: ItemIndex) -> np.ndarray:
     """Lists as positions of items, one row per person of the test, -1 where a list ends early."""
     by_user: Mapping[str, ListedUser] = {user.user_id: user for user in served}
     lists = np.full((len(test), LIST_LENGTH), -1, dtype=np.int32)

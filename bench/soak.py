@@ -25,11 +25,12 @@ from beam_jobs.landing import waiting_events
 from bench.figures import Figure, at_least, below
 from feedback.errors import ServiceError
 from feedback.intake import Intake, open_intake, utc_now
-from feedback.log import NewRecord
-from feedback.settings import Settings, load_settings
-from lakehouse.audit import audit
+from feedback.log.port import NewRecord
+from feedback.settings.home import Settings, load_settings
+from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.landed.audit import audit
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
 MINUTES = 30.0
 FIRST_MARK_MINUTES = 5.0
@@ -43,7 +44,6 @@ GROWTH_BAR = 1.10
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 MIB = 1024 * 1024
-ROOT = Path(__file__).resolve().parent.parent
 
 
 OPTIONS = (

@@ -16,21 +16,21 @@ from pathlib import Path
 import click
 import polars as pl
 
-from beam_jobs.admit import admit
-from beam_jobs.decode import Decoder
-from beam_jobs.deduplicate import deduplicate
-from beam_jobs.landed_ids import LandedIds
-from beam_jobs.limits import landing_limits
-from beam_jobs.poll import Cursor
+from beam_jobs.source.poll import Cursor
+from beam_jobs.stages.admit import admit
+from beam_jobs.stages.decode import Decoder
+from beam_jobs.stages.deduplicate import deduplicate
+from beam_jobs.stages.landed_ids import LandedIds
+from beam_jobs.stages.limits import landing_limits
 from bench.drains.events import EVENTS_PER_SECOND, rating_chunks
 from bench.drains.logs import fill_kafka, fill_log
 from bench.figures import Figure, reported
-from bench.kafka_broker import broker
-from feedback.open_log import open_log
-from feedback.settings import Settings, load_settings
+from feedback.log.open import open_log
+from feedback.settings.home import Settings, load_settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
+from online.open import open_online_store
+from tests.support.kafka_server import broker
 
 EVENTS = 300_000
 TOPIC = "ratings"

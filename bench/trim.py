@@ -20,13 +20,13 @@ import click
 
 from bench.figures import Figure, below, exactly, reported
 from feedback.intake import utc_now
-from feedback.log import Memo, NewRecord
-from feedback.log_sqlite import SqliteLog
+from feedback.log.port import Memo, NewRecord
+from feedback.log.sqlite import SqliteLog
+from feedback.settings.source import ROOT
 
 IDENTITIES = 3_000_000
 RECORD_KEYS = 2_000
 LONGEST_WAIT_SECONDS = 0.5
-ROOT = Path(__file__).resolve().parent.parent
 
 OPTIONS = (
     click.Option(
@@ -42,7 +42,7 @@ _TRIM = """
 import sys
 from datetime import timedelta
 from feedback.intake import utc_now
-from feedback.log_sqlite import SqliteLog
+from feedback.log.sqlite import SqliteLog
 log = SqliteLog(sys.argv[1])
 ends = {partition: end for partition, (_, end) in log.bounds().items()}
 print(log.trim(before=utc_now() - timedelta(days=30), keep_from=ends))

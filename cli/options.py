@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cli.output import Output
-from feedback.settings import Settings, ensure_home, load_settings
+from feedback.settings.home import Settings, ensure_home, load_settings
 
 Command = Callable[..., Any]
 

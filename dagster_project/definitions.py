@@ -8,8 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 import feedback  # noqa: F401 - switches telemetry off before anything else is imported
-
-ROOT = Path(__file__).resolve().parent.parent
+from feedback.settings.source import ROOT
 
 
 @dg.definitions

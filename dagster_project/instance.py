@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedback.errors import HomeError
-from feedback.settings import Settings, ensure_home
+from feedback.settings.home import Settings, ensure_home
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

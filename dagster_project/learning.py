@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dagster_project.comparison import CHALLENGER, Challenger, Comparison, Verdict
-from dagster_project.handover import TableVersion
+from dagster_project.lib.comparison import CHALLENGER, Challenger, Comparison, Verdict
+from dagster_project.lib.handover import TableVersion
 from feedback.errors import BundleCorrupt, LearningError, NoModel, RollbackHolds
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from lakehouse.lake import Lake
-from lakehouse.tables import EVALUATIONS, INTERACTIONS, ITEMS
-from models.bundle import Manifest, Provenance
-from models.bundle_store import BundleStore
-from models.champion import align_champion
-from models.evaluation import Evaluation, recommender_named
-from models.gate import STOPGAP, Action
-from models.histories import ItemIndex
-from models.recommender import Model, Recommender
-from models.tracking import FitRecord, Tracking
+from lakehouse.tables.specs import EVALUATIONS, INTERACTIONS, ITEMS
+from models.bundle.bundle import Manifest, Provenance
+from models.bundle.store import BundleStore
+from models.evaluation.comparison import Evaluation, recommender_named
+from models.evaluation.gate import STOPGAP, Action
+from models.interaction_matrix import ItemIndex
+from models.recommenders.recommender import Model, Recommender
+from models.tracking.champion import align_champion
+from models.tracking.runs import FitRecord, Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dagster_project.summary import (
+from dagster_project.lib.summary import (
     CheckSummary,
     GateSummary,
     LandingSummary,

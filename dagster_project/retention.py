@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -74,8 +74,8 @@ def _each(stores: Mapping[str, Callable[[], dict[str, int]]]) -> Pruned:
 
 
 def _prune_mlflow(settings: Settings) -> dict[str, int]:
-    from models.champion import align_champion, has_registry
-    from models.mlflow_retention import prune_mlflow
+    from models.tracking.champion import align_champion, has_registry
+    from models.tracking.retention import prune_mlflow
 
     if not has_registry(settings):
         return {}
@@ -92,8 +92,8 @@ def _prune_runs(settings: Settings, instance: DagsterInstance, now: datetime) ->
 
 def _prune_tables(settings: Settings) -> dict[str, int]:
     from lakehouse.lake import open_lake
-    from lakehouse.table_history import trim_history
-    from lakehouse.tables import EVALUATIONS, INTERACTIONS, ITEMS
+    from lakehouse.maintenance.versions import trim_history
+    from lakehouse.tables.specs import EVALUATIONS, INTERACTIONS, ITEMS
 
     lake = open_lake(settings)
     done = [trim_history(lake, spec, keep=settings.table_versions_kept) for spec in (ITEMS, INTERACTIONS, EVALUATIONS)]

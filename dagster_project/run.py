@@ -20,10 +20,11 @@ from uuid import uuid4
 import msgspec
 
 from dagster_project.instance import LOOP_TAG, ensure_instance
+from dagster_project.lib.summary import LoopSummary, StepEvent
 from dagster_project.lock import holding
 from dagster_project.recording import Recorder
-from dagster_project.summary import LoopSummary, StepEvent
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
+from feedback.settings.source import ROOT
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, JobDefinition
@@ -33,7 +34,6 @@ OnEvent = Callable[[StepEvent], None]
 LOCATION = "heed"
 REPOSITORY = "__repository__"
 MODULE = "dagster_project.definitions"
-ROOT = Path(__file__).resolve().parent.parent
 HEADLESS_TAG = "heed/headless"
 """On runs of this module: the process that executes them."""
 QUIET_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}

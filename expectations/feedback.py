@@ -1,8 +1,8 @@
 """What good rows of `feedback` look like: the contract's promises, held once more where learning begins.
 
-The gateway and landing refuse what breaks the contract, by the same bounds (`feedback.bounds`). A row that breaks it
-here was written around them, or by another release: learning leaves it out. Where a bound is a setting, rows that
-landed under an earlier value of it stay good.
+The gateway and landing refuse what breaks the contract, by the same bounds (`feedback.fields.bounds`). A row that
+breaks it here was written around them, or by another release: learning leaves it out. Where a bound is a setting,
+rows that landed under an earlier value of it stay good.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from expectations.rules import (
     unique,
 )
 from expectations.suite import Frame, Suite
-from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST, FIRST_VERSION, LAST_VERSION, LATEST
 from feedback.contract import KINDS, AboutItem
+from feedback.fields.bounds import DEFAULT_MAX_FUTURE, EARLIEST, FIRST_VERSION, LAST_VERSION, LATEST
 from feedback.subjects import SUBJECT_LENGTH
-from lakehouse.tables import FEEDBACK
+from lakehouse.tables.specs import FEEDBACK
 
 CALENDAR = (EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None))
 """The years 1 to 9999; pandas holds our times as UTC without a zone."""

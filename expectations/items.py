@@ -18,7 +18,7 @@ from expectations.rules import (
     unique,
 )
 from expectations.suite import Frame, Suite
-from lakehouse.tables import ITEMS
+from lakehouse.tables.specs import ITEMS
 
 COLUMNS = ("item_id", "title", "categories", "price", "currency", "url", "available", "released_at", "updated_at")
 SHARE_AVAILABLE = 0.5

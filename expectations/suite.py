@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import polars as pl
 
 from expectations.rules import Rule, Severity
-from lakehouse.tables import TableSpec
+from lakehouse.tables.specs import TableSpec
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 

@@ -18,18 +18,18 @@ from feedback.admitted import (
     identity_key,
     owner_of,
 )
-from feedback.attributes import sorted_keys
-from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
 from feedback.cloud_events import open_cloud_event
 from feedback.contract import CONTRACT_VERSION, KINDS, STATEMENTS, Consent, Context, Event, Identify, Survey
 from feedback.errors import Code
-from feedback.log import Memo
+from feedback.fields.attributes import sorted_keys
+from feedback.fields.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
+from feedback.fields.raw_ids import is_placeholder
+from feedback.fields.scales import survey_scale, value_objection
+from feedback.fields.typed_events import TypedEvent, id_of, typed_event
+from feedback.log.port import Memo
 from feedback.occurrences import Occurrences
-from feedback.raw_ids import is_placeholder
-from feedback.scales import survey_scale, value_objection
 from feedback.statements import topic_of
 from feedback.subjects import ANONYMOUS, USER, Pseudonyms
-from feedback.typed_events import TypedEvent, id_of, typed_event
 from feedback.verdicts import Rejected
 
 DEFAULT_MAX_EVENT_BYTES = 256 * 1024

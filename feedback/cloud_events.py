@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from feedback.attributes import add_unknown
 from feedback.errors import Code
+from feedback.fields.attributes import add_unknown
 from feedback.verdicts import Rejected
 
 _REQUIRED = ("specversion", "id", "source", "type")

@@ -18,7 +18,7 @@ HeedError
 │   ├── StalePosition         another writer moved a partition on
 │   ├── ReplayInProgress      another replay writes to the ledger
 │   ├── UpkeepBusy            another process does upkeep on this lake
-│   └── UpkeepFailed
+│   └── MaintenanceFailed
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
 │   ├── NoModel               nothing has been published yet
@@ -114,7 +114,7 @@ class UpkeepBusy(LakeError):
     """Raised when another process does upkeep on this lake, or writes a checkpoint."""
 
 
-class UpkeepFailed(LakeError):
+class MaintenanceFailed(LakeError):
     """Raised when upkeep could not go on: its child process does not start, or its answer makes no sense."""
 
 

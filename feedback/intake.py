@@ -8,10 +8,10 @@ from typing import Any
 
 from feedback.admission import Admission, Admitted
 from feedback.errors import REMEDIES, Code
-from feedback.log import FeedbackLog, Headers, Memo, pack, partition_of
+from feedback.log.open import open_log
+from feedback.log.port import FeedbackLog, Headers, Memo, pack, partition_of
 from feedback.occurrences import Occurrences
-from feedback.open_log import open_log
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from feedback.subjects import Pseudonyms, load_or_create_key
 from feedback.verdicts import Rejected, Verdict
 

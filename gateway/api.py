@@ -11,10 +11,10 @@ from litestar import Request, Response, Router, post
 from prometheus_client import Counter
 
 from feedback.intake import Intake
-from feedback.tracing import receiving
+from feedback.process.tracing import receiving
 from feedback.verdicts import Verdict, count_verdicts
-from feedback.web.guard import require
 from gateway.bodies import refuse_binary_mode, refuse_encoded, split_body
+from web.guard import require
 
 VERDICTS = Counter("heed_verdicts", "Records by verdict and code", ["verdict", "code"])
 INTAKE_KEY = "intake"

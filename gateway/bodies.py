@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from feedback.web.problem import WrongRequest
+from web.problem import WrongRequest
 
 JSON_TYPES = frozenset({"application/json", "application/cloudevents+json", "application/cloudevents-batch+json", ""})
 LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})

@@ -23,12 +23,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 
 from feedback.errors import LakeError, StalePosition
-from lakehouse.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
-from lakehouse.positions import Positions, application_id, clock_note, era_note, note_id, spans, within
+from lakehouse.landed.positions import Positions, application_id, clock_note, era_note, note_id, spans, within
+from lakehouse.maintenance.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.store_errors import is_torn_listing, plain
-from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
 
 MAX_ATTEMPTS = 20
 PLACE = ("log_partition", "log_offset", "log_index")

@@ -24,13 +24,13 @@ from deltalake import (
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
-from feedback.folders import refuse_unusable_folder
-from feedback.settings import Settings
+from feedback.settings.folders import refuse_unusable_folder
+from feedback.settings.home import Settings
 from lakehouse.evolution import absent_columns, filled_from_attributes
+from lakehouse.landed.positions import application_id, note_id
 from lakehouse.local_table import LocalTable
-from lakehouse.positions import application_id, note_id
 from lakehouse.store_errors import is_torn_listing, plain
-from lakehouse.tables import FEEDBACK, TableSpec
+from lakehouse.tables.specs import FEEDBACK, TableSpec
 
 CHECKPOINT_EVERY_COMMITS = 100
 ROWS_AT_ONCE = 1 << 18
@@ -261,7 +261,7 @@ class Lake:
 
     def versions(self) -> dict[str, int]:
         """The current version of every table that exists."""
-        from lakehouse.tables import TABLES
+        from lakehouse.tables.specs import TABLES
 
         found = {name: self.version(spec) for name, spec in TABLES.items()}
         return {name: version for name, version in found.items() if version is not None}

@@ -2,7 +2,7 @@
 
 delta-rs turns a path into a URI and gives the paths of data files back percent-encoded, without decoding them: under
 `/srv/a b` it names `/srv/a%20b/…`, which is not there. So they are decoded here. Names that delta-rs cannot hold at
-all are refused before anything is written (`feedback.folders`).
+all are refused before anything is written (`feedback.settings.folders`).
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from feedback.errors import HomeError
-from feedback.open_log import open_log
-from feedback.settings import Settings
-from feedback.sqlite_meta import note_number, noted_number
+from feedback.log.open import open_log
+from feedback.log.sqlite_meta import note_number, noted_number
+from feedback.settings.home import Settings
 from feedback.subjects import fingerprint_of, load_or_create_key
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK
+from lakehouse.tables.specs import FEEDBACK
 
 NOTE = "subject-key"
 _SQLITE = "sqlite://"

@@ -1,7 +1,8 @@
 """What a person thinks of an item, from all that was said and done: opinions, preferences and weights.
 
-The table of signs is `feedback.signs`. Two equal readings: columns at a time for learning (`build_interactions`)
-and one event at a time for serving (`merged`), so that a list never depends on which of the two saw an event.
+The table of signs is `feedback.preference_rules`. Two equal readings: columns at a time for learning
+(`build_interactions`) and one event at a time for serving (`merged`), so that a list never
+depends on which of the two saw an event.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feedback.signs import KINDS, RULES, Rule, Signal, amount, rule_frame, rule_key, signal_of
+from feedback.preference_rules import KINDS, RULES, Rule, Signal, amount, rule_frame, rule_key, signal_of
 
 __all__ = [
     "EVIDENCE_CAP",
@@ -22,7 +23,7 @@ __all__ = [
     "KINDS",
     "NEUTRAL_WEIGHT",
     "RULES",
-    "Opinion",
+    "ItemPreference",
     "Rule",
     "Signal",
     "Stance",
@@ -71,7 +72,7 @@ def stance_of(explicit: float, implicit: float) -> Stance:
     return Stance.LIKED if explicit > 0 else Stance.DISLIKED
 
 
-class Opinion(NamedTuple):
+class ItemPreference(NamedTuple):
     """What one person thinks of one item: the latest stated preference and the sum of signed evidence."""
 
     explicit: float | None = None
@@ -80,7 +81,7 @@ class Opinion(NamedTuple):
     implicit: float = 0.0
 
 
-def merged(opinion: Opinion | None, signal: Signal, *, occurred_at: int) -> Opinion:
+def merged(opinion: ItemPreference | None, signal: Signal, *, occurred_at: int) -> ItemPreference:
     """An opinion after one more event, which stands later in the log than all that made the opinion.
 
     Args:
@@ -89,7 +90,7 @@ def merged(opinion: Opinion | None, signal: Signal, *, occurred_at: int) -> Opin
         occurred_at: When it happened, microseconds since 1970 (UTC). The latest stated preference wins, of two at
             the same time the one later in the log.
     """
-    known = opinion or Opinion()
+    known = opinion or ItemPreference()
     if not signal.explicit:
         return known._replace(implicit=known.implicit + signal.amount)
     if known.explicit is not None and occurred_at < known.explicit_at:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedback.errors import JavaMissing, ServiceError
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,13 +11,13 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from feedback.errors import HeedError, ModelUnusable
-from feedback.settings import Settings
-from feedback.web.guard import require
-from feedback.web.problem import PLAIN_WORDS, WrongRequest, log_incident, plain_words
+from feedback.settings.home import Settings
 from serving.item_paths import decode_item
 from serving.landing_watch import LandingStatus, LandingWatch
 from serving.lists import ListedItem
 from serving.service import Served, Service
+from web.guard import require
+from web.problem import PLAIN_WORDS, WrongRequest, log_incident, plain_words
 
 SERVICE_KEY = "service"
 LANDING_KEY = "landing"

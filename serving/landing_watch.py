@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import msgspec
 
 from feedback.errors import HeedError
-from feedback.log import FeedbackLog
-from feedback.settings import Settings
-from lakehouse.continuity import known_of
+from feedback.log.port import FeedbackLog
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
+from lakehouse.landed.continuity import known_of
 
 LOGGER = logging.getLogger("heed.serving")
 LOOK_SECONDS = 5.0

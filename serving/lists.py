@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from models.bundle import Bundle
-from models.factors import Reason
-from models.histories import History
+from models.bundle.bundle import Bundle
+from models.interaction_matrix import History
 from models.preferences import Stance
+from models.recommenders.factors import Reason
 
 SHORT_HISTORY = 5
 """Below this many items known of a person, the list says that it leans on what is popular."""

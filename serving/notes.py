@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models.bundle import Bundle
-from models.factors import FactorModel
+from models.bundle.bundle import Bundle
+from models.recommenders.factors import FactorModel
 from serving.lists import ItemList
 
 NOTES = {

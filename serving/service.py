@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from feedback.backoff import Backoff
 from feedback.errors import HeedError, ModelUnusable, NoModel
-from feedback.settings import Settings
+from feedback.process.backoff import Backoff
+from feedback.settings.home import Settings
 from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
-from lakehouse.online import OnlineStore, RecentEvent
-from lakehouse.open_online import open_online_store
-from models.bundle import Bundle
-from models.bundle_store import BundleStore
-from models.histories import History
+from models.bundle.bundle import Bundle
+from models.bundle.store import BundleStore
+from models.interaction_matrix import History
+from online.open import open_online_store
+from online.port import OnlineStore, RecentEvent
 from serving.list_cache import ListCache, MadeFrom, MadeList, digest
 from serving.lists import ItemList, ListedItem, build_list, similar_items, titles_of
 from serving.notes import note_of

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from feedback.settings import Settings, load_settings
-from tests.kafka_broker import kafka_broker
-from tests.mlflow_home import empty_mlflow, tracked
-from tests.prism_runner import prism
+from feedback.settings.home import Settings, load_settings
+from tests.support.kafka_broker import kafka_broker
+from tests.support.mlflow_home import empty_mlflow, tracked
+from tests.support.prism_runner import prism
 
 __all__ = ["empty_mlflow", "kafka_broker", "prism", "tracked"]
 

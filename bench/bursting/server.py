@@ -15,14 +15,14 @@ IDLE_SECONDS = 0.02
 
 def app() -> Litestar:
     """The app of the HTTP server's own process, its threads' idle time shortened."""
-    from cli.web import app_from_environment
+    from server.app import app_from_environment
 
     WorkerThread.MAX_IDLE_TIME = IDLE_SECONDS  # type: ignore[assignment]  # a whole number by declaration alone
     return app_from_environment()
 
 
 if __name__ == "__main__":
-    from cli.web_server import run_server
-    from feedback.settings import load_settings
+    from feedback.settings.home import load_settings
+    from server.process import run_server
 
     run_server(load_settings(sys.argv[1], port=int(sys.argv[2])), app="bench.bursting.server:app")

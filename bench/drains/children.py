@@ -13,8 +13,8 @@ import msgspec
 from bench.drains.drain_child import Drained
 from bench.peers.plain_loop import Looped
 from feedback.errors import ServiceError
+from feedback.settings.source import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHILD_SECONDS = 540.0
 
 Answer = TypeVar("Answer")

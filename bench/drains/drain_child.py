@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from feedback.settings import load_settings
+from feedback.settings.home import load_settings
 
 BEGAN = time.perf_counter()
 

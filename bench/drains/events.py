@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from feedback.admitted import CONTRACT_VERSION
-from feedback.log import partition_of
+from feedback.log.port import partition_of
 from feedback.subjects import SUBJECT_LENGTH
 
 CHUNK_EVENTS = 50_000

@@ -22,13 +22,13 @@ from bench.drains.drain_child import Drained
 from bench.drains.events import rating_chunks
 from bench.drains.logs import fill_log
 from bench.figures import Figure, at_least, below, reported
-from feedback.open_log import open_log
-from feedback.settings import Settings, load_settings
+from feedback.log.open import open_log
+from feedback.settings.home import Settings, load_settings
 from feedback.subjects import SUBJECT_LENGTH
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from online.open import open_online_store
 
 SIZES = (1_000_000, 4_000_000, 16_000_000)
 NEW_EVENTS = 500_000

@@ -17,14 +17,14 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from bench.drains.children import ROOT
 from bench.figures import Figure, below, reported
 from feedback.errors import ServiceError
 from feedback.intake import Intake, open_intake
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
+from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
-from lakehouse.positions import application_id
-from lakehouse.tables import FEEDBACK
+from lakehouse.landed.positions import application_id
+from lakehouse.tables.specs import FEEDBACK
 
 EVENTS_PER_APPEND = 10
 APPEND_SECONDS = 0.01

@@ -9,9 +9,9 @@ from confluent_kafka import Producer
 
 from bench.drains.events import Chunk
 from feedback.errors import ServiceError
-from feedback.log import Memo, pack
-from feedback.open_log import open_log
-from feedback.settings import Settings
+from feedback.log.open import open_log
+from feedback.log.port import Memo, pack
+from feedback.settings.home import Settings
 
 FLUSH_SECONDS = 60.0
 PRODUCER = {

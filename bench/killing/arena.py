@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.kafka_broker import Broker
 from bench.killing.disk import Disk, small_disk
 from bench.killing.fleet import USUAL, Breed, Fleet
-from bench.killing.processes import Child, shared_number
 from bench.killing.sender import Ledger, read_ledger, send
 from bench.killing.watcher import Watcher
 from feedback.errors import ServiceError
-from feedback.log import FeedbackLog
-from feedback.open_log import open_log
-from feedback.settings import Settings, load_settings
+from feedback.log.open import open_log
+from feedback.log.port import FeedbackLog
+from feedback.settings.home import Settings, load_settings
+from tests.support.kafka_server import Broker
+from tests.support.processes import Child, shared_number
 
 WORKERS = 3
 EVENTS_PER_SECOND = 200.0

@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from beam_jobs.log_clock import Clock, believe
+from beam_jobs.stages.log_clock import Clock, believe
 from bench.killing.odd import is_poison, poison
 from bench.killing.sender import Ledger
-from feedback.log import FeedbackLog
-from feedback.settings import Settings
+from feedback.log.port import FeedbackLog
+from feedback.settings.home import Settings
 from lakehouse.lake import Lake, open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from online.open import open_online_store
 
 PLACE = ["log_partition", "log_offset", "log_index"]
 READ_EVENTS = 10_000

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from bench.killing.processes import Child
+from tests.support.processes import Child
 
 TMPFS_MB = 1024
 FILL_BYTES = 64 * 1024 * 1024

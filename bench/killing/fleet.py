@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.killing.processes import Child
 from bench.killing.worker import land
-from feedback.settings import Settings
+from feedback.settings.home import Settings
+from tests.support.processes import Child
 
 LOGGER = logging.getLogger("heed.bench")
 POINTS = ("before commit", "after data file", "between tables", "after commit")

@@ -10,7 +10,7 @@ from typing import Any, cast
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from feedback.log import FeedbackLog, NewRecord
+from feedback.log.port import FeedbackLog, NewRecord
 
 MARK = "poison"
 SUBJECT = "b0" * 16
@@ -94,6 +94,6 @@ def make_topic(address: str, topic: str, *, partitions: int) -> None:
 
 def keep_producers_times() -> None:
     """In this process, leave a topic's times to its producers, as where Heed may not change the topic."""
-    from feedback import kafka_topic
+    from feedback.log.kafka import topic as kafka_topic
 
     kafka_topic.use_brokers_clock = lambda *_: False  # type: ignore[attr-defined]

@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from lakehouse.lake import Lake
-from lakehouse.positions import application_id
-from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.landed.positions import application_id
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
 
 PLACE = ("log_partition", "log_offset", "log_index")
 _COLUMNS = [*PLACE, "log_count"]

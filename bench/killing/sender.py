@@ -23,8 +23,8 @@ from bench.killing.worker import shifted_now
 from feedback.admission import Admission, Admitted
 from feedback.errors import LogError, ServiceError
 from feedback.intake import Clock, Intake, open_intake
-from feedback.log import NewRecord, partition_of
-from feedback.settings import Settings
+from feedback.log.port import NewRecord, partition_of
+from feedback.settings.home import Settings
 from feedback.subjects import Pseudonyms, load_or_create_key
 
 BEAT_SECONDS = 0.05

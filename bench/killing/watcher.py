@@ -6,7 +6,7 @@ import threading
 
 from bench.killing.places import PlaceReader, Snapshot, violations
 from feedback.errors import LakeError
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
 
 LOOK_SECONDS = 0.25

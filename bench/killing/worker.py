@@ -10,9 +10,9 @@ import signal
 import threading
 from datetime import UTC, datetime, timedelta
 
-from beam_jobs.fault_points import FAULT_VARIABLE
+from beam_jobs.runner.fault_points import FAULT_VARIABLE
 from bench.killing.odd import keep_producers_times
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 
 
 def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -> None:
@@ -20,7 +20,7 @@ def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -
 
     Args:
         settings: The home.
-        fault: Where in a commit to die or stop (`beam_jobs.fault_points`); empty: nowhere.
+        fault: Where in a commit to die or stop (`beam_jobs.runner.fault_points`); empty: nowhere.
         shift: By how many seconds this process's clock is wrong.
     """
     from beam_jobs import sink
@@ -42,9 +42,9 @@ def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -
 def compact_and_checkpoint(settings: Settings) -> None:
     """What upkeep does to landing's tables, beside the workers; here, so that a kill hits the work itself."""
     from lakehouse.lake import open_lake
-    from lakehouse.tables import FEEDBACK, QUARANTINE
-    from lakehouse.upkeep import MEBIBYTE, OPEN_FILE_BYTES, Action, Retention, Work
-    from lakehouse.upkeep_table import perform, read_statistics
+    from lakehouse.maintenance.plan import MEBIBYTE, OPEN_FILE_BYTES, Action, Retention, Work
+    from lakehouse.maintenance.table import perform, read_statistics
+    from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
     lake, now = open_lake(settings), datetime.now(UTC)
     for spec in (FEEDBACK, QUARANTINE):

@@ -14,8 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.kafka_broker import find_java
 from feedback.errors import ServiceError
+from tests.support.kafka_server import find_java
 
 SPARK_VERSION = "4.0.0"
 DELTA_VERSION = "4.0.0"

@@ -12,10 +12,10 @@ import msgspec
 import psutil  # type: ignore[import-untyped]
 
 from bench.drains.drain_child import peak_mib
-from feedback.settings import load_settings
+from feedback.settings.home import load_settings
 from lakehouse.lake import open_lake
-from lakehouse.online import rebuild
-from lakehouse.open_online import open_online_store
+from online.open import open_online_store
+from online.port import rebuild
 
 MIB = 1024 * 1024
 

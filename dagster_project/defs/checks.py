@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from dagster_project.defs.resources import HeedHome, LakeResource
-from dagster_project.failures import clear_failures
-from dagster_project.handover import TableVersion
+from dagster_project.lib.failures import clear_failures
+from dagster_project.lib.handover import TableVersion
 from expectations.rules import Severity
 from expectations.suite import Suite
 from expectations.suites import SUITES
@@ -122,7 +122,7 @@ def load_for(
     """The rows that a suite looks at, and the catalogue's item ids where there are any to compare with."""
     from expectations.sampling import EXTREMES, rows_to_validate
     from expectations.screening import Screening
-    from lakehouse.tables import ITEMS
+    from lakehouse.tables.specs import ITEMS
 
     scan = lake.scan(suite.table, version=table.version)
     looked_at = screening or Screening(scan, suite)

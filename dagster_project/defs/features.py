@@ -5,10 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from dagster_project.defs.resources import LakeResource
-from dagster_project.failures import RETRY_STORAGE, clear_failures
-from dagster_project.handover import TableVersion
-from dagster_project.metadata import table_metadata
-from dagster_project.stages import CODE_VERSION, DATA_OWNERS, FEATURES, table_pool
+from dagster_project.lib.failures import RETRY_STORAGE, clear_failures
+from dagster_project.lib.handover import TableVersion
+from dagster_project.lib.metadata import table_metadata
+from dagster_project.lib.stages import CODE_VERSION, DATA_OWNERS, FEATURES, table_pool
 
 
 @dg.asset(
@@ -21,9 +21,9 @@ from dagster_project.stages import CODE_VERSION, DATA_OWNERS, FEATURES, table_po
 )
 def items(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
     """One row per item: its latest good catalogue entry, out of feedback of kind `item`."""
-    from dagster_project.catalogue import build_catalogue
-    from dagster_project.learned import catalogue_events
-    from lakehouse.tables import FEEDBACK, ITEMS
+    from dagster_project.lib.catalogue import build_catalogue
+    from dagster_project.lib.learned import catalogue_events
+    from lakehouse.tables.specs import FEEDBACK, ITEMS
 
     with clear_failures():
         opened = lake.open()
@@ -52,9 +52,9 @@ def items(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeRe
 )
 def interactions(landed_feedback: TableVersion, lake: LakeResource) -> dg.MaterializeResult[TableVersion]:
     """One row per (subject, item): a signed preference and a weight, out of every kind of feedback."""
-    from dagster_project.learned import interactions_of
-    from dagster_project.plots import preference_histogram
-    from lakehouse.tables import FEEDBACK, INTERACTIONS
+    from dagster_project.lib.learned import interactions_of
+    from dagster_project.lib.plots import preference_histogram
+    from lakehouse.tables.specs import FEEDBACK, INTERACTIONS
 
     with clear_failures():
         opened = lake.open()

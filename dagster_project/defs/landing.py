@@ -5,10 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from dagster_project.defs.resources import HeedHome, LakeResource
-from dagster_project.failures import RETRY_STORAGE, clear_failures
-from dagster_project.handover import TableVersion, positions_of
-from dagster_project.metadata import counts_table, table_metadata
-from dagster_project.stages import CODE_VERSION, DATA_OWNERS, FRESH_ENOUGH, LANDING, table_pool
+from dagster_project.lib.failures import RETRY_STORAGE, clear_failures
+from dagster_project.lib.handover import TableVersion, positions_of
+from dagster_project.lib.metadata import counts_table, table_metadata
+from dagster_project.lib.stages import CODE_VERSION, DATA_OWNERS, FRESH_ENOUGH, LANDING, table_pool
 from dagster_project.starting import positions_text
 
 
@@ -28,7 +28,7 @@ def landed_feedback(heed: HeedHome, lake: LakeResource) -> dg.MaterializeResult[
     """
     from beam_jobs.landing import drain
     from feedback.errors import NotEnoughFeedback
-    from lakehouse.tables import FEEDBACK
+    from lakehouse.tables.specs import FEEDBACK
 
     with clear_failures():
         report = drain(heed.settings)

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dagster_project.comparison import Challenger, Comparison, Verdict
 from dagster_project.defs.resources import HeedHome, LakeResource, TrackingResource
-from dagster_project.failures import RETRY_STORAGE, clear_failures
-from dagster_project.handover import TableVersion
+from dagster_project.lib.comparison import Challenger, Comparison, Verdict
+from dagster_project.lib.failures import RETRY_STORAGE, clear_failures
+from dagster_project.lib.handover import TableVersion
+from dagster_project.lib.stages import CODE_VERSION, LEARNING, LEARNING_OWNERS, MODELS_POOL, table_pool
 from dagster_project.progress import tell
-from dagster_project.stages import CODE_VERSION, LEARNING, LEARNING_OWNERS, MODELS_POOL, table_pool
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from feedback.settings import Settings
-    from models.evaluation import Evaluation
-    from models.histories import ItemIndex
-    from models.recommender import Recommender
+    from feedback.settings.home import Settings
+    from models.evaluation.comparison import Evaluation
+    from models.interaction_matrix import ItemIndex
+    from models.recommenders.recommender import Recommender
 
 
 @dg.asset(
@@ -37,8 +37,8 @@ def evaluations(
 
     Every fit is a run in MLflow; every figure is a row of the table `evaluations`.
     """
-    from dagster_project.comparison import build_comparison, challenger_figures, figures
     from dagster_project.learning import append_evaluation, load_learning, record_fits, serving_now
+    from dagster_project.lib.comparison import build_comparison, challenger_figures, figures
     from feedback.errors import NotEnoughFeedback
 
     settings = heed.settings
@@ -88,8 +88,8 @@ def challenger(
     tracking: TrackingResource,
 ) -> dg.MaterializeResult[Challenger | None]:
     """Signed ALS with the chosen parameters, fitted on every interaction and registered in MLflow."""
-    from dagster_project.comparison import CHALLENGER
     from dagster_project.learning import fit_challenger, load_learning
+    from dagster_project.lib.comparison import CHALLENGER
 
     if CHALLENGER not in evaluations.parameters:
         return dg.MaterializeResult(value=None, metadata={"not_fitted": "there is too little feedback to judge it"})
@@ -125,9 +125,9 @@ def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[Verdic
 
     While a rollback holds it is judged all the same, and not published.
     """
-    from dagster_project.comparison import BASELINE, CHALLENGER, CHAMPION, rulings_table
-    from models.bundle_store import BundleStore
-    from models.gate import Action, decide
+    from dagster_project.lib.comparison import BASELINE, CHALLENGER, CHAMPION, rulings_table
+    from models.bundle.store import BundleStore
+    from models.evaluation.gate import Action, decide
 
     decision = decide(
         evaluations.of(CHALLENGER),
@@ -178,13 +178,13 @@ def challenger_passed(gate: Verdict) -> dg.AssetCheckResult:
 
 def load_items(lake: LakeResource, items: TableVersion) -> pl.DataFrame:
     """The catalogue at the version that was built."""
-    from lakehouse.tables import ITEMS
+    from lakehouse.tables.specs import ITEMS
 
     return lake.open().scan(ITEMS, version=items.version).collect()
 
 
 def _evaluate(frame: pl.DataFrame, index: ItemIndex, settings: Settings, *, champion: Recommender | None) -> Evaluation:
-    from models.evaluation import evaluate
+    from models.evaluation.comparison import evaluate
     from models.spark import spark_session
 
     return evaluate(
@@ -199,8 +199,8 @@ def _evaluate(frame: pl.DataFrame, index: ItemIndex, settings: Settings, *, cham
 
 
 def _pages(comparison: Comparison) -> dict[str, dg.MetadataValue]:
-    from dagster_project.comparison import METRICS, figures_table, parameters_table
-    from dagster_project.plots import comparison as plotted
+    from dagster_project.lib.comparison import METRICS, figures_table, parameters_table
+    from dagster_project.lib.plots import comparison as plotted
 
     pages: dict[str, dg.MetadataValue] = {}
     for split in comparison.splits:

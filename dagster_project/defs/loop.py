@@ -11,14 +11,14 @@ import dagster as dg
 
 from dagster_project.defs.resources import HeedHome
 from dagster_project.instance import LOOP_TAG
+from dagster_project.lib.stages import UPKEEP
 from dagster_project.lock import holder
 from dagster_project.past_runs import IN_PROGRESS, LOOP, bury_lost_runs, ended_runs, learned
-from dagster_project.stages import UPKEEP
 from dagster_project.starting import Feedback, Pace, Positions, Start, Wait, decide_start, failures_since
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 
 if TYPE_CHECKING:
-    from feedback.log import FeedbackLog
+    from feedback.log.port import FeedbackLog
     from lakehouse.lake import Lake
 
 LOOK_EVERY_SECONDS = 30
@@ -34,8 +34,8 @@ def look(settings: Settings, known: Positions, *, enough: int) -> Feedback:
         known: How far the loop has learned.
         enough: Waiting events are counted no further than this.
     """
-    from lakehouse.continuity import open_landed_log
     from lakehouse.lake import open_lake
+    from lakehouse.landed.continuity import open_landed_log
 
     lake = open_lake(settings)
     log = open_landed_log(settings)
@@ -57,7 +57,7 @@ def count_landed(lake: Lake, known: Positions, *, partitions: int) -> int:
     """Events of `feedback` at or beyond these positions."""
     import polars as pl
 
-    from lakehouse.tables import FEEDBACK
+    from lakehouse.tables.specs import FEEDBACK
 
     if not lake.exists(FEEDBACK):
         return 0

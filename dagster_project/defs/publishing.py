@@ -6,12 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.comparison import Challenger, Comparison, Verdict
 from dagster_project.defs.resources import HeedHome, LakeResource
-from dagster_project.failures import clear_failures
-from dagster_project.handover import TableVersion
-from dagster_project.past_runs import POSITIONS
-from dagster_project.stages import (
+from dagster_project.lib.comparison import Challenger, Comparison, Verdict
+from dagster_project.lib.failures import clear_failures
+from dagster_project.lib.handover import TableVersion
+from dagster_project.lib.stages import (
     BUNDLE_POOL,
     CHECKS,
     CODE_VERSION,
@@ -20,6 +19,7 @@ from dagster_project.stages import (
     LEARNING_OWNERS,
     PUBLISHING,
 )
+from dagster_project.past_runs import POSITIONS
 from dagster_project.starting import positions_text
 
 
@@ -47,7 +47,7 @@ def published_bundle(
     nothing is published.
     """
     from dagster_project.learning import publish
-    from lakehouse.tables import INTERACTIONS, ITEMS
+    from lakehouse.tables.specs import INTERACTIONS, ITEMS
 
     with clear_failures():
         opened = lake.open()
@@ -106,7 +106,7 @@ def data_docs(
 ) -> dg.MaterializeResult[None]:
     """Great Expectations' pages: every suite, and what it found in the rows that this run learned from."""
     from dagster_project.defs.checks import load_for
-    from dagster_project.metadata import markdown_table
+    from dagster_project.lib.metadata import markdown_table
     from expectations.data_docs import write_data_docs
     from expectations.suites import SUITES
 

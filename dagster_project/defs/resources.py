@@ -14,7 +14,7 @@ from pydantic import Field
 
 from dagster_project.lock import holding
 from dagster_project.past_runs import LOOP
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 
 if TYPE_CHECKING:
     from lakehouse.lake import Lake
@@ -83,7 +83,7 @@ class TrackingResource(dg.ConfigurableResource[Any]):
 
     def run_url(self, run_id: str) -> str:
         """The page of one MLflow run."""
-        from models.tracking import Tracking
+        from models.tracking.runs import Tracking
 
         settings = self.heed.settings
         base = self.base_url or f"http://{settings.host}:{settings.mlflow_port}"

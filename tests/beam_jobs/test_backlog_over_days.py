@@ -10,9 +10,9 @@ import pytest
 
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
-from feedback.settings import Settings, ensure_home
-from lakehouse.audit import audit
+from feedback.settings.home import Settings, ensure_home
 from lakehouse.lake import open_lake
+from lakehouse.landed.audit import audit
 
 pytestmark = pytest.mark.beam
 

@@ -20,15 +20,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bench.killing.places import PlaceReader, Snapshot, violations
 from feedback.admitted import AdmittedEvent
-from feedback.log import Memo, NewRecord, pack, partition_of
+from feedback.log.port import Memo, NewRecord, pack, partition_of
 from lakehouse.commit import FEEDBACK, QUARANTINE
 from lakehouse.lake import Lake
-from lakehouse.online import catch_up
-from lakehouse.online_sqlite import SqliteOnlineStore
-from tests.beam_jobs.unfused import Crash, UnfusedWorker
+from online.port import catch_up
+from online.sqlite.events import SqliteOnlineStore
 from tests.conftest import NOW
-from tests.feedback.memory_log import MemoryLog, Storage
+from tests.feedback.log.memory_log import MemoryLog, Storage
 from tests.lakehouse.rows import rows
+from tests.support.landing.unfused import Crash, UnfusedWorker
 
 NO_MEMO = Memo(b"")
 PARTITIONS = 2

@@ -12,12 +12,12 @@ import pytest
 from beam_jobs.landing import drain
 from feedback.errors import LogGap
 from feedback.intake import open_intake
-from feedback.open_log import open_log
-from feedback.settings import Settings, load_settings
-from lakehouse.audit import AuditReport, audit
-from lakehouse.continuity import open_landed_log, skip_gaps
+from feedback.log.open import open_log
+from feedback.settings.home import Settings, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.landed.audit import AuditReport, audit
+from lakehouse.landed.continuity import open_landed_log, skip_gaps
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
 pytestmark = pytest.mark.beam
 

@@ -10,13 +10,13 @@ import pytest
 from beam_jobs.landing import drain, stream
 from feedback.admitted import AdmittedEvent
 from feedback.intake import open_intake
-from feedback.log import NewRecord
-from feedback.open_log import open_log
-from feedback.settings import Settings
-from lakehouse.audit import audit
+from feedback.log.open import open_log
+from feedback.log.port import NewRecord
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.landed.audit import audit
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from online.open import open_online_store
 
 pytestmark = pytest.mark.beam
 

@@ -11,19 +11,19 @@ import msgspec
 import polars as pl
 import pytest
 
-from beam_jobs.admit import admit
-from beam_jobs.decode import decode
 from beam_jobs.landing import drain
+from beam_jobs.stages.admit import admit
+from beam_jobs.stages.decode import decode
 from feedback.admission import Admission, Admitted
 from feedback.contract import KINDS
-from feedback.open_log import open_log
-from feedback.payloads import payload_objection, payload_of
-from feedback.settings import load_settings
+from feedback.fields.payloads import payload_objection, payload_of
+from feedback.log.open import open_log
+from feedback.settings.home import load_settings
 from feedback.subjects import Pseudonyms
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import QUARANTINE
-from tests.beam_jobs.lines import SUBJECT, append, line, poll
+from lakehouse.tables.specs import QUARANTINE
+from online.open import open_online_store
+from tests.support.landing.lines import SUBJECT, append, line, poll
 
 OTHER = "b" * 32
 PERSON = {"subject": SUBJECT, "item_id": ...}

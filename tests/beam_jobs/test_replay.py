@@ -12,15 +12,15 @@ from beam_jobs.landing import drain
 from beam_jobs.replay import Replayer, ReplayReport, append_lines, open_replayer, places_frame
 from feedback.errors import UsageError
 from feedback.intake import open_intake
-from feedback.log import partition_of
-from feedback.open_log import open_log
-from feedback.settings import Settings
-from lakehouse.audit import audit
+from feedback.log.open import open_log
+from feedback.log.port import partition_of
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
-from lakehouse.quarantine import groups, outcomes
-from lakehouse.replays import ReplayLedger
-from lakehouse.tables import FEEDBACK, QUARANTINE
-from tests.beam_jobs.lines import SUBJECT, append, line
+from lakehouse.landed.audit import audit
+from lakehouse.landed.quarantine import groups, outcomes
+from lakehouse.landed.replays import ReplayLedger
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from tests.support.landing.lines import SUBJECT, append, line
 
 pytestmark = pytest.mark.beam
 Mend = Callable[[dict[str, Any]], object]

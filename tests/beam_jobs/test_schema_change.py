@@ -6,22 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
-from feedback.open_log import open_log
-from feedback.settings import Settings
-from lakehouse.audit import audit
+from feedback.log.open import open_log
+from feedback.settings.home import Settings
+from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK
-from tests.beam_jobs.lines import append, line
+from lakehouse.landed.audit import audit
+from lakehouse.tables.specs import FEEDBACK
+from tests.support.landing.lines import append, line
 
 pytestmark = pytest.mark.beam
-ROOT = Path(__file__).resolve().parents[2]
-NEXT_RELEASE = Path(__file__).with_name("next_release.py")
+NEXT_RELEASE = ROOT / "tests" / "support" / "landing" / "next_release.py"
 
 
 def land_with_the_next_release(settings: Settings) -> list[dict[str, object]]:

@@ -10,12 +10,12 @@ import pytest
 
 from beam_jobs.landing import drain
 from feedback.intake import Intake, open_intake
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 from feedback.subjects import Pseudonyms, load_or_create_key
-from lakehouse.audit import audit
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK
+from lakehouse.landed.audit import audit
+from lakehouse.tables.specs import FEEDBACK
+from online.open import open_online_store
 
 pytestmark = pytest.mark.beam
 

@@ -11,14 +11,14 @@ import pytest
 from deltalake import DeltaTable
 
 from beam_jobs.landing import drain
-from bench.kafka_broker import Broker
 from bench.killing.disk import FileSizeLimit
-from bench.killing.mishaps import orphans
-from bench.killing.processes import Child
-from feedback.settings import Settings, load_settings
-from lakehouse.tables import FEEDBACK, QUARANTINE
-from tests.beam_jobs.workers import Workers, eventually, working
+from bench.killing.faults import orphans
+from feedback.settings.home import Settings, load_settings
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.lakehouse.rows import rows
+from tests.support.kafka_server import Broker
+from tests.support.landing.workers import Workers, eventually, working
+from tests.support.processes import Child
 
 pytestmark = pytest.mark.beam
 

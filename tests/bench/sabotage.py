@@ -10,9 +10,9 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from bench.killing.worker import land
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from lakehouse.commit import LandingCommitter
-from lakehouse.tables import TableSpec
+from lakehouse.tables.specs import TableSpec
 
 Transact = Any
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.drains.events import CHUNK_EVENTS, REPEATS, rating_chunks
 from feedback.admitted import AdmittedEvent
-from feedback.log import partition_of
+from feedback.log.port import partition_of
 
 AT = 1_772_366_400_000_000
 EVENTS = 3 * CHUNK_EVENTS

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bench.faults import Outcome, figures, kill
-from bench.kafka_broker import Broker
 from bench.killing.fleet import Breed
 from feedback.errors import ServiceError
 from tests.bench.sabotage import fence_by_path, gives_up, positions_apart, rows_after_positions
+from tests.support.kafka_server import Broker
 
 pytestmark = pytest.mark.beam
 

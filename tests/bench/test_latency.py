@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.drains.latency import landing_times
-from feedback.settings import load_settings
+from feedback.settings.home import load_settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK
+from lakehouse.tables.specs import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch
 

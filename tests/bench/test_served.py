@@ -7,8 +7,8 @@ import math
 import pytest
 
 from bench.served import ListedUser, scores
-from models.histories import ItemIndex
-from models.splits import Split
+from models.evaluation.splits import Split
+from models.interaction_matrix import ItemIndex
 from tests.models.frames import ratings
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo import free_port
-from feedback.settings import load_settings
-from models.bundle_store import BundleStore
-from tests.cli.launcher import environment_of_tests, evil_folder
+from cli.demo.demo import free_port
+from feedback.settings.home import load_settings
+from feedback.settings.source import ROOT
+from models.bundle.store import BundleStore
 from tests.models.test_learning_core import publish_factors
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.launcher import environment_of_tests, evil_folder
 
 
 def heed(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:

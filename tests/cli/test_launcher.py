@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.demo import free_port
-from tests.cli.launcher import ROOT, Checkout, environment_of_tests, evil_folder, find_uv
+from cli.demo.demo import free_port
 from tests.serving.test_http import _until
+from tests.support.launcher import ROOT, Checkout, environment_of_tests, evil_folder, find_uv
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import click
 import pytest
 
 from cli import main as entry
-from feedback.settings import load_settings
-from models.bundle_store import BundleStore
+from feedback.settings.home import load_settings
+from models.bundle.store import BundleStore
 from tests.cli.test_commands import ROOT, heed
 from tests.models.test_learning_core import publish_factors
 

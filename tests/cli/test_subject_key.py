@@ -8,15 +8,15 @@ import pytest
 
 from beam_jobs.landing import drain
 from cli.main import heed
-from cli.web import create_app
 from feedback.errors import HomeError
 from feedback.intake import open_intake
-from feedback.settings import Settings, load_settings
-from feedback.sqlite_meta import noted_number
+from feedback.log.sqlite_meta import noted_number
+from feedback.settings.home import Settings, load_settings
 from feedback.subjects import fingerprint_of, load_or_create_key
 from lakehouse.lake import open_lake
 from lakehouse.subject_key import NOTE, accept_subject_key, verify_subject_key
-from tests.beam_jobs.streaming import ratings
+from server.app import create_app
+from tests.support.landing.streaming import ratings
 
 
 def log_file(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from feedback.intake import open_intake
-from feedback.settings import Settings, ensure_home
+from feedback.settings.home import Settings, ensure_home
 from feedback.verdicts import VerdictCounts, count_verdicts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,12 +12,12 @@ import dagster as dg
 import pytest
 
 from dagster_project.defs.checks import ASSET_OF
-from dagster_project.stages import STAGES
+from dagster_project.lib.stages import STAGES
 from expectations.rules import Severity
 from expectations.suites import SUITES
-from feedback.settings import Settings
+from feedback.settings.home import Settings
+from feedback.settings.source import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 GROUPS = {
     "landed_feedback": "landing",
     "items": "features",

@@ -8,20 +8,20 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from cli.learning.run import show_summary
 from cli.output import Output
-from cli.run import show_summary
-from dagster_project.comparison import Comparison, Verdict
 from dagster_project.defs.learning import gate
 from dagster_project.defs.resources import HeedHome
 from dagster_project.learning import publish
+from dagster_project.lib.comparison import Comparison, Verdict
+from dagster_project.lib.summary import GateSummary
 from dagster_project.recording import Recorder
-from dagster_project.summary import GateSummary
-from feedback.settings import Settings
-from models.bundle_store import BundleStore
-from models.gate import Action, Decision
+from feedback.settings.home import Settings
+from models.bundle.store import BundleStore
+from models.evaluation.gate import Action, Decision
+from tests.models.bundle.test_rollback import INTERACTIONS
 from tests.models.test_learning_core import START
 from tests.models.test_learning_core import publish as publish_bundle
-from tests.models.test_rollback import INTERACTIONS
 
 NOTHING_JUDGED = Comparison("an evaluation", (), {}, missing={"stratified": "too little", "global_time": "too little"})
 TOLD = {"approved": True, "action": "promote", "reasons": ["better"], "challenger": "signed_als"}

@@ -6,7 +6,7 @@ import pytest
 
 from dagster_project.instance import ensure_instance, open_instance
 from feedback.errors import HomeError
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 
 
 def test_the_instance_is_made_once_and_then_left_alone(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from dagster_project.instance import open_instance
 from dagster_project.lock import holding
 from dagster_project.run import load_job
 from dagster_project.starting import Start, Wait, positions_text
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from tests.dagster_project.generated import generated_events, send
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from dagster_project.comparison import Comparison, challenger_figures, figures, figures_table, rulings_table
-from dagster_project.handover import positions_of
-from dagster_project.metadata import column_schema, counts_table, markdown_table
-from dagster_project.plots import comparison as plotted
-from dagster_project.plots import preference_histogram
-from lakehouse.tables import ITEMS
-from models.evaluation import Scorecard
-from models.gate import decide
-from models.metrics import Metrics
+from dagster_project.lib.comparison import Comparison, challenger_figures, figures, figures_table, rulings_table
+from dagster_project.lib.handover import positions_of
+from dagster_project.lib.metadata import column_schema, counts_table, markdown_table
+from dagster_project.lib.plots import comparison as plotted
+from dagster_project.lib.plots import preference_histogram
+from lakehouse.tables.specs import ITEMS
+from models.evaluation.comparison import Scorecard
+from models.evaluation.gate import decide
+from models.evaluation.metrics import Metrics
 
 GOOD = Metrics(ndcg=0.5, precision=0.3, recall=0.4, map=0.2, coverage=0.9, disliked=0.01, users=50, k=10)
 PLAIN = Metrics(ndcg=0.3, precision=0.2, recall=0.3, map=0.1, coverage=0.4, disliked=0.05, users=50, k=10)

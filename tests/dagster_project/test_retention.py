@@ -13,7 +13,7 @@ import pytest
 from dagster_project.defs.resources import HeedHome
 from dagster_project.instance import open_instance
 from dagster_project.retention import prune
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")  # MLflow's own
 

@@ -15,16 +15,16 @@ import pytest
 from beam_jobs.landing import drain
 from dagster_project.definitions import defs
 from dagster_project.instance import open_instance
-from dagster_project.left_out import left_out_groups
+from dagster_project.lib.left_out import left_out_groups
+from dagster_project.lib.summary import LoopSummary, StepEvent
 from dagster_project.past_runs import learned
 from dagster_project.run import HEADLESS_TAG, bury_dead_runs, load_job, run_config, run_loop
-from dagster_project.summary import LoopSummary, StepEvent
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables import EVALUATIONS, FEEDBACK, INTERACTIONS
-from lakehouse.tables import ITEMS as ITEMS_TABLE
-from models.bundle_store import BundleStore
-from models.tracking import CHAMPION, Tracking
+from lakehouse.tables.specs import EVALUATIONS, FEEDBACK, INTERACTIONS
+from lakehouse.tables.specs import ITEMS as ITEMS_TABLE
+from models.bundle.store import BundleStore
+from models.tracking.runs import CHAMPION, Tracking
 from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
 
 pytestmark = [

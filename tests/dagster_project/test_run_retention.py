@@ -13,7 +13,7 @@ import pytest
 
 from dagster_project.instance import open_instance
 from dagster_project.run_retention import prune_runs, runs_to_remove
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 
 LATER = timedelta(hours=2)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lakehouse.tables import FEEDBACK, INTERACTIONS, ITEMS, TableSpec
+from lakehouse.tables.specs import FEEDBACK, INTERACTIONS, ITEMS, TableSpec
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from feedback.contract import KINDS
 from feedback.errors import REMEDIES, Code
 from feedback.subjects import Pseudonyms
 from feedback.verdicts import Rejected
-from lakehouse.tables import FEEDBACK_EVENT
+from lakehouse.tables.specs import FEEDBACK_EVENT
 from tests.conftest import NOW
 
 ADMISSION = Admission(Pseudonyms(b"k" * 32), max_event_bytes=2_000)

@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from feedback.api_keys import ApiKeys
 from feedback.errors import HomeError, SettingsError, UsageError
 from feedback.intake import open_intake
-from feedback.log import Memo, pack
-from feedback.settings import Settings, ensure_home, load_settings
+from feedback.log.port import Memo, pack
+from feedback.settings.home import Settings, ensure_home, load_settings
 from feedback.subjects import load_or_create_key
 from feedback.verdicts import count_verdicts
 from tests.conftest import NOW
+from web.api_keys import ApiKeys
 
 RATING = {"kind": "rating", "user_id": "u", "item_id": "i", "value": 4, "scale": [1, 5]}
 

@@ -12,9 +12,9 @@ from feedback.admission import Admission, Admitted
 from feedback.admitted import AdmittedEvent
 from feedback.contract import CONTEXT_ID_FIELDS, ID_FIELDS
 from feedback.errors import Code
+from feedback.fields.raw_ids import id_text, is_placeholder
 from feedback.intake import open_intake
-from feedback.raw_ids import id_text, is_placeholder
-from feedback.settings import Settings, load_settings
+from feedback.settings.home import Settings, load_settings
 from feedback.subjects import Pseudonyms
 from feedback.verdicts import Rejected
 from tests.conftest import NOW

@@ -15,14 +15,14 @@ from feedback.admission import Admission
 from feedback.admitted import content_digest, derived_id, former_identity_key
 from feedback.errors import Code
 from feedback.intake import Intake, open_intake
-from feedback.log import Memo, NewRecord
-from feedback.log_sqlite import SqliteLog
+from feedback.log.port import Memo, NewRecord
+from feedback.log.sqlite import SqliteLog
 from feedback.occurrences import Occurrences
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from feedback.subjects import Pseudonyms
 from feedback.verdicts import count_verdicts
 from tests.conftest import NOW
-from tests.feedback.memory_log import MemoryLog, Storage
+from tests.feedback.log.memory_log import MemoryLog, Storage
 
 RATING: dict[str, Any] = {"kind": "rating", "user_id": "u", "item_id": "i", "value": 4, "scale": [1, 5]}
 LIKE: dict[str, Any] = {"kind": "reaction", "user_id": "u", "item_id": "i", "reaction": "like"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from feedback.intake import open_intake
-from feedback.settings import Settings
-from tests.gateway.importing import Importing
+from feedback.settings.home import Settings
+from tests.gateway.files.importing import Importing
 
 
 @pytest.fixture

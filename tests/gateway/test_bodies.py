@@ -6,8 +6,8 @@ import tracemalloc
 
 import pytest
 
-from feedback.web.problem import WrongRequest
 from gateway.bodies import BOM, MAX_RECORDS, refuse_binary_mode, refuse_encoded, split_body
+from web.problem import WrongRequest
 
 NDJSON = "application/x-ndjson"
 MIB = 1 << 20

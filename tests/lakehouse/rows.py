@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from lakehouse.commit import LandingBatch
-from lakehouse.tables import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
 from tests.conftest import NOW
 
 FEEDBACK_DEFAULTS: dict[str, Any] = {

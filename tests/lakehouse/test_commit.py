@@ -8,10 +8,10 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from feedback.errors import StalePosition
-from lakehouse.audit import AuditReport, audit
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.landed.audit import AuditReport, audit
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch, rows
 

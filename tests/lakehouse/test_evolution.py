@@ -11,7 +11,7 @@ import pytest
 from feedback.errors import ContractViolation
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
-from lakehouse.tables import FEEDBACK, Column, TableSpec
+from lakehouse.tables.specs import FEEDBACK, Column, TableSpec
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

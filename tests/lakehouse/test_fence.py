@@ -12,15 +12,15 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from bench.killing.processes import Child, context
 from feedback.errors import LakeError, StalePosition
-from lakehouse.audit import audit
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
-from lakehouse.tables import FEEDBACK, QUARANTINE
+from lakehouse.landed.audit import audit
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.conftest import NOW
+from tests.lakehouse.maintenance.sleeper_child import commit_in_sleep
 from tests.lakehouse.rows import batch
-from tests.lakehouse.sleeper_child import commit_in_sleep
+from tests.support.processes import Child, context
 
 TRIES = 100
 POINTS = ("before commit", "after data file", "between tables")

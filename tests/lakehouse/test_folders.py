@@ -8,13 +8,13 @@ import pytest
 
 from beam_jobs.landing import drain
 from feedback.errors import HomeError
-from feedback.folders import REFUSED, refuse_unusable_folder
 from feedback.intake import open_intake
-from feedback.settings import ensure_home, load_settings
+from feedback.settings.folders import REFUSED, refuse_unusable_folder
+from feedback.settings.home import ensure_home, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.signals import read_signals
-from lakehouse.tables import FEEDBACK
-from tests.beam_jobs.streaming import ratings
+from lakehouse.tables.specs import FEEDBACK
+from lakehouse.window_table import read_signals
+from tests.support.landing.streaming import ratings
 
 
 @pytest.mark.beam

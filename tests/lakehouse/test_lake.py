@@ -10,7 +10,7 @@ import pytest
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from lakehouse.lake import Lake
-from lakehouse.tables import FEEDBACK, TABLES, Column
+from lakehouse.tables.specs import FEEDBACK, TABLES, Column
 from tests.lakehouse.rows import rows
 
 

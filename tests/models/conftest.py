@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from feedback.settings import load_settings
+from feedback.settings.home import load_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

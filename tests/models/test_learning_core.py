@@ -12,15 +12,15 @@ import polars as pl
 import pytest
 
 from feedback.errors import BundleCorrupt, NoModel
-from models.bundle import Provenance
-from models.bundle_store import BundleStore
-from models.factors import FactorModel, ItemFactors
-from models.foldin import FoldIn
-from models.histories import History, ItemIndex
-from models.popularity import Popularity
-from models.preferences import KINDS, RULES, Opinion, build_interactions, merged, signal_of
-from models.ranking import top_positions
-from models.splits import stratified_by_item
+from models.bundle.bundle import Provenance
+from models.bundle.store import BundleStore
+from models.evaluation.splits import stratified_by_item
+from models.interaction_matrix import History, ItemIndex
+from models.preferences import KINDS, RULES, ItemPreference, build_interactions, merged, signal_of
+from models.recommenders.factors import FactorModel, ItemFactors
+from models.recommenders.foldin import FoldIn
+from models.recommenders.popularity import Popularity
+from models.recommenders.ranking import top_positions
 from tests.models.frames import ratings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_columns_and_events_read_preferences_the_same(seed: int) -> None:
     events = random_events(400, seed)
     frame = build_interactions(pl.LazyFrame(events, infer_schema_length=None))
 
-    opinions: dict[tuple[str, str], Opinion] = {}
+    opinions: dict[tuple[str, str], ItemPreference] = {}
     for event in events:
         signal = signal_of(
             event["kind"],
@@ -142,7 +142,7 @@ def taste() -> FactorModel:
 
 def test_a_list_continues_a_persons_taste_leaves_out_what_they_know_and_says_why() -> None:
     model = taste()
-    history = History({"a": Opinion(explicit=1.0)})
+    history = History({"a": ItemPreference(explicit=1.0)})
 
     ranking = model.recommend(history, 2)
 
@@ -155,7 +155,11 @@ def test_a_list_continues_a_persons_taste_leaves_out_what_they_know_and_says_why
 def test_the_reasons_are_the_strongest_of_the_history_and_never_what_speaks_against() -> None:
     model = taste()
     history = History(
-        {"x": Opinion(explicit=1.0), "a": Opinion(explicit=1.0, implicit=2.0), "b": Opinion(explicit=1.0)}
+        {
+            "x": ItemPreference(explicit=1.0),
+            "a": ItemPreference(explicit=1.0, implicit=2.0),
+            "b": ItemPreference(explicit=1.0),
+        }
     )
 
     reasons = model.explain(history, ("c", "unknown"), reasons=3)

@@ -17,7 +17,7 @@ from models.preferences import (
     KINDS,
     NEUTRAL_WEIGHT,
     RULES,
-    Opinion,
+    ItemPreference,
     Signal,
     Stance,
     build_interactions,
@@ -182,7 +182,7 @@ EVENT = st.fixed_dictionaries(
 @given(st.lists(EVENT, max_size=25))
 def test_both_readings_of_the_table_are_equal(rows: list[dict[str, object]]) -> None:
     frame = build_interactions(events_of(rows).lazy())
-    opinions: dict[tuple[object, object], Opinion] = {}
+    opinions: dict[tuple[object, object], ItemPreference] = {}
     for row in rows:
         found = signal_of(
             row["kind"], row["value"], scale_min=row["scale_min"], scale_max=row["scale_max"], label=row["label"]

@@ -8,25 +8,24 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import polars as pl
 import pytest
 
-from cli.demo import free_port
-from feedback.api_keys import ApiKeys
-from feedback.settings import Settings, load_settings
+from cli.demo.demo import free_port
+from feedback.settings.home import Settings, load_settings
+from feedback.settings.source import ROOT
 from feedback.subjects import Pseudonyms, load_or_create_key
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK
-from models.bundle_store import BundleStore
+from lakehouse.tables.specs import FEEDBACK
+from models.bundle.store import BundleStore
+from online.open import open_online_store
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 from tests.models.test_learning_core import publish
+from web.api_keys import ApiKeys
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("http")]
-ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
 RATING = {"kind": "rating", "user_id": "anna", "item_id": "i1", "value": 5, "scale": [1, 5]}
 
@@ -189,7 +188,7 @@ def test_a_new_bundle_is_taken_over_and_new_feedback_changes_the_list(client: ht
 
 def test_the_http_process_imports_none_of_the_heavy_libraries() -> None:
     code = (
-        "import sys, cli.web, cli.web_server; "
+        "import sys, server.app, server.process; "
         "heavy = {'pyspark', 'apache_beam', 'dagster', 'great_expectations', 'mlflow', 'pandas'} & set(sys.modules); "
         "sys.exit(', '.join(sorted(heavy)))"
     )

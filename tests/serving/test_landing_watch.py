@@ -8,13 +8,13 @@ import time
 import msgspec
 import pytest
 
-from beam_jobs.heartbeat import Beat
 from beam_jobs.landing import drain
+from beam_jobs.source.heartbeat import Beat
 from feedback.intake import open_intake
-from feedback.open_log import open_log
-from feedback.settings import Settings
+from feedback.log.open import open_log
+from feedback.settings.home import Settings
 from serving.landing_watch import Judgement, LandingWatch, Sight
-from tests.beam_jobs.streaming import eventually, ratings, streaming
+from tests.support.landing.streaming import eventually, ratings, streaming
 
 START = 1_000.0
 PATIENCE = 60.0

@@ -13,15 +13,15 @@ import pytest
 from litestar import Litestar, get
 from litestar.testing import TestClient
 
-from cli.web import create_app
 from feedback import errors
-from feedback.api_keys import ApiKeys
 from feedback.errors import AccessDenied, HeedError
-from feedback.settings import Settings
-from feedback.web.problem import WrongRequest, plain_words, problem_response
-from models.bundle_store import BundleStore
+from feedback.settings.home import Settings
+from models.bundle.store import BundleStore
+from server.app import create_app
 from tests.conftest import NOW
 from tests.models.test_learning_core import publish_factors
+from web.api_keys import ApiKeys
+from web.problem import WrongRequest, plain_words, problem_response
 
 EVENT = {"kind": "view", "user_id": "u1", "item_id": "i1"}
 Break = Callable[[Settings], None]

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from feedback.settings import load_settings
+from feedback.settings.home import load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables import FEEDBACK
-from models.bundle_store import BundleStore
+from lakehouse.tables.specs import FEEDBACK
+from models.bundle.store import BundleStore
 from tests.models.test_learning_core import TWELVE, publish_factors
 from tests.serving.test_http import served
 

@@ -10,11 +10,11 @@ import msgspec
 import polars as pl
 import pytest
 
-from feedback.settings import Settings
-from lakehouse.online import OnlineStore
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK
-from models.bundle_store import BundleStore
+from feedback.settings.home import Settings
+from lakehouse.tables.specs import FEEDBACK
+from models.bundle.store import BundleStore
+from online.open import open_online_store
+from online.port import OnlineStore
 from serving.service import Served, Service, open_service
 from tests.lakehouse.rows import rows
 from tests.models.test_learning_core import START, publish, publish_factors

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from feedback.settings import Settings
+from feedback.settings.home import Settings
 from feedback.subjects import Pseudonyms
-from lakehouse.open_online import open_online_store
-from models.bundle import Bundle
-from models.bundle_store import BundleStore
+from models.bundle.bundle import Bundle
+from models.bundle.store import BundleStore
+from online.open import open_online_store
 from serving.service import LONGEST_WAIT_SECONDS, Service
 from tests.models.test_learning_core import START, publish
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.kafka_broker import broker
+from tests.support.kafka_server import broker
 
 PEOPLE, ITEMS, GROUPS = 90, 60, 3
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bench.kafka_broker import KafkaMissing, broker
 from feedback.errors import JavaMissing
+from feedback.settings.source import ROOT
+from tests.support.kafka_server import KafkaMissing, broker
 
-ROOT = Path(__file__).resolve().parents[2]
 HOMES = Path(__file__).parent / "homes"
 RATINGS_MAP = "user_id=user_id,item_id=item_id,value=value,occurred_at=occurred_at"
 FILES: dict[str, tuple[str, ...]] = {

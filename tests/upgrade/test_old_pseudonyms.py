@@ -17,15 +17,15 @@ import pytest
 from beam_jobs.landing import drain
 from feedback.admitted import former_identity_key
 from feedback.intake import Intake, open_intake
-from feedback.log import NewRecord, partition_of
-from feedback.open_log import open_log
-from feedback.settings import Settings, ensure_home
+from feedback.log.open import open_log
+from feedback.log.port import NewRecord, partition_of
+from feedback.settings.home import Settings, ensure_home
 from feedback.subjects import Pseudonyms, load_or_create_key
-from lakehouse.audit import audit
 from lakehouse.lake import open_lake
-from lakehouse.open_online import open_online_store
-from lakehouse.tables import FEEDBACK
-from models.bundle_store import BundleStore
+from lakehouse.landed.audit import audit
+from lakehouse.tables.specs import FEEDBACK
+from models.bundle.store import BundleStore
+from online.open import open_online_store
 from serving.service import Service, open_service
 from tests.models.test_learning_core import publish_factors
 

@@ -1,0 +1,1 @@
+"""What happens behind a commit: the online store is told, live windows are counted."""

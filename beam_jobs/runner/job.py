@@ -1,0 +1,154 @@
+"""Run one pipeline on the runner it was made for: submit, wait, stop it in order or cancel it, and say what went wrong.
+
+The embedded runner runs a pipeline inside `run()`. Every other runner takes a job and goes on by itself: it is told to
+stop through its reader where that is in this process, else it is cancelled. A cancelled job may lose a batch that it
+had begun; nothing is lost by that, since the next one starts from the positions in Delta.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from typing import Any
+
+import apache_beam as beam
+import grpc  # type: ignore[import-untyped]
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from beam_jobs.runner.pipeline_context import PipelineContext, reader_of
+from beam_jobs.runner.runners import EMBEDDED
+from feedback import errors
+from feedback.errors import HeedError, ServiceError, SettingsError
+
+LOGGER = logging.getLogger("heed.landing")
+LOOK_SECONDS = 0.05
+ASK_SECONDS = 1.0
+"""How often a runner is asked for the state of a job that can no longer be watched."""
+STOP_SECONDS = 10.0
+"""What a pipeline that reads in this process may take to end once it is told to; it hands back every second or so."""
+CANCEL_SECONDS = 20.0
+"""What a runner may take to cancel a job before it is left to itself."""
+
+_OURS = re.compile(r"(?:^|\s)feedback\.errors\.(\w+): (.+?)(?: \[while running '.*)?$", re.MULTILINE)
+
+
+def run_job(pipeline: beam.Pipeline, caller: PipelineContext, token: str, *, runner: str) -> PipelineResult:
+    """Run a pipeline until it ends or the caller's stop is set.
+
+    Raises:
+        HeedError: Why it failed, in our own words where a stage said so.
+        SettingsError: The runner lacks an option.
+        ServiceError: The runner refused it, failed it or cannot be reached.
+    """
+    try:
+        result = pipeline.run()
+    except Exception as error:
+        if caller.failure is None and runner == EMBEDDED:
+            raise
+        if isinstance(error, NotImplementedError):  # how Beam says that a runner lacks an option
+            raise SettingsError(f"beam_runner {runner!r} with these beam_options: {error}") from error
+        raise failure_of(error, caller, runner) from error
+    waiter = _Waiter(result)
+    waiter.start()
+    try:
+        is_cancelled = _await_end(waiter, result, caller, token, runner)
+    except BaseException:  # Ctrl-C: nobody waits for the job any longer
+        _cancel(result, runner)
+        raise
+    if waiter.error is not None and not is_cancelled and _state(result) != PipelineState.DONE:
+        raise failure_of(waiter.error, caller, runner) from waiter.error
+    return result
+
+
+def failure_of(error: BaseException, caller: PipelineContext, runner: str) -> HeedError:
+    """An error as landing raises it: the stage's own if it is known or stands in the text, else the runner's."""
+    if caller.failure is not None:
+        return caller.failure
+    text = str(error)
+    for name, message in reversed(_OURS.findall(text)):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, HeedError):
+            return kind(message)
+    if isinstance(error, grpc.Call):  # a broken connection's own text is a page
+        text = str(error.details())
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), type(error).__name__)
+    return ServiceError(f"landing on the Beam runner {runner} failed: {last.strip()}")
+
+
+class _Waiter(threading.Thread):
+    """Waits for a job, so that its caller need not: `wait_until_finish` cannot be interrupted."""
+
+    def __init__(self, result: PipelineResult) -> None:
+        super().__init__(name="landing-job", daemon=True)
+        self._result = result
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._result.wait_until_finish()
+        except Exception as error:
+            self.error = error
+
+
+def _await_end(waiter: _Waiter, result: PipelineResult, caller: PipelineContext, token: str, runner: str) -> bool:
+    """Wait for the end; returns whether the job had to be cancelled for it."""
+    cancel_at = leave_at = float("inf")
+    while not _is_over(waiter, result, caller):
+        now = time.monotonic()
+        if now >= leave_at:
+            LOGGER.warning(
+                "the Beam runner %s has not ended its job %g s after it was cancelled", runner, CANCEL_SECONDS
+            )
+            return True
+        if caller.stop.is_set() and leave_at == float("inf"):
+            reads_here = reader_of(token) is not None
+            cancel_at = min(cancel_at, now + (STOP_SECONDS if reads_here else 0.0))
+            if now >= cancel_at:
+                _cancel(result, runner)
+                leave_at = now + CANCEL_SECONDS
+    return leave_at < float("inf")
+
+
+def _is_over(waiter: _Waiter, result: PipelineResult, caller: PipelineContext) -> bool:
+    """Look once, after a short wait. A broken watch is not a broken job: then the runner is asked."""
+    if waiter.is_alive():
+        waiter.join(LOOK_SECONDS)
+        return not waiter.is_alive() and waiter.error is None
+    if waiter.error is None:
+        return True
+    state = _state(result)
+    if state is None or PipelineState.is_terminal(state):
+        return True
+    time.sleep(LOOK_SECONDS) if caller.stop.is_set() else caller.stop.wait(ASK_SECONDS)
+    return False
+
+
+def _state(result: PipelineResult) -> str | None:
+    """The job's state; `None` where the runner cannot be asked."""
+    try:
+        return str(result.state)
+    except Exception:
+        return None
+
+
+def _cancel(result: PipelineResult, runner: str) -> None:
+    """Cancel a job that may be over; the runner may be gone too."""
+    try:
+        if not PipelineState.is_terminal(result.state):
+            result.cancel()
+    except Exception as error:
+        LOGGER.warning("the Beam runner %s did not take the cancellation: %s", runner, error)
+
+
+def measured(result: PipelineResult, namespace: str) -> tuple[dict[str, int], tuple[int, int] | None]:
+    """Counters by name, and the least and greatest value of the only distribution, as far as the runner tells them."""
+    try:
+        found: dict[str, list[Any]] = result.metrics().query()
+    except Exception as error:
+        LOGGER.info("the runner tells no metrics: %s", error)
+        return {}, None
+    counters = {m.key.metric.name: int(m.result) for m in found["counters"] if m.key.metric.namespace == namespace}
+    spans = [m.result for m in found["distributions"] if m.key.metric.namespace == namespace]
+    return counters, (int(spans[0].min), int(spans[0].max)) if spans else None

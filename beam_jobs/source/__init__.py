@@ -1,0 +1,1 @@
+"""Reading the feedback log: to its end, or for ever, from the positions that the lake holds."""

@@ -1,0 +1,44 @@
+"""The heartbeat of a landing stream: a file of the home that its reader touches as long as it reads on.
+
+The reader waits for the commit of the batch before last, so a chain that hangs stops it too. Who looks at the file is
+`serving.landing_watch`. Several workers on one home share it; one that hangs among others shows in the positions.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from feedback.settings.home import Settings
+
+LOGGER = logging.getLogger("heed.landing")
+BEAT_SECONDS = 1.0
+
+
+class Beat:
+    """Touches the file once a second at most; a disk that refuses ends nothing."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = settings.landing_beat_file
+        self._clock = clock
+        self._next = float("-inf")
+
+    def touch(self) -> None:
+        """Say that the stream reads on."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + BEAT_SECONDS
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch()
+        except OSError as error:
+            LOGGER.debug("the heartbeat cannot be written: %s", error)
+
+    def end(self) -> None:
+        """Say that the stream has ended in order, and nobody is to wait for it."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            LOGGER.debug("the heartbeat cannot be taken away: %s", error)

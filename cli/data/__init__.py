@@ -1,0 +1,1 @@
+"""Commands about feedback and tables: ingest, land, audit, quarantine, replay, maintain, windows."""

@@ -1,0 +1,1 @@
+"""`heed demo`: the main job on real ratings, chapter by chapter."""

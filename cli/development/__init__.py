@@ -1,0 +1,1 @@
+"""Commands for developers: tests, checks, benchmarks, locks, generated pages."""

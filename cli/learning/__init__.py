@@ -1,0 +1,1 @@
+"""Commands about learning and lists: run, evaluate, recommend, rollback."""

@@ -1,0 +1,56 @@
+"""`heed evaluate`: the recommenders side by side on what has landed, without publishing anything."""
+
+from __future__ import annotations
+
+import functools
+
+import click
+
+from cli.options import home_command
+from cli.output import Output
+from feedback.errors import NotEnoughFeedback
+from feedback.settings.home import Settings
+
+
+@click.command()
+@home_command
+def evaluate(settings: Settings, output: Output) -> None:
+    """Compare popularity, decayed popularity, unsigned and signed ALS by full ranking on two splits."""
+    from dagster_project.lib.learned import interactions_of
+    from lakehouse.lake import open_lake
+    from lakehouse.tables.specs import FEEDBACK
+    from models.evaluation.comparison import evaluate as evaluate_models
+    from models.interaction_matrix import ItemIndex
+    from models.spark import spark_session
+
+    interactions = interactions_of(open_lake(settings).scan(FEEDBACK)).rows
+    if interactions.is_empty():
+        raise NotEnoughFeedback(
+            "nothing that says anything about an item has landed yet; `heed ingest`, then `heed land --drain`"
+        )
+    with output.progress("comparing recommenders") as bar:
+        found = evaluate_models(
+            interactions,
+            ItemIndex.of(interactions),
+            session=functools.partial(spark_session, settings),
+            seed=settings.seed,
+            progress=bar.label,
+        )
+    for card in found.scorecards:
+        figures = card.metrics.figures()
+        known = {} if card.known is None else {"users": card.known.users, **card.known.figures()}
+        record = {"recommender": card.recommender, "split": card.split, "parameters": card.parameters}
+        output.emit({**record, **figures, "users": card.metrics.users, "known": known})
+    for split in dict.fromkeys(card.split for card in found.scorecards):
+        cards = [card for card in found.scorecards if card.split == split]
+        names = list(cards[0].metrics.figures())
+        output.heading(f"{split} split, top {cards[0].metrics.k}, {cards[0].metrics.users:,} people")
+        rows = [(card.recommender, *card.metrics.figures().values()) for card in cards]
+        output.table("", ("recommender", *names), rows, numbers=len(names))
+        measured = [(card.recommender, card.known) for card in cards if card.known is not None]
+        if measured and measured[0][1].users < cards[0].metrics.users:
+            output.say(f"of them {measured[0][1].users:,} with a history in train:")
+            rows = [(name, *theirs.figures().values()) for name, theirs in measured]
+            output.table("", ("recommender", *names), rows, numbers=len(names))
+    for split, why in found.missing.items():
+        output.say(f"not judged on the {split} split: {why}")

@@ -1,0 +1,101 @@
+"""The processes of `heed up`, kept alive and stopped together by supervisor."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedback.settings.home import Settings
+from feedback.settings.source import ROOT
+
+STOP_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One program: its command, and where a person or a probe finds it."""
+
+    name: str
+    what: str
+    command: tuple[str, ...]
+    url: str | None = None
+    probe: str | None = None
+    stops_its_own: bool = True
+    """Whether its children end with it; otherwise the stop signal goes to all of them."""
+
+
+def processes(settings: Settings) -> tuple[Process, ...]:
+    """What `heed up` runs, in the order in which it starts."""
+    heed = (sys.executable, "-m", "cli")
+    home, metrics_port = ("--home", settings.home), str(settings.landing_metrics_port)
+    tools = Path(sys.executable).parent
+    workspace = str(ROOT / "workspace.yaml")
+    web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.port, settings.dagster_port))
+    mlflow = f"http://{_host(settings)}:{settings.mlflow_port}"
+    return (
+        Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
+        Process("landing", "landing stream", (*heed, "land", "--stream", *home, "--metrics-port", metrics_port)),
+        Process("upkeep", "upkeep of the tables", _upkeep(heed, settings)),
+        Process(
+            "dagster-webserver",
+            "Dagster",
+            (str(tools / "dagster-webserver"), "-w", workspace, "-h", settings.host, "-p", str(settings.dagster_port)),
+            dagster,
+            f"{dagster}/server_info",
+            stops_its_own=False,  # code servers outlive their parent until they miss its heartbeat
+        ),
+        Process(
+            "dagster-daemon",
+            "Dagster daemon",
+            (str(tools / "dagster-daemon"), "run", "-w", workspace),
+            stops_its_own=False,
+        ),
+        Process("mlflow", "MLflow", _mlflow(tools, settings), mlflow, f"{mlflow}/health", stops_its_own=False),
+    )
+
+
+def supervisor_config(settings: Settings) -> str:
+    """Supervisor's configuration: foreground, one log file a program, restarts on failure.
+
+    It names no path: supervisor starts in the run folder and reads commands from `command_variables`. Written into
+    the file, a `#` or `;` behind a space would begin a comment, and a `%` would be expanded.
+    """
+    sections = [
+        "[supervisord]\nnodaemon=true\nsilent=true\nlogfile=supervisord.log\npidfile=supervisord.pid\nchildlogdir=.\n"
+    ]
+    sections += [
+        f"[program:{process.name}]\ncommand=%(ENV_{_variable(process)})s\nautorestart=true\nstartsecs=2\n"
+        f"startretries=5\nstopsignal=TERM\nstopwaitsecs={STOP_SECONDS}\n"
+        f"stopasgroup={str(not process.stops_its_own).lower()}\nkillasgroup=true\n"
+        f"redirect_stderr=true\nstdout_logfile={process.name}.log\nstdout_logfile_maxbytes=20MB\n"
+        "stdout_logfile_backups=2\n"
+        for process in processes(settings)
+    ]
+    return "\n".join(sections)
+
+
+def command_variables(settings: Settings) -> dict[str, str]:
+    """The environment that supervisor reads each program's command from."""
+    return {_variable(process): shlex.join(process.command) for process in processes(settings)}
+
+
+def _variable(process: Process) -> str:
+    return f"HEED_UP_{process.name.upper().replace('-', '_')}"
+
+
+def _upkeep(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    return (*heed, "maintain", "--every", str(settings.upkeep_every_seconds), "--home", settings.home)
+
+
+def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:
+    return (
+        str(tools / "mlflow"), "server", "--backend-store-uri", settings.mlflow_address,
+        "--default-artifact-root", settings.mlflow_artifacts.as_uri(), "--host", settings.host,
+        "--port", str(settings.mlflow_port), "--workers", "1",
+    )  # fmt: skip
+
+
+def _host(settings: Settings) -> str:
+    return "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host

@@ -1,0 +1,1 @@
+"""Pure parts of orchestration: what assets build, compare and report."""

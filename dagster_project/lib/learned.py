@@ -1,0 +1,64 @@
+"""What learning reads: rows of `feedback` without those that a row rule leaves out, and interactions built of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from expectations.feedback import FEEDBACK_SUITE
+from expectations.interactions import INTERACTIONS_SUITE
+from expectations.screening import Screening
+from feedback.fields.bounds import DEFAULT_MAX_FUTURE
+from lakehouse.tables.specs import INTERACTIONS
+from models.preferences import KINDS, build_interactions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """Interactions, and what was left out on the way to them."""
+
+    rows: pl.DataFrame
+    """One row per (subject, item) in the columns of `interactions`."""
+    events_left_out: int
+    """Events that could have made an interaction and were left out."""
+    left_out: Mapping[str, int]
+    """Interactions that were left out, by the rules that they break."""
+
+
+def catalogue_events(feedback: pl.LazyFrame) -> pl.LazyFrame:
+    """Catalogue entries to learn from."""
+    return _not_ahead(Screening(feedback.filter(pl.col("kind") == "item"), FEEDBACK_SUITE).kept())
+
+
+def interactions_of(feedback: pl.LazyFrame) -> Learned:
+    """Interactions from rows of `feedback`: bad rows and repeats are left out, then bad interactions."""
+    events = _evidence(feedback)
+    screening = _screened(events)
+    return Learned(screening.kept().collect(), events.counts.rows, screening.counts.broken_rules)
+
+
+def screened_interactions(feedback: pl.LazyFrame) -> Screening:
+    """The interactions that rows of `feedback` make, and which of them are left out."""
+    return _screened(_evidence(feedback))
+
+
+def _evidence(feedback: pl.LazyFrame) -> Screening:
+    return Screening(feedback.filter(pl.col("kind").is_in(sorted(KINDS))), FEEDBACK_SUITE)
+
+
+def _screened(events: Screening) -> Screening:
+    return Screening(
+        build_interactions(_not_ahead(events.kept())).select(INTERACTIONS.names).lazy(), INTERACTIONS_SUITE
+    )
+
+
+def _not_ahead(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Nothing happened after it arrived, but for a little skew.
+
+    A time far ahead, as a high `max_future_seconds` lets it land, would make everything else old, and no later
+    statement could replace it.
+    """
+    latest = pl.col("received_at") + DEFAULT_MAX_FUTURE
+    return events.with_columns(occurred_at=pl.min_horizontal("occurred_at", latest))

@@ -1,0 +1,1 @@
+"""The fields of an event: their types, bounds and forms."""

@@ -1,0 +1,1 @@
+"""The feedback log: its port, and its two implementations, SQLite and Kafka."""

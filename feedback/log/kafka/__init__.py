@@ -1,0 +1,1 @@
+"""The feedback log on Kafka."""

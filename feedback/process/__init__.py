@@ -1,0 +1,1 @@
+"""What every process of Heed shares: logs, trace context, back-off, connections."""

@@ -1,0 +1,1 @@
+"""The settings of a Heed home, and its paths."""

@@ -1,0 +1,8 @@
+"""Where Heed's own code stands, for child processes and files that are shipped with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds every package of Heed."""

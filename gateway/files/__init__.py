@@ -1,0 +1,1 @@
+"""Files of feedback: rows to events, column maps, previews, refused rows."""

@@ -1,0 +1,1 @@
+"""Formats of import files: text tables, JSON, Parquet."""

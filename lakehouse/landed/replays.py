@@ -1,0 +1,131 @@
+"""The ledger of replays: which quarantined rows went through the log again, and where to.
+
+A replay is written down before it happens. A plan holds the very lines to append; a crash after it leaves a plan that
+the next replay carries out with the same lines, whatever mending it was asked for, so that landing knows a second
+append by its ids. `quarantine` itself is never updated: an update makes the appends of landing fail (ADR 2).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from feedback.errors import ReplayInProgress
+from lakehouse.lake import Lake, conform
+from lakehouse.tables.specs import REPLAYS
+
+PLACE = ("log_partition", "log_offset", "log_index")
+APPLICATION = "replays"
+
+Place = tuple[int, int, int]
+"""Partition, offset and index in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLine:
+    """A quarantined row's place and code, and the line that is to be appended for it."""
+
+    place: Place
+    code: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Lines that are to be appended together, written down under one id."""
+
+    replay_id: str
+    planned_at: datetime
+    lines: tuple[PlannedLine, ...]
+
+
+class ReplayLedger:
+    """Plans and finishes replays in the `replays` table; one writer at a time, by the fence of its transactions."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def replays(self) -> pl.LazyFrame:
+        """Every row of the ledger."""
+        if not self._lake.exists(REPLAYS):
+            return pl.LazyFrame(schema=pl.from_arrow(REPLAYS.schema.empty_table()).schema)  # type: ignore[union-attr]
+        return self._lake.scan(REPLAYS)
+
+    def open_plans(self) -> list[Plan]:
+        """Plans that are not known to have been carried out: their replay was cut short, or is still under way."""
+        waiting = self.replays().filter(pl.col("replayed_at").is_null()).sort(*PLACE).collect()
+        return [
+            Plan(
+                replay_id,
+                part["planned_at"][0],
+                tuple(
+                    PlannedLine((p, o, i), c, line) for p, o, i, c, line in part.select(*PLACE, "code", "line").rows()
+                ),
+            )
+            for (replay_id,), part in waiting.group_by("replay_id", maintain_order=True)
+        ]
+
+    def plan(self, lines: Sequence[PlannedLine], *, at: datetime) -> Plan:
+        """Write down what is to be appended.
+
+        Raises:
+            ReplayInProgress: Another replay wrote to the ledger meanwhile, or has taken one of the rows before.
+        """
+        plan = Plan(uuid.uuid4().hex, at, tuple(lines))
+        table = self._lake.ensure(REPLAYS)
+        taken = {place for place in pl.scan_delta(table).select(PLACE).collect().iter_rows()}
+        if any(line.place in taken for line in lines):
+            raise ReplayInProgress("another replay took some of these rows meanwhile; start again, it skips them")
+        self._write(table, _rows(plan), predicate=None)
+        return plan
+
+    def finish(self, plan: Plan, went_to: Sequence[Place], *, at: datetime) -> None:
+        """Put where its lines went in the place of a plan, in one commit; the lines themselves are in the log now."""
+        table = self._lake.ensure(REPLAYS)
+        partitions, offsets, indexes = zip(*went_to, strict=True)
+        done = _rows(plan).with_columns(
+            pl.lit(None, pl.String).alias("line"),
+            pl.lit(at).alias("replayed_at"),
+            pl.Series("to_partition", partitions, pl.Int32),
+            pl.Series("to_offset", offsets, pl.Int64),
+            pl.Series("to_index", indexes, pl.Int32),
+        )
+        self._write(table, done, predicate=f"replay_id = '{plan.replay_id}'")
+
+    def _write(self, table: DeltaTable, rows: pl.DataFrame, *, predicate: str | None) -> None:
+        number = (table.transaction_version(APPLICATION) or 0) + 1
+        commit = CommitProperties(app_transactions=[Transaction(APPLICATION, number)])
+        arrow = conform(REPLAYS, rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        mode = "append" if predicate is None else "overwrite"
+        try:
+            write_deltalake(  # type: ignore[call-overload]
+                table, arrow, mode=mode, schema_mode="merge", predicate=predicate, commit_properties=commit
+            )
+        except CommitFailedError as error:
+            raise ReplayInProgress("another replay is under way on this lake; wait until it has ended") from error
+
+
+def _rows(plan: Plan) -> pl.DataFrame:
+    rows = [
+        {
+            "replay_id": plan.replay_id,
+            **dict(zip(PLACE, line.place, strict=True)),
+            "code": line.code,
+            "planned_at": plan.planned_at,
+            "line": line.line,
+        }
+        for line in plan.lines
+    ]
+    empty = pl.from_arrow(REPLAYS.schema.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return pl.concat([empty, pl.DataFrame(rows, schema_overrides=_overrides(empty, rows))], how="diagonal")
+
+
+def _overrides(empty: pl.DataFrame, rows: list[dict[str, object]]) -> dict[str, pl.DataType]:
+    return {name: type_ for name, type_ in empty.schema.items() if rows and name in rows[0]}

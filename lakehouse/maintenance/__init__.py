@@ -1,0 +1,1 @@
+"""Maintenance of the tables: compaction, checkpoints, vacuum, retention."""

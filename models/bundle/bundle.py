@@ -1,0 +1,289 @@
+"""The published model: arrays, item table and manifest in one folder that serving can trust and load at once.
+
+Every file is named in the manifest with its size and SHA-256 and is checked before it is used. Reading needs only
+numpy, polars and msgspec, and large arrays are mapped, not copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from feedback.errors import BundleCorrupt, LearningError
+from models.interaction_matrix import History, InteractionMatrix, ItemIndex
+from models.recommenders.factors import FactorModel, ItemFactors, Reason
+from models.recommenders.popularity import PopularityModel
+from models.recommenders.recommender import Model, Ranking
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ITEMS = "items.parquet"
+HISTORY_ARRAYS = ("subjects", "indptr", "items", "explicit", "explicit_at", "implicit")
+HASH_BLOCK_BYTES = 1 << 20
+
+
+class BundleFile(msgspec.Struct, frozen=True):
+    """What a file must be."""
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bundle holds and where it comes from."""
+
+    version: str
+    created_at: datetime
+    recommender: str
+    parameters: dict[str, float | int | str | bool]
+    metrics: dict[str, dict[str, float]]
+    """Figures by split, as the gate saw them."""
+    reasons: list[str]
+    """What the gate said."""
+    mlflow_run_id: str | None
+    mlflow_model_version: str | None
+    delta_versions: dict[str, int]
+    """Version of each table that was learnt from."""
+    positions: dict[int, int]
+    """By partition of the log, the first offset that the histories do not hold."""
+    checks: dict[str, bool]
+    """Data checks by name, and whether they held."""
+    n_items: int
+    n_subjects: int
+    files: dict[str, BundleFile]
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a bundle's maker knows of it beside the model."""
+
+    created_at: datetime
+    metrics: Mapping[str, Mapping[str, float]]
+    reasons: Sequence[str] = ()
+    mlflow_run_id: str | None = None
+    mlflow_model_version: str | None = None
+    delta_versions: Mapping[str, int] | None = None
+    positions: Mapping[int, int] | None = None
+    checks: Mapping[str, bool] | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle: answers for any subject from memory."""
+
+    manifest: Manifest
+    model: Model
+    histories: InteractionMatrix
+    catalogue: pl.DataFrame
+    """One row per item in the model's order: item_id, title, categories, available and what else is known."""
+
+    @property
+    def version(self) -> str:
+        """The bundle's version."""
+        return self.manifest.version
+
+    def history_of(self, subject: str) -> History:
+        """What the bundle knows of a subject; empty for a stranger."""
+        row = self.histories.row_of(subject)
+        return History() if row is None else self.histories.history(row, self.model.items)
+
+    def recommend(self, history: History, n: int, *, exclude: Collection[str] = ()) -> Ranking:
+        """The best n items for a history; a popular list where the history says nothing."""
+        return self.model.recommend(history, n, exclude=exclude)
+
+    def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
+        """For each listed item, what of the history speaks for it; nothing where popularity alone decided."""
+        if isinstance(self.model, FactorModel):
+            return self.model.explain(history, items, reasons=reasons)
+        return tuple(() for _ in items)
+
+    def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
+        """Items that the same people like; nothing where the model has not learnt the item."""
+        if isinstance(self.model, FactorModel):
+            return self.model.similar(item, n, exclude=exclude)
+        return Ranking((), (), personal=False)
+
+    def item(self, item_id: str) -> dict[str, Any] | None:
+        """The catalogue's row of an item, or None where it is unknown."""
+        place = self.model.items.position(item_id)
+        return None if place is None else self.catalogue.row(place, named=True)
+
+
+def catalogue_of(items: ItemIndex, table: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue in the model's order; an item without an entry is available and titled by its id."""
+    known = table.select(pl.col("item_id").cast(pl.String), pl.exclude("item_id"))
+    for name, empty in (("title", pl.String), ("categories", pl.List(pl.String)), ("available", pl.Boolean)):
+        if name not in known.columns:
+            known = known.with_columns(pl.lit(None, dtype=empty).alias(name))
+    return (
+        pl.DataFrame({"item_id": list(items.ids)}, schema={"item_id": pl.String})
+        .join(known, on="item_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("title").fill_null(pl.col("item_id")),
+            pl.col("categories").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+            pl.col("available").fill_null(value=True),
+        )
+        .select(
+            "item_id", "title", "categories", "available", pl.exclude("item_id", "title", "categories", "available")
+        )
+    )
+
+
+def write_bundle(
+    folder: Path,
+    model: Model,
+    *,
+    name: str,
+    parameters: Mapping[str, float | int | str | bool],
+    interactions: pl.DataFrame,
+    items: pl.DataFrame,
+    provenance: Provenance,
+) -> Manifest:
+    """Write a bundle's files into a folder that does not exist yet, named by the version, manifest last.
+
+    Args:
+        folder: Where to write; its name becomes the version.
+        model: What lists are made with.
+        name: What the recommender is called.
+        parameters: Those of its fit.
+        interactions: Everybody's histories.
+        items: The catalogue.
+        provenance: Where it all comes from.
+    """
+    folder.mkdir(parents=True)
+    histories = InteractionMatrix.from_frame(interactions, model.items)
+    for array, values in (_model_arrays(model) | _history_arrays(histories)).items():
+        np.save(folder / f"{array}.npy", np.ascontiguousarray(values), allow_pickle=False)
+    catalogue_of(model.items, items).write_parquet(folder / ITEMS)
+    manifest = Manifest(
+        version=folder.name.removesuffix(".partial"),
+        created_at=provenance.created_at,
+        recommender=name,
+        parameters=dict(parameters),
+        metrics={split: dict(figures) for split, figures in provenance.metrics.items()},
+        reasons=list(provenance.reasons),
+        mlflow_run_id=provenance.mlflow_run_id,
+        mlflow_model_version=provenance.mlflow_model_version,
+        delta_versions=dict(provenance.delta_versions or {}),
+        positions=dict(provenance.positions or {}),
+        checks=dict(provenance.checks or {}),
+        n_items=len(model.items),
+        n_subjects=len(histories),
+        files={path.name: _file_of(path) for path in sorted(folder.iterdir())},
+    )
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+    return manifest
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Check every file of a bundle and load it.
+
+    Raises:
+        BundleCorrupt: A file is missing, has another checksum or does not fit the others.
+    """
+    manifest = verify_bundle(folder)
+    try:
+        catalogue = pl.read_parquet(folder / ITEMS)
+        index = ItemIndex(catalogue["item_id"].to_list())
+        columns = {name: _array(folder, f"history_{name}", mapped=True) for name in HISTORY_ARRAYS}
+        bundle = Bundle(
+            manifest, _load_model(folder, manifest, index, catalogue), InteractionMatrix(**columns), catalogue
+        )
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError, LearningError) as error:
+        raise BundleCorrupt(f"bundle {folder}: {error}; publish again or roll back") from error
+    sizes = (len(index), len(bundle.histories), len(bundle.model.popularity))
+    if sizes != (manifest.n_items, manifest.n_subjects, manifest.n_items):
+        raise BundleCorrupt(
+            f"bundle {folder}: manifest names {manifest.n_items} items and {manifest.n_subjects} subjects, "
+            f"files hold {sizes[0]} and {sizes[1]}; publish again or roll back"
+        )
+    return bundle
+
+
+def verify_bundle(folder: Path) -> Manifest:
+    """The manifest of a bundle, after checking that every file it names is there and unchanged.
+
+    Raises:
+        BundleCorrupt: The manifest cannot be read, or a file is missing or has another size or checksum.
+    """
+    manifest = read_manifest(folder)
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise BundleCorrupt(f"bundle {folder}: {name} is missing; publish again or roll back")
+        found = _file_of(path)
+        if found != expected:
+            raise BundleCorrupt(
+                f"bundle {folder}: {name} has {found.bytes} bytes and SHA-256 {found.sha256[:12]}..., "
+                f"the manifest says {expected.bytes} and {expected.sha256[:12]}...; publish again or roll back"
+            )
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle, without checking the files.
+
+    Raises:
+        BundleCorrupt: There is none, or it cannot be read.
+    """
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except OSError as error:
+        raise BundleCorrupt(f"bundle {folder}: {MANIFEST} cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleCorrupt(f"bundle {folder}: {MANIFEST} is not a manifest: {error}") from error
+    if manifest.format != FORMAT:
+        raise BundleCorrupt(f"bundle {folder}: format {manifest.format}; this version of Heed reads format {FORMAT}")
+    return manifest
+
+
+def _model_arrays(model: Model) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {"popularity": model.popularity}
+    if isinstance(model, FactorModel):
+        arrays["item_factors"] = model.factors.liked
+        if model.factors.disliked is not None:
+            arrays["item_disliked_factors"] = model.factors.disliked
+    return arrays
+
+
+def _history_arrays(histories: InteractionMatrix) -> dict[str, npt.NDArray[Any]]:
+    return {f"history_{name}": getattr(histories, name) for name in HISTORY_ARRAYS}
+
+
+def _load_model(folder: Path, manifest: Manifest, index: ItemIndex, catalogue: pl.DataFrame) -> Model:
+    popularity = _array(folder, "popularity")
+    available = catalogue["available"].to_numpy()
+    if "item_factors.npy" not in manifest.files:
+        return PopularityModel(index, popularity, available=available)
+    signed = "item_disliked_factors.npy" in manifest.files
+    factors = ItemFactors(
+        liked=_array(folder, "item_factors"),
+        disliked=_array(folder, "item_disliked_factors") if signed else None,
+        regularization=float(manifest.parameters["regularization"]),
+        alpha=float(manifest.parameters["alpha"]),
+        aversion=float(manifest.parameters.get("aversion", 0.0)) if signed else 0.0,
+    )
+    return FactorModel(index, popularity, factors=factors, available=available)
+
+
+def _array(folder: Path, name: str, *, mapped: bool = False) -> Any:  # noqa: ANN401 - an array of the file's type
+    # a plain view of the mapped file: slicing numpy's own memmap class costs several times as much
+    return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False))
+
+
+def _file_of(path: Path) -> BundleFile:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+    return BundleFile(sha256=digest.hexdigest(), bytes=path.stat().st_size)

@@ -1,0 +1,1 @@
+"""How good recommenders are: splits, metrics, comparison, gate."""

@@ -1,0 +1,1 @@
+"""Recommenders: fitted to interactions, they list items for a history."""

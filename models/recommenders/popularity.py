@@ -1,0 +1,126 @@
+"""What is popular: the baseline that a learnt recommender has to beat, and the list for strangers.
+
+`Popularity` counts everybody who touched an item, as published figures do. `DecayedPopularity` is what Heed serves: it
+counts those who want it, lately, and cuts that where more people dislike it than like it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from models.interaction_matrix import History, InteractionMatrix, ItemIndex
+from models.preferences import FULL_OPINION
+from models.recommenders.recommender import Model, Scores
+
+HALF_LIFE_DAYS = 30.0
+PRIOR_PEOPLE = 20.0
+"""An item is judged by its own likes and dislikes as far as more people than these stated them."""
+NEUTRAL_SHARE = 0.75
+"""Of somebody who rated an item in the middle of the scale; a like counts 1."""
+DISLIKE = 0.01
+"""What each dislike takes off beside, so that what is only disliked comes after what nobody knows."""
+
+
+class PopularityModel(Model):
+    """The same scores for everybody; only what is left out differs."""
+
+    def scores(self, history: History) -> Scores | None:
+        """Nothing personal."""
+        return None
+
+    def batch_scores(self, histories: InteractionMatrix, rows: slice) -> Scores:
+        """The popularity of every item, for everybody."""
+        return np.tile(self.popularity, (rows.stop - rows.start, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """Counts the people behind each item."""
+
+    @property
+    def name(self) -> str:
+        """What evaluations call it."""
+        return "popularity"
+
+    @property
+    def parameters(self) -> Mapping[str, float | int | str | bool]:
+        """None."""
+        return {}
+
+    def fit(self, interactions: pl.DataFrame, items: ItemIndex, *, seed: int) -> PopularityModel:
+        """Count."""
+        return PopularityModel(items, popularity_of(interactions, items))
+
+
+@dataclass(frozen=True, slots=True)
+class DecayedPopularity:
+    """Counts the people who want each item, cut where most dislike it; one of a half-life ago counts half."""
+
+    half_life_days: float = HALF_LIFE_DAYS
+
+    @property
+    def name(self) -> str:
+        """What evaluations call it."""
+        return "decayed_popularity"
+
+    @property
+    def parameters(self) -> Mapping[str, float | int | str | bool]:
+        """The half-life."""
+        return {"half_life_days": self.half_life_days}
+
+    def fit(self, interactions: pl.DataFrame, items: ItemIndex, *, seed: int) -> PopularityModel:
+        """Count, fading back from the last interaction, not from the wall clock, so that a repeat is equal."""
+        return PopularityModel(items, decayed_popularity_of(interactions, items, half_life_days=self.half_life_days))
+
+
+def popularity_of(interactions: pl.DataFrame, items: ItemIndex) -> Scores:
+    """People per item, in index order."""
+    return _summed(interactions.select("item_id", share=pl.lit(1.0)), items)
+
+
+def decayed_popularity_of(interactions: pl.DataFrame, items: ItemIndex, *, half_life_days: float) -> Scores:
+    """How much each item is wanted lately, in people; below 0 where it is only disliked.
+
+    Each person who wants an item counts half for every half-life since they last did; who dislikes it does not count.
+    Where dislikes outnumber likes, the sum is cut by twice the share of likes, shrunk towards that share over all
+    items; dislikes fade too. So a dislike or a hide never makes an item more popular.
+    """
+    people = _people(interactions, half_life_days=half_life_days)
+    wanted, liked, disliked = (_summed(people.select("item_id", share=name), items) for name in SHARES)
+    stated = float(liked.sum() + disliked.sum())
+    prior = float(liked.sum()) / stated if stated > 0 else 1.0
+    share = (liked + PRIOR_PEOPLE * prior) / (liked + disliked + PRIOR_PEOPLE)
+    scores: Scores = (wanted * np.minimum(2.0 * share, 1.0) - DISLIKE * disliked).astype(np.float32)
+    return scores
+
+
+SHARES = ("wanted", "liked", "disliked")
+
+
+def _people(interactions: pl.DataFrame, *, half_life_days: float) -> pl.DataFrame:
+    """Per interaction the faded share of a person who wants the item, likes it and dislikes it."""
+    preference = pl.col("preference")
+    wanted_at = pl.col("wanted_at") if "wanted_at" in interactions.columns else pl.lit(None)
+    moment = pl.when(preference < 0).then(pl.col("last_at")).otherwise(pl.coalesce(wanted_at, "last_at"))
+    age = (pl.col("last_at").max() - moment).dt.total_seconds() / 86_400.0
+    faded = 0.5 ** (age / half_life_days)
+    liked = (preference / FULL_OPINION).clip(0.0, 1.0)
+    touched = NEUTRAL_SHARE + (1.0 - NEUTRAL_SHARE) * liked
+    wanted = pl.when(preference < 0).then(0.0).when(pl.col("explicit").is_null()).then(1.0).otherwise(touched)
+    return interactions.select(
+        "item_id",
+        wanted=faded * wanted,
+        liked=faded * liked,
+        disliked=faded * (-preference / FULL_OPINION).clip(0.0, 1.0),
+    )
+
+
+def _summed(shares: pl.DataFrame, items: ItemIndex) -> Scores:
+    index = pl.DataFrame({"item_id": list(items.ids)}, schema={"item_id": pl.String})
+    sums = shares.group_by("item_id").agg(pl.col("share").sum())
+    joined = index.join(sums, on="item_id", how="left", maintain_order="left")
+    return joined["share"].fill_null(0.0).cast(pl.Float32).to_numpy()

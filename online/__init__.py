@@ -1,0 +1,1 @@
+"""The online store: what serving must know now, as small ports and their implementations."""

@@ -1,0 +1,40 @@
+"""The online store that the settings name, each of its parts behind its port."""
+
+from __future__ import annotations
+
+from feedback.errors import SettingsError
+from feedback.settings.home import Settings
+from online.port import OnlineStore
+from online.windows import WindowStore
+
+
+def open_online_store(settings: Settings) -> OnlineStore:
+    """What serving must know of people now; made on first use.
+
+    Raises:
+        SettingsError: The address names no known kind of store.
+        ServiceError: It cannot be opened.
+    """
+    from online.sqlite.events import SqliteOnlineStore
+
+    return SqliteOnlineStore(_sqlite_file(settings))
+
+
+def open_window_store(settings: Settings) -> WindowStore:
+    """Live windows as they stand now; made on first use.
+
+    Raises:
+        SettingsError: The address names no known kind of store.
+        ServiceError: It cannot be opened.
+    """
+    from online.sqlite.windows import SqliteWindowStore
+
+    return SqliteWindowStore(_sqlite_file(settings))
+
+
+def _sqlite_file(settings: Settings) -> str:
+    """The file of the one kind of store that there is."""
+    scheme, _, rest = settings.online_address.partition("://")
+    if scheme != "sqlite":
+        raise SettingsError(f"online_url {settings.online_address!r}: unknown scheme {scheme!r}; use sqlite:///path")
+    return rest

@@ -1,0 +1,1 @@
+"""The HTTP app that composes gateway and serving, and its process."""

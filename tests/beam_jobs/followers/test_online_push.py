@@ -1,0 +1,225 @@
+"""An online store that nobody can write to, as while a process that was stopped in the middle of writing holds it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+import beam_jobs.followers.online_push
+from beam_jobs.batch import Batch, Poll
+from beam_jobs.followers.online_push import OnlinePush, runs
+from beam_jobs.landing import drain
+from beam_jobs.runner.monitor import PUSH_FAILURES
+from beam_jobs.stages.decode import decode
+from feedback.errors import ServiceError
+from feedback.intake import open_intake
+from feedback.log.open import open_log
+from feedback.log.records import Records
+from feedback.settings.home import Settings
+from lakehouse.lake import open_lake
+from lakehouse.window_table import read_signals
+from online.open import open_online_store
+from tests.support.calls import counted_calls
+from tests.support.landing.streaming import eventually, holds, landed, ratings, streaming
+
+pytestmark = pytest.mark.beam
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("online.sqlite.file.BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("beam_jobs.followers.background_worker.PAUSE_SECONDS", 0.2)
+
+
+@contextmanager
+def held(settings: Settings) -> Iterator[None]:
+    with closing(sqlite3.connect(settings.online_address.removeprefix("sqlite://"), isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def pushed(settings: Settings) -> dict[int, int]:
+    store = open_online_store(settings)
+    try:
+        return {p: at for p, at in store.positions().items() if at}
+    finally:
+        store.close()
+
+
+def ends(settings: Settings) -> dict[int, int]:
+    log = open_log(settings)
+    try:
+        return {p: end for p, (_, end) in log.bounds().items() if end}
+    finally:
+        log.close()
+
+
+def counted_events(settings: Settings) -> int:
+    return int(read_signals(open_lake(settings), scope="all", size_seconds=3600)["events"].sum())
+
+
+def test_a_stream_goes_on_landing_and_tells_the_store_afterwards(settings: Settings) -> None:
+    intake = open_intake(settings)
+    intake.submit(ratings(10))
+    drain(settings)
+    before = pushed(settings)
+    with streaming(settings):
+        with held(settings):
+            for start in range(10, 50, 10):
+                intake.submit(ratings(10, start=start))
+                eventually(lambda: len(landed(settings)) == start + 10)  # noqa: B023 - called within the round
+            assert pushed(settings) == before
+        eventually(lambda: pushed(settings) == ends(settings))
+    assert PUSH_FAILURES._value.get() > 0
+    assert holds(settings)
+    assert counted_events(settings) == 50
+
+
+def test_a_drain_lands_everything_says_that_the_store_was_not_told_and_the_next_one_makes_up(
+    settings: Settings,
+) -> None:
+    intake = open_intake(settings)
+    intake.submit(ratings(10))
+    drain(settings)
+    intake.submit(ratings(10, start=10))
+
+    with held(settings), pytest.raises(ServiceError, match=r"online store .* cannot be written: database is locked"):
+        drain(settings)
+
+    assert len(landed(settings)) == 20
+    assert pushed(settings) != ends(settings)
+    drain(settings)
+    assert pushed(settings) == ends(settings)
+    assert counted_events(settings) == 20
+
+
+def test_after_a_failure_the_store_is_told_of_every_partition_not_of_the_next_batchs_alone(settings: Settings) -> None:
+    intake = open_intake(settings)
+    intake.submit(ratings(10))
+    drain(settings)
+    intake.submit(ratings(10, start=10))
+    with held(settings):
+        with pytest.raises(ServiceError):
+            drain(settings)
+        store = open_online_store(settings)
+        push = OnlinePush(store, open_lake(settings), settings.log_name, settings.log_partitions)
+    assert len(ends(settings)) > 1
+    partition, end = next(iter(ends(settings).items()))
+    eventually(lambda: push.is_ready)
+    push.push(between({partition: end}, {partition: end}))
+    push.settle()
+    assert pushed(settings) == ends(settings)
+    push.close()
+
+
+def test_batches_of_a_backlog_are_told_together(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake = open_intake(settings)
+    for start in range(0, 40, 2):
+        intake.submit(ratings(2, start=start))
+    calls = counted_calls(monkeypatch, beam_jobs.followers.online_push, "push_commit")
+    report = drain(msgspec.structs.replace(settings, landing_batch_events=8))
+    assert report.batches >= 5
+    assert len(calls) < report.batches
+    assert pushed(settings) == ends(settings)
+
+
+def test_batches_are_told_together_only_where_none_of_another_worker_lies_between() -> None:
+    first, next_one, other = between({0: 0, 1: 5}, {0: 3, 1: 6}), between({0: 3}, {0: 7}), between({1: 6, 2: 0}, {1: 7})
+    late = between({1: 9}, {1: 12})
+    assert list(runs([first, next_one, other, late])) == [[first, next_one, other], [late]]
+
+
+def between(start: dict[int, int], end: dict[int, int]) -> Batch:
+    return decode(Poll(Records(), start, end))
+
+
+def test_no_commit_waits_long_to_be_told_with_others(settings: Settings) -> None:
+    open_intake(settings).submit(ratings(10))
+    drain(settings)
+    partition, end = next(iter(ends(settings).items()))
+    now = [10.0]
+    store = open_online_store(settings)
+    push = OnlinePush(store, open_lake(settings), settings.log_name, settings.log_partitions, clock=lambda: now[0])
+    told: list[int] = []
+    store.push = lambda rows, positions: told.append(positions[partition])  # type: ignore[method-assign]
+    for later in (0.0, 0.2, 0.4, 0.1, 0.2):
+        now[0] += later
+        push.push(replace(between({partition: end}, {partition: end}), more=True))
+        push._beside.finish()
+    assert len(told) == 1  # the first three, half a second after the first of them; the others wait
+    push.close()
+    assert len(told) == 2
+
+
+def test_a_mistake_in_telling_the_store_does_not_end_the_stream_and_is_made_up_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    intake = open_intake(settings)
+    intake.submit(ratings(10))
+    drain(settings)
+    before, failures = pushed(settings), PUSH_FAILURES._value.get()
+    with streaming(settings):
+        with monkeypatch.context() as patched:
+            for name in ("push_commit", "catch_up"):
+                patched.setattr(beam_jobs.followers.online_push, name, mistaken)
+            intake.submit(ratings(10, start=10))
+            eventually(lambda: PUSH_FAILURES._value.get() > failures)
+            intake.submit(ratings(10, start=20))
+            eventually(lambda: len(landed(settings)) == 30)
+            assert pushed(settings) == before
+        eventually(lambda: pushed(settings) == ends(settings))
+    assert holds(settings)
+
+
+def test_a_mistake_that_lasts_is_said_at_the_end_of_a_drain(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise TypeError("a mistake of ours")
+
+    open_intake(settings).submit(ratings(10))
+    with monkeypatch.context() as patched:
+        for name in ("push_commit", "catch_up"):
+            patched.setattr(beam_jobs.followers.online_push, name, mistaken)
+        with pytest.raises(ServiceError, match="cannot be told what has landed: TypeError"):
+            drain(settings)
+
+    assert len(landed(settings)) == 10
+    drain(settings)
+    assert pushed(settings) == ends(settings)
+
+
+def test_landing_goes_on_during_a_long_rebuild_and_what_it_commits_meanwhile_is_told_afterwards(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beam_jobs.followers.online_push.CATCH_UP_SECONDS", 0.05)
+    open_intake(settings).submit(ratings(10))
+    drain(settings)
+    for part in settings.home_path.glob("online.db*"):
+        part.unlink()
+    go_on = threading.Event()
+    catch_up = beam_jobs.followers.online_push.catch_up
+
+    def slow(*given: Any, **named: Any) -> int:
+        caught_up = catch_up(*given, **named)
+        assert go_on.wait(30)
+        return caught_up
+
+    monkeypatch.setattr(beam_jobs.followers.online_push, "catch_up", slow)
+    with streaming(settings):
+        open_intake(settings).submit(ratings(10, start=10))
+        eventually(lambda: len(landed(settings)) == 20)
+        assert pushed(settings) != ends(settings)
+        go_on.set()
+        eventually(lambda: pushed(settings) == ends(settings))
+    assert holds(settings)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import heed
+from feedback.errors import UsageError
+from feedback.settings.home import load_settings
+from lakehouse.window_rows import Mark
+from online.open import open_window_store
+from tests.online.window_store_conformance import window_rows
+
+START = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    minute = {"start": START, "size_seconds": 60}
+    rated = {"ratings": 4, "rating_millionths": 3_500_000, "nps_promoters": 3, "nps_detractors": 1}
+    given = window_rows(
+        {**minute, "events": 10, "opinions": 4, "positive": 3, "negative": 1, "late": 2, "final": True, **rated},
+        {**minute, "events": 5, "log_partition": 1, "final": True},
+        {**minute, "start": START + 60, "events": 1},
+        *({**minute, "scope": "item", "key": f"i{n}", "events": n + 1} for n in range(30)),
+    )
+    store = open_window_store(load_settings(tmp_path))
+    store.put(given, {0: Mark(1, 1), 1: Mark(1, 1)}, expected={0: 0, 1: 0})
+    store.close()
+    return tmp_path
+
+
+def signals(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(heed, ["signals", "--home", str(home), *arguments], terminal_width=200)
+
+
+def test_programs_get_the_newest_windows_first_with_partitions_added_up(home: Path) -> None:
+    newest, older = (json.loads(line) for line in signals(home, "--json").stdout.splitlines())
+
+    assert newest["window_start"] == "2026-03-01T12:01:00Z"
+    assert (older["events"], older["late"], older["final"], newest["final"]) == (15, 2, True, False)
+    assert (older["positive_share"], older["mean_rating"], older["nps"]) == (0.75, 4.5, 50.0)
+
+
+def test_people_get_a_table_with_shares(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    shown = signals(home).stdout
+
+    row = next(line for line in shown.splitlines() if "12:00" in line and "final" in line)
+    assert row.split() == ["2026-03-01", "12:00", "all", "15", "0", "75%", "25%", "4.50", "+50", "2", "final"]
+
+
+def test_items_are_the_busiest_unless_one_is_named(home: Path) -> None:
+    busiest = signals(home, "--scope", "item", "--rows", "2", "--json").stdout.splitlines()
+    named = signals(home, "--scope", "item", "--key", "i0", "--json").stdout.splitlines()
+
+    assert [json.loads(line)["key"] for line in busiest] == ["i29", "i28"]
+    assert [json.loads(line)["events"] for line in named] == [1]
+
+
+def test_where_there_is_no_window_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert "heed land" in signals(tmp_path, "--window", "1h").stdout
+    monkeypatch.setenv("HEED_SIGNALS", "false")
+    assert "switched off" in signals(tmp_path, "--window", "1h").stdout
+
+
+@pytest.mark.parametrize("wrong", [("--window", "5m"), ("--scope", "user")], ids=["window", "scope"])
+def test_wrong_words_are_refused_with_the_right_ones(home: Path, wrong: tuple[str, str]) -> None:
+    refused = signals(home, *wrong).exception
+
+    assert isinstance(refused, UsageError)
+    assert "choose one of" in str(refused)

@@ -1,0 +1,121 @@
+"""The gate: what may serve, judged as it would be served, and never on a handful of slots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.evaluation.comparison import measure_groups
+from models.evaluation.gate import Action, Decision, KnownPeople, decide
+from models.evaluation.metrics import Metrics
+from models.evaluation.splits import Split
+from models.interaction_matrix import ItemIndex
+from models.recommenders.factors import FactorModel, ItemFactors
+from models.recommenders.popularity import DecayedPopularity
+from tests.models.frames import ratings
+
+PLAIN = Metrics(ndcg=0.27, precision=0.2, recall=0.2, map=0.1, coverage=0.3, disliked=0.01, users=2_000, k=10)
+ZERO = Metrics(ndcg=0.0, precision=0.0, recall=0.0, map=0.0, coverage=0.3, disliked=0.0, users=2_000, k=10)
+SPLITS = ("stratified", "global_time")
+
+
+def better(times: float) -> Metrics:
+    return replace(PLAIN, ndcg=PLAIN.ndcg * times, precision=min(PLAIN.precision * times, 1.0))
+
+
+def judged(stratified: Metrics, over_time: Metrics, **more: object) -> Decision:
+    return decide(
+        dict(zip(SPLITS, (stratified, over_time), strict=True)), dict.fromkeys(SPLITS, PLAIN), **more  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("by_item", "over_time", "action"),
+    [
+        (1.9, 0.974, Action.PROMOTE),
+        (1.02, 0.95, Action.PROMOTE),
+        (1.9, 0.94, Action.FALL_BACK),
+        (1.01, 1.2, Action.FALL_BACK),
+    ],
+)
+def test_a_model_has_to_win_by_item_and_may_lose_a_little_over_time(
+    by_item: float, over_time: float, action: Action
+) -> None:
+    assert judged(better(by_item * 1.0001), better(over_time * 1.0001)).action is action
+
+
+def test_without_hits_nothing_is_promoted_whatever_the_baseline_reaches() -> None:
+    decision = decide(dict.fromkeys(SPLITS, ZERO), dict.fromkeys(SPLITS, ZERO))
+
+    assert decision.action is Action.FALL_BACK
+    assert "none of the model's lists holds an item" in decision.reasons[0]
+
+
+def test_one_disliked_slot_in_twenty_thousand_refuses_nothing() -> None:
+    clean = replace(PLAIN, disliked=0.0)
+    three_times = replace(better(3.0), disliked=1 / 20_000)
+
+    decision = decide(dict.fromkeys(SPLITS, three_times), dict.fromkeys(SPLITS, clean))
+
+    assert decision.passed, decision.reasons
+
+
+def test_ten_dislikes_more_than_eighty_are_chance_and_eighty_more_are_not() -> None:
+    few = replace(PLAIN, precision=0.1, disliked=80 / 20_000)
+
+    def passes(dislikes: int) -> bool:
+        model = replace(better(1.1), precision=0.1, disliked=dislikes / 20_000)
+        return decide(dict.fromkeys(SPLITS, model), dict.fromkeys(SPLITS, few)).passed
+
+    assert passes(90)
+    assert not passes(160)
+
+
+@pytest.mark.parametrize("champion", [None, dict.fromkeys(SPLITS, PLAIN)], ids=["none serves", "a champion"])
+def test_clearly_more_dislikes_per_hit_are_refused(champion: dict[str, Metrics] | None) -> None:
+    worse = replace(better(1.2), disliked=0.02)
+
+    decision = judged(worse, worse, champion=champion, serving=champion and "signed_als")
+
+    assert decision.action is (Action.KEEP if champion else Action.FALL_BACK)
+    assert "dislike" in decision.reasons[0]
+
+
+def test_known_people_are_told_beside_and_decide_nothing() -> None:
+    few = KnownPeople(replace(PLAIN, ndcg=0.01, users=20), replace(PLAIN, ndcg=0.5, users=20))
+
+    decision = judged(better(1.5), better(1.0), known={"global_time": few})
+
+    assert decision.passed
+    assert "for the 20 of them who are known: 0.0100, decayed popularity 0.5000" in decision.reasons[1]
+
+
+def test_a_missing_split_is_named_and_the_other_one_decides() -> None:
+    only = {"global_time": better(1.0)}
+
+    decision = decide(only, {"global_time": PLAIN}, missing={"stratified": "one row per item"})
+
+    assert decision.passed
+    assert "not judged on the stratified split: one row per item" in decision.reasons
+    assert not decide({}, {}, missing=dict.fromkeys(SPLITS, "too little")).passed
+
+
+def test_what_is_judged_is_what_would_be_served() -> None:
+    train = ratings((f"p{person}", f"i{(person + step) % 6}", 5.0) for person in range(6) for step in range(3))
+    test = ratings([("p0", "i4", 5.0), ("p1", "i5", 5.0), ("new", "i0", 5.0), ("newer", "i1", 5.0)])
+    split = Split("global_time", train=train, test=test)
+    items = ItemIndex.of(train, test)
+    factors = ItemFactors(np.eye(6, dtype=np.float32) + 0.1, None, regularization=0.1, alpha=1.0)
+    popular = DecayedPopularity().fit(train, items, seed=1)
+    model = FactorModel(items, popular.popularity, factors=factors)
+    strangers = Split("strangers", train=train, test=test.filter(test["subject"].str.starts_with("new")))
+
+    everybody, known = measure_groups(model, split, k=2)
+    nobody_known, none = measure_groups(model, strangers, k=2)
+
+    assert known is not None
+    assert (everybody.users, known.users, nobody_known.users, none) == (4, 2, 2, None)
+    assert nobody_known == measure_groups(popular, strangers, k=2)[0]
+    assert everybody.ndcg == pytest.approx((known.ndcg + nobody_known.ndcg) / 2)

@@ -1,0 +1,27 @@
+"""A home with an empty MLflow database: making one takes seconds, copying it none."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from feedback.settings.home import Settings, load_settings
+from models.tracking.runs import Tracking
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with nothing in it."""
+    home = tmp_path_factory.mktemp("mlflow")
+    Tracking(load_settings(home))._client().search_experiments()
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def tracked(settings: Settings, empty_mlflow: Path) -> Settings:
+    """The settings of a home that has such a database."""
+    settings.home_path.mkdir(mode=0o700)
+    shutil.copy(empty_mlflow, settings.home_path / "mlflow.db")
+    return settings
