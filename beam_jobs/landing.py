@@ -13,7 +13,7 @@ import msgspec
 from beam_jobs.runner.landed_counts import count_between
 from beam_jobs.runner.memory import fewer_collections, give_back_memory, keep_heaps_small
 from beam_jobs.runner.monitor import RESTARTS
-from beam_jobs.runner.pipeline_context import OnProgress, PipelineContext, calling, context_of, ignore_progress
+from beam_jobs.runner.pipeline_context import OnProgress, PipelineContext, context_of, ignore_progress, registered
 from beam_jobs.runner.runners import is_embedded
 from beam_jobs.source.heartbeat import Beat
 from feedback.errors import LakeError, LogError, LogGap, ServiceError
@@ -80,11 +80,11 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
     try:
         lake = open_lake(settings)
         before = lake.positions(log.name, log.partitions)
-        caller = PipelineContext(on_progress=on_progress)
-        with calling(caller) as token:
-            counters, span = _run(settings, token, streaming=False)
-        if caller.failure is not None:  # everything landed, but not everything that follows is done
-            raise caller.failure
+        context = PipelineContext(on_progress=on_progress)
+        with registered(context) as context_id:
+            counters, span = _run(settings, context_id, streaming=False)
+        if context.failure is not None:  # everything landed, but not everything that follows is done
+            raise context.failure
         positions = lake.positions(log.name, log.partitions)
     finally:
         log.close()
@@ -121,23 +121,23 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
         LogGap: The log no longer holds the committed position.
         SettingsError: The runner or its options do not exist.
     """
-    caller = PipelineContext(on_progress=on_progress)
+    context = PipelineContext(on_progress=on_progress)
     pause = RETRY_SECONDS
     roll_seconds = settings.landing_roll_minutes * 60 if is_embedded(settings) else float("inf")
-    with calling(caller) as token:
+    with registered(context) as context_id:
         while not stop.is_set():
-            caller.stop, caller.failure = threading.Event(), None
+            context.stop, context.failure = threading.Event(), None
             began = time.monotonic()
-            with _stopping(caller.stop, stop, after_seconds=roll_seconds):
+            with _stopping(context.stop, stop, after_seconds=roll_seconds):
                 try:
-                    _run(settings, token, streaming=True)
+                    _run(settings, context_id, streaming=True)
                 except (LogError, LakeError, ServiceError) as error:
                     if isinstance(error, LogGap):
                         raise
                     pause = RETRY_SECONDS if time.monotonic() - began > LONGEST_RETRY_SECONDS else pause
                     RESTARTS.inc()
                     LOGGER.warning("landing starts again in %.0f s from the committed positions: %s", pause, error)
-                    caller.close()
+                    context.close()
                     stop.wait(pause)
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
             give_back_memory()
@@ -163,18 +163,18 @@ def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: 
         watcher.join()
 
 
-def _run(settings: Settings, token: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int] | None]:
+def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int] | None]:
     quiet()  # before Beam is imported, which has things to say
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.runner.job import measured, run_job
     from beam_jobs.sink import NAMESPACE
 
     pipeline = open_pipeline(settings, streaming=streaming)
-    source = stream_source(settings, token) if streaming else drain_source(settings, token)
-    build_landing(pipeline, source, settings, token)
+    source = stream_source(settings, context_id) if streaming else drain_source(settings, context_id)
+    build_landing(pipeline, source, settings, context_id)
     keep_heaps_small()
     with fewer_collections():
-        result = run_job(pipeline, context_of(token), token, runner=settings.beam_runner)
+        result = run_job(pipeline, context_of(context_id), context_id, runner=settings.beam_runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
 
 

@@ -34,7 +34,7 @@ def build_landing(
     pipeline: beam.Pipeline,
     source: beam.DoFn,
     settings: Settings,
-    token: str,
+    context_id: str,
     *,
     cleaning: Sequence[tuple[str, Stage]] = CLEANING,
 ) -> beam.PCollection:
@@ -45,24 +45,24 @@ def build_landing(
         | "Worker" >> beam.Create([0], reshuffle=False)
         | "Read" >> beam.ParDo(source).with_output_types(Batch)
         | "Admit" >> beam.Map(admit, max_future=timedelta(seconds=settings.max_future_seconds)).with_output_types(Batch)
-        | "Deduplicate" >> beam.ParDo(Deduplicate(settings, token)).with_output_types(Batch)
+        | "Deduplicate" >> beam.ParDo(Deduplicate(settings, context_id)).with_output_types(Batch)
     )
     for name, stage in cleaning:
         batches = batches | name >> beam.Map(stage).with_output_types(Batch)
-    committed = batches | "Commit" >> beam.ParDo(Commit(settings, token)).with_output_types(Batch)
+    committed = batches | "Commit" >> beam.ParDo(Commit(settings, context_id)).with_output_types(Batch)
     if settings.signals:
-        _ = committed | "LiveWindows" >> LiveWindows(settings, token)
+        _ = committed | "LiveWindows" >> LiveWindows(settings, context_id)
     return committed
 
 
-def drain_source(settings: Settings, token: str) -> beam.DoFn:
+def drain_source(settings: Settings, context_id: str) -> beam.DoFn:
     """Reads to the end that the log has when the pipeline starts."""
-    return ReadToEnd(settings, token)
+    return ReadToEnd(settings, context_id)
 
 
-def stream_source(settings: Settings, token: str) -> beam.DoFn:
+def stream_source(settings: Settings, context_id: str) -> beam.DoFn:
     """Reads as long as the pipeline runs."""
-    return ReadForever(settings, token)
+    return ReadForever(settings, context_id)
 
 
 def open_pipeline(settings: Settings, *, streaming: bool) -> beam.Pipeline:

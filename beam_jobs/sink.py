@@ -12,7 +12,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.followers.online_push import OnlinePush
 from beam_jobs.runner.fault_points import fault_point
 from beam_jobs.runner.monitor import Monitor
-from beam_jobs.runner.pipeline_context import context_of, failing, keep, reader_of
+from beam_jobs.runner.pipeline_context import context_of, reported_failure, rewind_of, shared
 from beam_jobs.source.reader import is_takeover
 from beam_jobs.stages.deduplicate import deduplicate
 from beam_jobs.stages.landed_ids import LandedIds
@@ -32,15 +32,15 @@ EXPECTED_IDS = 2_500_000
 class Deduplicate(beam.DoFn):
     """Batch -> Batch without events that landed before."""
 
-    def __init__(self, settings: Settings, token: str) -> None:
+    def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
-        self._token = token
+        self._context_id = context_id
 
     def setup(self) -> None:
         """Begin with what the pipeline before knew, else with nothing: ids are read with a partition's first batch."""
         self._lake = open_lake(self._settings)
         self._loading_ms = Metrics.counter(NAMESPACE, "loading_ms")
-        self._landed = keep(self._token, "landed ids", self._nothing_landed)
+        self._landed = shared(self._context_id, "landed ids", self._nothing_landed)
 
     def _nothing_landed(self) -> LandedIds:
         expected = EXPECTED_IDS // self._settings.log_partitions
@@ -52,7 +52,7 @@ class Deduplicate(beam.DoFn):
             yield batch
             return
         began = time.perf_counter()
-        with failing(self._token):
+        with reported_failure(self._context_id):
             self._landed.prepare(self._lake, batch.start, batch.days)
         self._loading_ms.inc(int(1000 * (time.perf_counter() - began)))
         yield deduplicate(batch, self._landed)
@@ -61,15 +61,15 @@ class Deduplicate(beam.DoFn):
 class Commit(beam.DoFn):
     """Batch -> the same batch, committed; tables first, the online store after, beside the next batch."""
 
-    def __init__(self, settings: Settings, token: str) -> None:
+    def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
-        self._token = token
+        self._context_id = context_id
         self._done = 0
         self._span_ms = Metrics.distribution(NAMESPACE, "span_ms")
 
     def setup(self) -> None:
         """Open the tables and the online store; push what a crash kept from it."""
-        with failing(self._token):
+        with reported_failure(self._context_id):
             self._open()
 
     def _open(self) -> None:
@@ -85,7 +85,7 @@ class Commit(beam.DoFn):
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch and hand on what is committed now; an error of ours reaches the caller in its own words."""
-        with failing(self._token):
+        with reported_failure(self._context_id):
             yield from self._commit(batch)
 
     def _commit(self, batch: Batch) -> Iterator[Batch]:
@@ -94,7 +94,7 @@ class Commit(beam.DoFn):
             self._online.push(batch)
             return
         ready = batch.to_commit()
-        rewind = reader_of(self._token)
+        rewind = rewind_of(self._context_id)
         try:
             with self._monitor.committing(batch):
                 is_ours = self._committer.commit(ready, at=utc_now())
@@ -110,7 +110,7 @@ class Commit(beam.DoFn):
             self._count(batch, ready.feedback.num_rows)
             self._monitor.landed(batch)
             self._done += count
-            context_of(self._token).on_progress(self._done)
+            context_of(self._context_id).on_progress(self._done)
         self._online.push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(utc_now().timestamp() * 1000))
@@ -118,13 +118,13 @@ class Commit(beam.DoFn):
 
     def finish_bundle(self) -> None:
         """Let the online store know all that was committed, if it answers."""
-        with failing(self._token):
+        with reported_failure(self._context_id):
             self._online.settle()
 
     def teardown(self) -> None:
         """Close the online store; the caller learns of what it did not take."""
         if hasattr(self, "_online"):
-            with failing(self._token):
+            with reported_failure(self._context_id):
                 self._online.close()
 
     def _count(self, batch: Batch, landed: int) -> None:

@@ -17,7 +17,7 @@ import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from beam_jobs.runner.pipeline_context import PipelineContext, reader_of
+from beam_jobs.runner.pipeline_context import PipelineContext, rewind_of
 from beam_jobs.runner.runners import EMBEDDED
 from feedback import errors
 from feedback.errors import HeedError, ServiceError, SettingsError
@@ -34,8 +34,8 @@ CANCEL_SECONDS = 20.0
 _OURS = re.compile(r"(?:^|\s)feedback\.errors\.(\w+): (.+?)(?: \[while running '.*)?$", re.MULTILINE)
 
 
-def run_job(pipeline: beam.Pipeline, caller: PipelineContext, token: str, *, runner: str) -> PipelineResult:
-    """Run a pipeline until it ends or the caller's stop is set.
+def run_job(pipeline: beam.Pipeline, context: PipelineContext, context_id: str, *, runner: str) -> PipelineResult:
+    """Run a pipeline until it ends or its context's stop event is set.
 
     Raises:
         HeedError: Why it failed, in our own words where a stage said so.
@@ -45,27 +45,27 @@ def run_job(pipeline: beam.Pipeline, caller: PipelineContext, token: str, *, run
     try:
         result = pipeline.run()
     except Exception as error:
-        if caller.failure is None and runner == EMBEDDED:
+        if context.failure is None and runner == EMBEDDED:
             raise
         if isinstance(error, NotImplementedError):  # how Beam says that a runner lacks an option
             raise SettingsError(f"beam_runner {runner!r} with these beam_options: {error}") from error
-        raise failure_of(error, caller, runner) from error
+        raise failure_of(error, context, runner) from error
     waiter = _Waiter(result)
     waiter.start()
     try:
-        is_cancelled = _await_end(waiter, result, caller, token, runner)
+        is_cancelled = _await_end(waiter, result, context, context_id, runner)
     except BaseException:  # Ctrl-C: nobody waits for the job any longer
         _cancel(result, runner)
         raise
     if waiter.error is not None and not is_cancelled and _state(result) != PipelineState.DONE:
-        raise failure_of(waiter.error, caller, runner) from waiter.error
+        raise failure_of(waiter.error, context, runner) from waiter.error
     return result
 
 
-def failure_of(error: BaseException, caller: PipelineContext, runner: str) -> HeedError:
+def failure_of(error: BaseException, context: PipelineContext, runner: str) -> HeedError:
     """An error as landing raises it: the stage's own if it is known or stands in the text, else the runner's."""
-    if caller.failure is not None:
-        return caller.failure
+    if context.failure is not None:
+        return context.failure
     text = str(error)
     for name, message in reversed(_OURS.findall(text)):
         kind = getattr(errors, name, None)
@@ -92,18 +92,18 @@ class _Waiter(threading.Thread):
             self.error = error
 
 
-def _await_end(waiter: _Waiter, result: PipelineResult, caller: PipelineContext, token: str, runner: str) -> bool:
+def _await_end(waiter: _Waiter, result: PipelineResult, context: PipelineContext, context_id: str, runner: str) -> bool:
     """Wait for the end; returns whether the job had to be cancelled for it."""
     cancel_at = leave_at = float("inf")
-    while not _is_over(waiter, result, caller):
+    while not _is_over(waiter, result, context):
         now = time.monotonic()
         if now >= leave_at:
             LOGGER.warning(
                 "the Beam runner %s has not ended its job %g s after it was cancelled", runner, CANCEL_SECONDS
             )
             return True
-        if caller.stop.is_set() and leave_at == float("inf"):
-            reads_here = reader_of(token) is not None
+        if context.stop.is_set() and leave_at == float("inf"):
+            reads_here = rewind_of(context_id) is not None
             cancel_at = min(cancel_at, now + (STOP_SECONDS if reads_here else 0.0))
             if now >= cancel_at:
                 _cancel(result, runner)
@@ -111,7 +111,7 @@ def _await_end(waiter: _Waiter, result: PipelineResult, caller: PipelineContext,
     return leave_at < float("inf")
 
 
-def _is_over(waiter: _Waiter, result: PipelineResult, caller: PipelineContext) -> bool:
+def _is_over(waiter: _Waiter, result: PipelineResult, context: PipelineContext) -> bool:
     """Look once, after a short wait. A broken watch is not a broken job: then the runner is asked."""
     if waiter.is_alive():
         waiter.join(LOOK_SECONDS)
@@ -121,7 +121,7 @@ def _is_over(waiter: _Waiter, result: PipelineResult, caller: PipelineContext) -
     state = _state(result)
     if state is None or PipelineState.is_terminal(state):
         return True
-    time.sleep(LOOK_SECONDS) if caller.stop.is_set() else caller.stop.wait(ASK_SECONDS)
+    time.sleep(LOOK_SECONDS) if context.stop.is_set() else context.stop.wait(ASK_SECONDS)
     return False
 
 

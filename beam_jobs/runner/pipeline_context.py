@@ -1,7 +1,7 @@
-"""What the parts of a pipeline in one process share beside Beam: when to stop, how far it is, what outlives it.
+"""The state that the parts of one process's pipelines share outside Beam: stop event, progress, readers, failure.
 
-A DoFn is pickled and cannot carry an event, a thread or a callback; it carries a token. On a remote runner the caller
-of a token is unknown, and nothing is stopped, reported or kept: there the runner does all three.
+A DoFn is pickled and cannot carry an event, a thread or a callback, so it carries the id of a registered context. On a
+remote runner the id is unknown there: nothing is stopped, reported or shared, and the runner does all three.
 """
 
 from __future__ import annotations
@@ -21,95 +21,95 @@ Rewind = Callable[[int], None]
 
 
 class Closable(Protocol):
-    """What a caller keeps for its pipelines."""
+    """A resource that a context shares between its pipelines."""
 
     def close(self) -> None:
         """Release it."""
         ...
 
 
-Kept = TypeVar("Kept", bound=Closable)
+Resource = TypeVar("Resource", bound=Closable)
 
 
 def ignore_progress(done: int) -> None:
-    """The progress callback of callers that show none."""
+    """The progress callback where nobody shows progress."""
 
 
 @dataclass
 class PipelineContext:
-    """The caller of one pipeline, or of several that follow one another."""
+    """Process-local state of a pipeline, or of several that follow one another in one process."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     """Ends the pipeline that runs now."""
     on_progress: OnProgress = ignore_progress
     failure: HeedError | None = None
-    """Why the pipeline failed, in our own words; Beam passes on only a text."""
-    kept: dict[str, Any] = field(default_factory=dict)
-    """What the next pipeline takes over from this one."""
+    """Why the pipeline failed, as the original exception; Beam passes on only its text."""
+    resources: dict[str, Any] = field(default_factory=dict)
+    """By name, what the next pipeline takes over from this one, such as a reader with its position."""
 
     def close(self) -> None:
-        """Release what was kept."""
-        for thing in self.kept.values():
-            thing.close()
-        self.kept.clear()
+        """Close the shared resources."""
+        for resource in self.resources.values():
+            resource.close()
+        self.resources.clear()
 
 
-_CALLERS: dict[str, PipelineContext] = {}
-_READERS: dict[str, Rewind] = {}
-_NOBODY = PipelineContext()
+_CONTEXTS: dict[str, PipelineContext] = {}
+_REWINDS: dict[str, Rewind] = {}
+_UNKNOWN = PipelineContext()
 
 
 @contextmanager
-def calling(caller: PipelineContext) -> Iterator[str]:
-    """Register a caller for the life of its pipelines; yields the token."""
-    token = uuid.uuid4().hex
-    _CALLERS[token] = caller
+def registered(context: PipelineContext) -> Iterator[str]:
+    """Register a context for the life of its pipelines; yields its id."""
+    context_id = uuid.uuid4().hex
+    _CONTEXTS[context_id] = context
     try:
-        yield token
+        yield context_id
     finally:
-        del _CALLERS[token]
-        _READERS.pop(token, None)
-        caller.close()
+        del _CONTEXTS[context_id]
+        _REWINDS.pop(context_id, None)
+        context.close()
 
 
-def context_of(token: str) -> PipelineContext:
-    """The caller of a token, or nobody."""
-    return _CALLERS.get(token, _NOBODY)
+def context_of(context_id: str) -> PipelineContext:
+    """The context with that id; an empty one where it is not registered in this process."""
+    return _CONTEXTS.get(context_id, _UNKNOWN)
 
 
-def keep(token: str, name: str, make: Callable[[], Kept]) -> Kept:
-    """The caller's thing of that name, made on first use; where the caller is elsewhere, one of one's own."""
-    caller = _CALLERS.get(token)
-    if caller is None:
+def shared(context_id: str, name: str, make: Callable[[], Resource]) -> Resource:
+    """The context's resource of that name, made on first use; a new one where the context is not in this process."""
+    context = _CONTEXTS.get(context_id)
+    if context is None:
         return make()
-    if name not in caller.kept:
-        caller.kept[name] = make()
-    found: Kept = caller.kept[name]
+    if name not in context.resources:
+        context.resources[name] = make()
+    found: Resource = context.resources[name]
     return found
 
 
-def release(token: str, thing: Closable) -> None:
-    """Close a thing, unless the caller keeps it for its next pipeline."""
-    caller = _CALLERS.get(token)
-    if caller is None or not any(thing is kept for kept in caller.kept.values()):
-        thing.close()
+def release(context_id: str, resource: Closable) -> None:
+    """Close a resource, unless the context shares it with its next pipeline."""
+    context = _CONTEXTS.get(context_id)
+    if context is None or not any(resource is other for other in context.resources.values()):
+        resource.close()
 
 
-def reading(token: str, rewind: Rewind) -> None:
-    """Say how the reader of a pipeline in this process is sent back."""
-    _READERS[token] = rewind
+def set_rewind(context_id: str, rewind: Rewind) -> None:
+    """Register how the reader of a pipeline in this process is sent back."""
+    _REWINDS[context_id] = rewind
 
 
-def reader_of(token: str) -> Rewind | None:
-    """How the reader is sent back, if it is in this process."""
-    return _READERS.get(token)
+def rewind_of(context_id: str) -> Rewind | None:
+    """How the reader is sent back; None where it is not in this process."""
+    return _REWINDS.get(context_id)
 
 
 @contextmanager
-def failing(token: str) -> Iterator[None]:
-    """Tell the caller of a token about an error of ours that ends its pipeline."""
+def reported_failure(context_id: str) -> Iterator[None]:
+    """Record an error of ours that ends the pipeline in its context, then raise it again."""
     try:
         yield
     except HeedError as error:
-        context_of(token).failure = error
+        context_of(context_id).failure = error
         raise

@@ -18,7 +18,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_jobs.batch import Batch
-from beam_jobs.runner.pipeline_context import context_of, failing, keep, reading, release
+from beam_jobs.runner.pipeline_context import context_of, release, reported_failure, set_rewind, shared
 from beam_jobs.source.reader import Reader, Until, to_the_end
 from feedback.settings.home import Settings
 
@@ -30,25 +30,25 @@ WAIT_SECONDS = 0.05
 class _LogReader(beam.DoFn):
     """Keeps a reader of the log, and lets the end of the chain send it back to the committed positions."""
 
-    def __init__(self, settings: Settings, token: str) -> None:
+    def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
-        self._token = token
+        self._context_id = context_id
         self._reader: Reader | None = None
 
     def _open(self, until: Until | None = None) -> Reader:
         if self._reader is None or self._reader.failed:
-            self._reader = keep(self._token, "reader", lambda: Reader(self._settings, until=until))
-            reading(self._token, self._reader.rewind)
+            self._reader = shared(self._context_id, "reader", lambda: Reader(self._settings, until=until))
+            set_rewind(self._context_id, self._reader.rewind)
         return self._reader
 
     def _next(self, reader: Reader) -> Batch | None:
-        with failing(self._token):
+        with reported_failure(self._context_id):
             return reader.next(timeout=WAIT_SECONDS)
 
     def teardown(self) -> None:
         """Stop reading, unless the next pipeline reads on."""
         if self._reader is not None:
-            release(self._token, self._reader)
+            release(self._context_id, self._reader)
             self._reader = None
 
 
@@ -58,7 +58,7 @@ class ReadToEnd(_LogReader):
     def process(self, worker: int) -> Iterator[Batch]:
         """Read on until the end is reached."""
         reader = self._open(to_the_end)
-        while not reader.finished and not context_of(self._token).stop.is_set():
+        while not reader.finished and not context_of(self._context_id).stop.is_set():
             batch = self._next(reader)
             if batch is not None:
                 yield batch
@@ -100,7 +100,7 @@ class ReadForever(_LogReader):
         When events happened is a matter of columns, not of Beam.
         """
         reader = self._open()
-        stop = context_of(self._token).stop
+        stop = context_of(self._context_id).stop
         number = tracker.current_restriction().start
         hand_back_at = time.monotonic() + self._settings.landing_bundle_seconds
         handed_on_at = _now_not_before(watermark.current_watermark())

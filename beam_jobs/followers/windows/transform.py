@@ -14,7 +14,7 @@ from beam_jobs.followers.background_worker import BackgroundWorker, Pause
 from beam_jobs.followers.windows.sink import WindowSink, committed_positions
 from beam_jobs.followers.windows.window import NEEDED
 from beam_jobs.runner.monitor import WINDOW_FAILURES
-from beam_jobs.runner.pipeline_context import failing
+from beam_jobs.runner.pipeline_context import reported_failure
 from feedback.errors import HeedError
 from feedback.settings.home import Settings
 
@@ -28,14 +28,14 @@ BATCHES_AHEAD = 4
 class LiveWindows(beam.PTransform):
     """Committed batches -> nothing; the windows are in the online store and in the `signals` table."""
 
-    def __init__(self, settings: Settings, token: str) -> None:
+    def __init__(self, settings: Settings, context_id: str) -> None:
         super().__init__()
         self._settings = settings
-        self._token = token
+        self._context_id = context_id
 
     def expand(self, committed: beam.PCollection) -> beam.PCollection:
         """Wire it behind the commit."""
-        return committed | "CountWindows" >> beam.ParDo(CountWindows(self._settings, self._token))
+        return committed | "CountWindows" >> beam.ParDo(CountWindows(self._settings, self._context_id))
 
 
 class CountWindows(beam.DoFn):
@@ -47,9 +47,9 @@ class CountWindows(beam.DoFn):
     counted from the lake.
     """
 
-    def __init__(self, settings: Settings, token: str) -> None:
+    def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
-        self._token = token
+        self._context_id = context_id
         self._sink: WindowSink | None = None
         self._since: Mapping[int, int] = {}
         """The positions before this pipeline's first commit; partitions without any window are counted from there."""
@@ -59,7 +59,7 @@ class CountWindows(beam.DoFn):
         self._beside, self._pause = BackgroundWorker("live-windows", at_most=BATCHES_AHEAD), Pause()
         self._do(lambda _: None)
         if self._sink is None:
-            with failing(self._token):
+            with reported_failure(self._context_id):
                 self._since = committed_positions(self._settings)
 
     def process(self, batch: Batch) -> None:

@@ -16,7 +16,7 @@ import pytest
 from beam_jobs.landing import drain, stream
 from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
 from beam_jobs.runner.job import run_job
-from beam_jobs.runner.pipeline_context import PipelineContext, calling
+from beam_jobs.runner.pipeline_context import PipelineContext, registered
 from feedback.errors import LogGap, ServiceError
 from feedback.intake import open_intake, utc_now
 from feedback.log.port import NewRecord
@@ -193,20 +193,22 @@ def test_a_stage_behind_the_commit_sees_every_batch(settings: Settings, prism: P
     seen = tmp_path / "seen"
     remote = on(prism, settings)
     intake = open_intake(remote)
-    caller = PipelineContext()
+    context = PipelineContext()
 
-    with calling(caller) as token:
+    with registered(context) as context_id:
         pipeline = open_pipeline(remote, streaming=True)
-        counts = build_landing(pipeline, stream_source(remote, token), remote, token) | beam.Map(
+        counts = build_landing(pipeline, stream_source(remote, context_id), remote, context_id) | beam.Map(
             lambda batch: batch.events.height
         )
         _ = counts | "Seen" >> beam.ParDo(Write(seen))
-        job = threading.Thread(target=run_job, args=(pipeline, caller, token), kwargs={"runner": "PortableRunner"})
+        job = threading.Thread(
+            target=run_job, args=(pipeline, context, context_id), kwargs={"runner": "PortableRunner"}
+        )
         job.start()
         for start in range(0, 100, 10):
             intake.submit(ratings(10, start=start))
             eventually(lambda upto=start + 10: total(seen) == upto)
-        caller.stop.set()
+        context.stop.set()
         job.join(30)
 
     assert not job.is_alive()
@@ -218,11 +220,11 @@ def test_a_drain_gives_every_batch_to_a_stage_behind_the_commit(
 ) -> None:
     remote = on(prism, settings)
     open_intake(remote).submit(ratings(40))
-    with calling(PipelineContext()) as token:
+    with registered(PipelineContext()) as context_id:
         pipeline = open_pipeline(remote, streaming=False)
-        committed = build_landing(pipeline, drain_source(remote, token), remote, token)
+        committed = build_landing(pipeline, drain_source(remote, context_id), remote, context_id)
         _ = committed | beam.Map(lambda batch: batch.events.height) | beam.ParDo(Write(tmp_path / "seen"))
-        run_job(pipeline, PipelineContext(), token, runner="PortableRunner")
+        run_job(pipeline, PipelineContext(), context_id, runner="PortableRunner")
 
     assert total(tmp_path / "seen") == 40
 

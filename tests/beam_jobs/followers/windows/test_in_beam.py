@@ -199,6 +199,6 @@ def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> Non
     batches = [world.commit(log[:2]), world.commit(log[2:])]
 
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        _ = pipeline | beam.Create(batches, reshuffle=False) | LiveWindows(settings, token="elsewhere")
+        _ = pipeline | beam.Create(batches, reshuffle=False) | LiveWindows(settings, context_id="elsewhere")
 
     assert online(settings) == counted(reference.windows(log, lateness=LATENESS))
