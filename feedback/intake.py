@@ -99,7 +99,7 @@ class _Seen:
                 keys.extend(link.memo.key for link in event.links)
             if event.memo.is_undated_statement:
                 topics.append(event.memo.topic or "")
-        self._known = log.recall(keys)
+        self._known = log.seen_ids(keys)
         self._latest: dict[str, int | None] = dict(log.latest_statements(topics)) if topics else {}
         self._has_topics = bool(topics)
 

@@ -27,7 +27,7 @@ from beam_jobs.source.poll import Cursor, PollingAhead
 from beam_jobs.stages.decode import Decoder
 from beam_jobs.stages.limits import landing_limits
 from beam_jobs.stages.log_clock import Clock, believe_poll
-from feedback.log.port import FeedbackLog, Share
+from feedback.log.port import FeedbackLog, PartitionAssignment
 from feedback.log.records import Records
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake, open_lake
@@ -141,21 +141,21 @@ class Reader:
         try:
             log = open_landed_log(self._settings)
             try:
-                share = log.join(worker_name())
+                assignment = log.join(worker_name())
                 try:
-                    self._read(log, share)
+                    self._read(log, assignment)
                 finally:
-                    share.leave()
+                    assignment.leave()
             finally:
                 log.close()
         except BaseException as error:
             self._put(error)
 
-    def _read(self, log: FeedbackLog, share: Share) -> None:
+    def _read(self, log: FeedbackLog, assignment: PartitionAssignment) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="landing-poll") as beside:
-            self._batch_after_batch(log, share, beside)
+            self._batch_after_batch(log, assignment, beside)
 
-    def _batch_after_batch(self, log: FeedbackLog, share: Share, beside: Executor) -> None:
+    def _batch_after_batch(self, log: FeedbackLog, assignment: PartitionAssignment, beside: Executor) -> None:
         lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
         meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
@@ -166,7 +166,7 @@ class Reader:
         while not self._closing.is_set():
             if beat is not None:
                 beat.touch()
-            now = share.partitions()
+            now = assignment.partitions()
             if start is None or now != owned or self._rewind.is_set():
                 if start is not None:
                     start.polls.settle()

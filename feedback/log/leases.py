@@ -48,7 +48,7 @@ def living(beats: Mapping[str, float], *, now: float, lease_seconds: float) -> s
     return {worker for worker, beat in beats.items() if 0 <= now - beat < lease_seconds}
 
 
-def share_of(worker: str, group: Group, *, alive: set[str]) -> frozenset[int]:
+def assignment_of(worker: str, group: Group, *, alive: set[str]) -> frozenset[int]:
     """What a living worker should hold next: its own up to its quota, and free partitions up to its quota.
 
     Quotas differ by at most one, and the larger ones go to those who hold most already, so that nothing moves
@@ -64,8 +64,8 @@ def share_of(worker: str, group: Group, *, alive: set[str]) -> frozenset[int]:
     return frozenset((held[worker] + free)[:quota])
 
 
-class LeasedShare:
-    """A `Share` kept by leases in a SQLite file that has the tables of `SCHEMA`; used by one thread at a time."""
+class LeasedAssignment:
+    """A `PartitionAssignment` by leases in a SQLite file that has the tables of `SCHEMA`; for one thread at a time."""
 
     def __init__(self, path: str, worker: str, *, partitions: int, lease_seconds: float, clock: Monotonic) -> None:
         self._path = path
@@ -128,7 +128,7 @@ class LeasedShare:
     def _is_due_to_change(self, now: float) -> bool:
         group = self._group()
         alive = living(group.beats, now=now, lease_seconds=self._lease_seconds)
-        return self._member not in alive or share_of(self._member, group, alive=alive) != self._mine
+        return self._member not in alive or assignment_of(self._member, group, alive=alive) != self._mine
 
     def _renew(self) -> None:
         """Beat, forget the dead, give up what is too much and take what is free, all in one transaction."""
@@ -140,7 +140,7 @@ class LeasedShare:
             dead = [(name,) for name in group.beats if name not in alive]
             self._connection.executemany("DELETE FROM leases WHERE worker = ?", dead)
             self._connection.executemany("DELETE FROM workers WHERE worker = ?", dead)
-            mine = share_of(self._member, group, alive=alive)
+            mine = assignment_of(self._member, group, alive=alive)
             held = {partition for partition, holder in group.holders.items() if holder == self._member}
             self._connection.executemany("DELETE FROM leases WHERE partition = ?", [(p,) for p in held - mine])
             self._connection.executemany("INSERT INTO leases VALUES (?, ?)", [(p, self._member) for p in mine - held])

@@ -55,11 +55,11 @@ class NewRecord(msgspec.Struct, frozen=True):
     headers: Headers = ()
 
 
-class Share(Protocol):
-    """One worker's share of a log's partitions. It says who reads what; the fence at the commit says who may land.
+class PartitionAssignment(Protocol):
+    """The partitions assigned to one worker: who reads what. Who may land is decided by the fence at the commit.
 
-    For a moment two workers may both believe that a partition is theirs: one that was paused learns the truth with
-    its next question. So a share saves work, and nothing rests on it but that.
+    For a moment two workers may both hold a partition: a paused worker learns that it lost one when it asks next. So
+    an assignment saves double work; correctness does not depend on it.
     """
 
     def partitions(self) -> frozenset[int]:
@@ -71,7 +71,7 @@ class Share(Protocol):
         ...
 
     def leave(self) -> None:
-        """Give the partitions to others at once; afterwards the share is empty for good."""
+        """Give the partitions to others at once; afterwards the assignment is empty for good."""
         ...
 
 
@@ -118,10 +118,10 @@ class FeedbackLog(Protocol):
         """For every partition: the first offset still held and the next one to be written."""
         ...
 
-    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
-        """Which identity keys were appended within the retention, each with the digest of its content, if known.
+    def seen_ids(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+        """Of these identity keys, those appended within the retention, each with the digest of its content, if known.
 
-        May forget, never invents.
+        A key may be missing from the answer although it was appended; one that was not is never in it.
         """
         ...
 
@@ -133,7 +133,7 @@ class FeedbackLog(Protocol):
         """
         ...
 
-    def join(self, worker: str) -> Share:
+    def join(self, worker: str) -> PartitionAssignment:
         """Become one of the workers that share the partitions; `worker` names this process among them."""
         ...
 

@@ -21,8 +21,8 @@ import msgspec
 from feedback.errors import LogError, LogGap
 from feedback.log import sqlite_memory
 from feedback.log.leases import SCHEMA as LEASES_SCHEMA
-from feedback.log.leases import LeasedShare, Monotonic
-from feedback.log.port import UNLIMITED_BYTES, Headers, NewRecord, Share
+from feedback.log.leases import LeasedAssignment, Monotonic
+from feedback.log.port import UNLIMITED_BYTES, Headers, NewRecord, PartitionAssignment
 from feedback.log.records import Records
 from feedback.log.sqlite_trim import SteppedTrim
 from feedback.process.sqlite_pool import ConnectionPool
@@ -147,20 +147,20 @@ class SqliteLog:
         with self._reading() as connection:
             return {p: (first, end) for p, first, end in connection.execute(_BOUNDS)}
 
-    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+    def seen_ids(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         """Which identity keys were appended within the retention, each with the digest of its content, if known."""
         with self._reading() as connection:
-            return sqlite_memory.recall(connection, keys)
+            return sqlite_memory.seen_ids(connection, keys)
 
     def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
         """Of topics whose latest statement came without id and time, the digest of its content; of any writer."""
         with self._reading() as connection:
             return sqlite_memory.latest_statements(connection, topics)
 
-    def join(self, worker: str) -> Share:
+    def join(self, worker: str) -> PartitionAssignment:
         """Become one of the workers that share the partitions."""
         try:
-            return LeasedShare(
+            return LeasedAssignment(
                 self._path,
                 worker,
                 partitions=self._partitions,

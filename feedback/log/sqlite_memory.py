@@ -13,7 +13,7 @@ from typing import Literal
 
 from feedback.log.port import Memo
 
-RECALL_KEYS = 500
+KEYS_PER_QUERY = 500
 """Keys of one question; SQLite takes 999 parameters at least."""
 
 SCHEMA = """
@@ -49,13 +49,13 @@ def remember(connection: sqlite3.Connection, memos: Sequence[Memo], *, day: int)
     connection.executemany("DELETE FROM statements WHERE key = ?", replaced)
 
 
-def recall(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, int | None]:
+def seen_ids(connection: sqlite3.Connection, keys: Iterable[bytes]) -> dict[bytes, int | None]:
     """The keys that are noted, each with its content."""
     asked = list(keys)
     found: dict[bytes, int | None] = {}
     has_former = connection.execute("SELECT 1 FROM identities LIMIT 1").fetchone() is not None
-    for start in range(0, len(asked), RECALL_KEYS):
-        some = asked[start : start + RECALL_KEYS]
+    for start in range(0, len(asked), KEYS_PER_QUERY):
+        some = asked[start : start + KEYS_PER_QUERY]
         places = ",".join("?" * len(some))
         if has_former:
             found.update(connection.execute(f"SELECT key, NULL FROM identities WHERE key IN ({places})", some))

@@ -30,7 +30,7 @@ class DryLog:
                     self._latest.pop(memo.topic, None)
         return list(range(len(records)))
 
-    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+    def seen_ids(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         """Which identity keys came before in the file."""
         return {key: self._keys[key] for key in keys if key in self._keys}
 

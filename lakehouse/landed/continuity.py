@@ -16,7 +16,7 @@ import polars as pl
 
 from feedback.errors import Code, LakeError, LogGap
 from feedback.log.open import open_log
-from feedback.log.port import UNLIMITED_BYTES, FeedbackLog, NewRecord, Share
+from feedback.log.port import UNLIMITED_BYTES, FeedbackLog, NewRecord, PartitionAssignment
 from feedback.log.records import Records
 from feedback.settings.home import Settings
 from lakehouse.commit import LandingBatch, LandingCommitter
@@ -89,15 +89,15 @@ class LandedLog:
         """For every partition: the first offset still held and the next one to be written."""
         return {p: (first + self._base(p), end + self._base(p)) for p, (first, end) in self._log.bounds().items()}
 
-    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+    def seen_ids(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         """Which identity keys were appended."""
-        return self._log.recall(keys)
+        return self._log.seen_ids(keys)
 
     def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
         """Topics whose latest statement came without id and time."""
         return self._log.latest_statements(topics)
 
-    def join(self, worker: str) -> Share:
+    def join(self, worker: str) -> PartitionAssignment:
         """Become one of the workers that share the partitions."""
         return self._log.join(worker)
 

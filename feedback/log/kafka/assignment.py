@@ -1,4 +1,4 @@
-"""A worker's share of a topic: a member of a consumer group that fetches nothing.
+"""The partitions assigned to a worker: it is a member of a consumer group that fetches nothing.
 
 The group only says who reads what. A thread keeps the membership, so that a slow commit costs nothing; a process that
 is stopped stops the thread too, and the group gives its partitions away. When it wakes, it takes itself for expelled
@@ -24,8 +24,8 @@ BUSY_SECONDS = 300.0
 """How long the thread may be kept from polling by the process's own work; heartbeats go on meanwhile."""
 
 
-class GroupShare:
-    """A `Share` that a consumer group decides on."""
+class GroupAssignment:
+    """A `PartitionAssignment` that a consumer group decides on."""
 
     def __init__(
         self, connection: Connection, worker: str, *, group: str, lease_seconds: float, clock: Monotonic
@@ -55,7 +55,7 @@ class GroupShare:
             },
         )
         consumer = self._joined()
-        self._thread = threading.Thread(target=self._keep, args=(consumer,), name="heed-share", daemon=True)
+        self._thread = threading.Thread(target=self._keep, args=(consumer,), name="heed-assignment", daemon=True)
         self._thread.start()
 
     def partitions(self) -> frozenset[int]:

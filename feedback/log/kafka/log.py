@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from feedback.errors import LogError
-from feedback.log.kafka.assignment import GroupShare
+from feedback.log.kafka.assignment import GroupAssignment
 from feedback.log.kafka.client import Connection, parse_address
 from feedback.log.kafka.producer import Appender
 from feedback.log.kafka.reader import KnownEnds, Reader
 from feedback.log.kafka.topic import Topic
 from feedback.log.leases import Monotonic
-from feedback.log.port import UNLIMITED_BYTES, Memo, NewRecord, Share
+from feedback.log.port import UNLIMITED_BYTES, Memo, NewRecord, PartitionAssignment
 from feedback.log.records import Records
 
 REMEMBERED_KEYS = 1_000_000
@@ -96,7 +96,7 @@ class KafkaLog:
             self._known_ends.note(partition, end)
         return bounds
 
-    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+    def seen_ids(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         """Which identity keys this process appended lately, each with the digest of its content."""
         return self._memory.among(keys)
 
@@ -105,10 +105,10 @@ class KafkaLog:
         del topics
         return {}
 
-    def join(self, worker: str) -> Share:
+    def join(self, worker: str) -> PartitionAssignment:
         """Become one of the workers that share the partitions."""
         self._require_open()
-        return GroupShare(
+        return GroupAssignment(
             self._connection, worker, group=self._group, lease_seconds=self._lease_seconds, clock=self._clock
         )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from feedback.errors import LogError, LogGap
-from feedback.log.port import FeedbackLog, Memo, NewRecord, Share
+from feedback.log.port import FeedbackLog, Memo, NewRecord, PartitionAssignment
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEASE_SECONDS = 6.0  # the shortest that a broker allows by default
@@ -33,9 +33,9 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def settled(*shares: Share) -> bool:
+def settled(*assignments: PartitionAssignment) -> bool:
     """Every partition has one owner, and nobody has two more than another."""
-    owned = [share.partitions() for share in shares]
+    owned = [assignment.partitions() for assignment in assignments]
     sizes = [len(partitions) for partitions in owned]
     return frozenset().union(*owned) == EVERY_PARTITION and sum(sizes) == 4 and max(sizes) - min(sizes) <= 1
 
@@ -138,13 +138,13 @@ class LogConformance(ABC):
     def test_what_was_appended_is_there_after_opening_again(self, tmp_path: Path) -> None:
         first = self.open(tmp_path)
         first.append([NewRecord(0, b"kept", 1, (Memo(b"k" * 16, 7),))], now=NOW)
-        assert first.recall([b"k" * 16, b"z" * 16]) == {b"k" * 16: 7}
+        assert first.seen_ids([b"k" * 16, b"z" * 16]) == {b"k" * 16: 7}
         first.close()
 
         again = self.open(tmp_path)
 
         assert again.read(0, 0, max_events=1)[0].value == b"kept"
-        assert again.recall([b"k" * 16, b"z" * 16]).items() <= {b"k" * 16: 7}.items()
+        assert again.seen_ids([b"k" * 16, b"z" * 16]).items() <= {b"k" * 16: 7}.items()
 
     def test_threads_that_append_at_once_get_each_offset_once(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
@@ -217,12 +217,12 @@ class LogConformance(ABC):
         assert all(1 <= log.incarnation <= 2**62 for log in (first, anew))
 
     def test_a_sole_worker_has_every_partition(self, tmp_path: Path) -> None:
-        share = self.open(tmp_path).join("sole")
+        assignment = self.open(tmp_path).join("sole")
 
-        eventually(lambda: share.partitions() == EVERY_PARTITION)
+        eventually(lambda: assignment.partitions() == EVERY_PARTITION)
 
-        share.leave()
-        assert share.partitions() == frozenset()
+        assignment.leave()
+        assert assignment.partitions() == frozenset()
 
     def test_workers_share_evenly_and_who_leaves_hands_over_at_once(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)

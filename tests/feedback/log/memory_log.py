@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from feedback.errors import LogError, LogGap
-from feedback.log.leases import Group, Monotonic, living, share_of
-from feedback.log.port import UNLIMITED_BYTES, NewRecord, Share
+from feedback.log.leases import Group, Monotonic, assignment_of, living
+from feedback.log.port import UNLIMITED_BYTES, NewRecord, PartitionAssignment
 from feedback.log.records import LogRecord, Records
 
 _INCARNATIONS = itertools.count(1)
@@ -89,15 +89,15 @@ class MemoryLog:
         with self._storage.lock:
             return {p: (first, first + len(self._storage.records[p])) for p, first in self._storage.first.items()}
 
-    def recall(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
+    def seen_ids(self, keys: Sequence[bytes]) -> dict[bytes, int | None]:
         return {key: self._storage.keys[key] for key in keys if key in self._storage.keys}
 
     def latest_statements(self, topics: Sequence[str]) -> dict[str, int]:
         del topics
         return {}
 
-    def join(self, worker: str) -> Share:
-        return MemoryShare(self._storage, f"{worker}#{object().__hash__()}", self._lease_seconds, self._clock)
+    def join(self, worker: str) -> PartitionAssignment:
+        return MemoryAssignment(self._storage, f"{worker}#{object().__hash__()}", self._lease_seconds, self._clock)
 
     def trim(self, *, before: datetime, keep_from: dict[int, int]) -> int:
         dropped = 0
@@ -120,8 +120,8 @@ class MemoryLog:
             raise LogError(f"partition {partition} does not exist; there are {self.partitions}")
 
 
-class MemoryShare:
-    """A `Share` by the rules of the leases; each question is a beat."""
+class MemoryAssignment:
+    """A `PartitionAssignment` by the rules of the leases; each question is a beat."""
 
     def __init__(self, storage: Storage, member: str, lease_seconds: float, clock: Monotonic) -> None:
         self._storage = storage
@@ -139,7 +139,7 @@ class MemoryShare:
             alive = living(self._storage.beats, now=now, lease_seconds=self._lease_seconds)
             self._forget(self._storage.beats.keys() - alive)
             holders = {p: self._storage.holders.get(p) for p in range(self._storage.partitions)}
-            mine = share_of(self._member, Group(dict(self._storage.beats), holders), alive=alive)
+            mine = assignment_of(self._member, Group(dict(self._storage.beats), holders), alive=alive)
             for partition, holder in holders.items():
                 if holder == self._member and partition not in mine:
                     del self._storage.holders[partition]

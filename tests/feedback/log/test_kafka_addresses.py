@@ -71,9 +71,9 @@ def test_credentials_reach_every_client(tmp_path: Path, kafka_broker: Broker) ->
     log.append([NewRecord(0, b"x", 1)], now=datetime.now(UTC))
 
     assert log.read(0, 0, max_events=1)[0].value == b"x"
-    share = log.join("guarded")
-    eventually(lambda: share.partitions() == EVERY_PARTITION)
-    share.leave()
+    assignment = log.join("guarded")
+    eventually(lambda: assignment.partitions() == EVERY_PARTITION)
+    assignment.leave()
     log.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 import feedback.log.kafka.assignment
 import feedback.log.kafka.producer
 from feedback.errors import LogError
-from feedback.log.kafka.assignment import GroupShare
+from feedback.log.kafka.assignment import GroupAssignment
 from feedback.log.kafka.client import Connection
 from feedback.log.kafka.producer import Appender
 
@@ -53,14 +53,14 @@ class OddProducer:
 
 def test_a_worker_whose_membership_ends_by_any_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feedback.log.kafka.assignment, "Consumer", OddConsumer)
-    share = GroupShare(CONNECTION, "worker", group="g", lease_seconds=6, clock=time.monotonic)
-    share._thread.join(10)
+    assignment = GroupAssignment(CONNECTION, "worker", group="g", lease_seconds=6, clock=time.monotonic)
+    assignment._thread.join(10)
 
     with pytest.raises(LogError, match="has left its group: the consumer is in an odd state"):
-        share.partitions()
+        assignment.partitions()
 
-    share.leave()
-    assert share.partitions() == frozenset()
+    assignment.leave()
+    assert assignment.partitions() == frozenset()
 
 
 def test_a_producer_goes_on_hearing_reports_after_any_error(

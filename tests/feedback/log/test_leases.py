@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.errors import LogError
-from feedback.log.leases import Group, living, share_of
-from feedback.log.port import Share
+from feedback.log.leases import Group, assignment_of, living
+from feedback.log.port import PartitionAssignment
 from feedback.log.sqlite import SqliteLog
 
 LEASE_SECONDS = 6.0
@@ -31,9 +31,9 @@ class Workers:
         self.clock = Clock()
         self.log = SqliteLog(self.path, partitions=4, lease_seconds=LEASE_SECONDS, clock=self.clock)
 
-    def look(self, *shares: Share, after: float = 0.2) -> list[set[int]]:
+    def look(self, *assignments: PartitionAssignment, after: float = 0.2) -> list[set[int]]:
         self.clock.now += after
-        return [set(share.partitions()) for share in shares]
+        return [set(assignment.partitions()) for assignment in assignments]
 
 
 @pytest.fixture
@@ -80,12 +80,12 @@ def test_a_worker_that_starts_again_under_its_name_waits_for_the_old_lease(worke
 
 
 def test_asking_often_writes_once_a_second(workers: Workers) -> None:
-    share = workers.log.join("a")
+    assignment = workers.log.join("a")
     watcher = sqlite3.connect(workers.path)
     changes = set()
 
     for _ in range(300):
-        workers.look(share, after=0.01)
+        workers.look(assignment, after=0.01)
         changes.add(watcher.execute("PRAGMA data_version").fetchone()[0])
 
     assert 2 <= len(changes) <= 4
@@ -93,25 +93,25 @@ def test_asking_often_writes_once_a_second(workers: Workers) -> None:
 
 
 def test_while_another_holds_the_file_a_share_lasts_as_long_as_its_lease(workers: Workers) -> None:
-    share = workers.log.join("a")
+    assignment = workers.log.join("a")
     other = sqlite3.connect(workers.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    assert workers.look(share, after=2) == [{0, 1, 2, 3}]
-    assert workers.look(share, after=LEASE_SECONDS) == [set()]
+    assert workers.look(assignment, after=2) == [{0, 1, 2, 3}]
+    assert workers.look(assignment, after=LEASE_SECONDS) == [set()]
     other.execute("ROLLBACK")
-    assert workers.look(share) == [{0, 1, 2, 3}]
+    assert workers.look(assignment) == [{0, 1, 2, 3}]
     other.close()
 
 
 def test_a_lease_that_cannot_be_kept_is_told_in_words(workers: Workers) -> None:
-    share = workers.log.join("a")
+    assignment = workers.log.join("a")
     with sqlite3.connect(workers.path) as connection:
         connection.execute("DROP TABLE workers")
     connection.close()
 
     with pytest.raises(LogError, match=r"lease of worker a#.* cannot be kept: no such table: workers"):
-        workers.look(share, after=LEASE_SECONDS)
+        workers.look(assignment, after=LEASE_SECONDS)
 
 
 @given(
@@ -125,7 +125,7 @@ def test_whatever_the_order_of_comings_and_goings_all_is_shared_evenly_in_the_en
     holders: dict[int, str | None] = dict.fromkeys(range(partitions))
 
     def look(worker: str) -> bool:
-        mine = share_of(worker, Group({}, holders), alive=alive)
+        mine = assignment_of(worker, Group({}, holders), alive=alive)
         assert all(holders[p] in (None, worker) or holders[p] not in alive for p in mine)
         before = dict(holders)
         for partition, holder in before.items():

@@ -241,43 +241,43 @@ class TestKafkaLog(SharedLogConformance):
             clock=lambda: time.monotonic() + leap,
         )
         self.opened.append(log)
-        share = log.join("sleeper")
-        eventually(lambda: share.partitions() == EVERY_PARTITION)
+        assignment = log.join("sleeper")
+        eventually(lambda: assignment.partitions() == EVERY_PARTITION)
 
         leap = LEASE_SECONDS
 
-        assert share.partitions() == frozenset()
-        eventually(lambda: share.partitions() == EVERY_PARTITION)
-        share.leave()
+        assert assignment.partitions() == frozenset()
+        eventually(lambda: assignment.partitions() == EVERY_PARTITION)
+        assignment.leave()
 
     def test_a_broker_that_restarts_loses_nothing(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)
-        share = log.join("worker")
+        assignment = log.join("worker")
         log.append([NewRecord(0, b"before", 1)], now=NOW)
         assert len(log.read(0, 0, max_events=9)) == 1
-        eventually(lambda: share.partitions() == EVERY_PARTITION)
+        eventually(lambda: assignment.partitions() == EVERY_PARTITION)
 
         self.broker.restart(kill=True)
         log.append([NewRecord(0, b"after", 1)], now=NOW)
 
         assert [r.value for r in log.read(0, 1, max_events=9)] == [b"after"]
-        eventually(lambda: share.partitions() == EVERY_PARTITION)
-        share.leave()
+        eventually(lambda: assignment.partitions() == EVERY_PARTITION)
+        assignment.leave()
 
     def test_a_lease_that_the_broker_refuses_is_told(self, tmp_path: Path) -> None:
         log = KafkaLog(self.address(tmp_path).removeprefix("kafka://"), lease_seconds=1.0)
         self.opened.append(log)
-        share = log.join("hasty")
+        assignment = log.join("hasty")
 
         def is_refused() -> bool:
             try:
-                share.partitions()
+                assignment.partitions()
             except LogError as error:
                 return "session timeout" in str(error)
             return False
 
         eventually(is_refused)
-        share.leave()
+        assignment.leave()
 
     def test_a_closed_log_says_so(self, tmp_path: Path) -> None:
         log = self.open(tmp_path)

@@ -61,7 +61,7 @@ class TestSqliteLog(SharedLogConformance):
         first.append([NewRecord(0, b"kept", 1, (Memo(b"k" * 16, 7),))], now=NOW)
         first.close()
 
-        assert self.open(tmp_path).recall([b"k" * 16, b"z" * 16]) == {b"k" * 16: 7}
+        assert self.open(tmp_path).seen_ids([b"k" * 16, b"z" * 16]) == {b"k" * 16: 7}
 
     def test_the_number_of_partitions_is_fixed_when_the_file_is_made(self, tmp_path: Path) -> None:
         self.open(tmp_path).close()

@@ -62,7 +62,7 @@ def test_what_is_old_and_landed_goes_and_the_rest_stays(log: SqliteLog, trimmed)
     assert trimmed(lambda _: None) == (9, 30)
 
     assert log.bounds() == {0: (5, 6), 1: (4, 5), 2: (0, 0), 3: (0, 0)}
-    assert log.recall([key(n) for n in (*range(30), 999)]) == {key(999): 999}
+    assert log.seen_ids([key(n) for n in (*range(30), 999)]) == {key(999): 999}
     assert trimmed(lambda _: None) == (0, 0)
 
 
@@ -103,7 +103,7 @@ def test_what_is_appended_during_a_trim_stays(log: SqliteLog, trimmed) -> None: 
 
     first, end = log.bounds()[1]
     assert [record.offset for record in log.read(1, first, max_events=999)] == list(range(first, end))
-    assert log.recall([key(777)]) == {key(777): 777}
+    assert log.seen_ids([key(777)]) == {key(777): 777}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_threads_that_come_and_go_leave_no_open_files_behind(tmp_path: Path) -> 
     process = psutil.Process()
 
     def work() -> None:
-        log.recall([b"k" * 16])
+        log.seen_ids([b"k" * 16])
         log.append([NewRecord(0, b"x", 1, (Memo(b"k" * 16),))], now=NOW)
 
     in_threads(8, work)
