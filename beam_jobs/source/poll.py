@@ -101,9 +101,9 @@ class Cursor:
 class PollingAhead:
     """Polls of one cursor; while more is waiting, the next runs beside what its caller does with the one before."""
 
-    def __init__(self, cursor: Cursor, beside: Executor, clock: Callable[[], float]) -> None:
+    def __init__(self, cursor: Cursor, background: Executor, clock: Callable[[], float]) -> None:
         self._cursor = cursor
-        self._beside = beside
+        self._background = background
         self._clock = clock
         self._under_way: Future[Poll | None] | None = None
 
@@ -112,7 +112,7 @@ class PollingAhead:
         under_way, self._under_way = self._under_way, None
         poll = self._poll(until) if under_way is None else under_way.result()
         if poll is not None and poll.more:
-            self._under_way = self._beside.submit(self._poll, until)
+            self._under_way = self._background.submit(self._poll, until)
         return poll
 
     def settle(self) -> None:

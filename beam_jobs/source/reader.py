@@ -152,10 +152,10 @@ class Reader:
             self._put(error)
 
     def _read(self, log: FeedbackLog, assignment: PartitionAssignment) -> None:
-        with ThreadPoolExecutor(1, thread_name_prefix="landing-poll") as beside:
-            self._batch_after_batch(log, assignment, beside)
+        with ThreadPoolExecutor(1, thread_name_prefix="landing-poll") as background:
+            self._batch_after_batch(log, assignment, background)
 
-    def _batch_after_batch(self, log: FeedbackLog, assignment: PartitionAssignment, beside: Executor) -> None:
+    def _batch_after_batch(self, log: FeedbackLog, assignment: PartitionAssignment, background: Executor) -> None:
         lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
         meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
@@ -171,7 +171,7 @@ class Reader:
                 if start is not None:
                     start.polls.settle()
                 owned = now
-                start = self._restart(log, lake, owned, beside)
+                start = self._restart(log, lake, owned, background)
                 if owned:
                     taken = decoder.decode(start.believe(Poll(Records(), start.positions, start.positions)))
                     self._put(replace(taken, generation=start.generation))
@@ -193,7 +193,7 @@ class Reader:
             else:
                 self._closing.wait(self._settings.landing_poll_seconds if until is None else LOOK_SECONDS)
 
-    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], beside: Executor) -> _Start:
+    def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], background: Executor) -> _Start:
         with self._guard:  # the number is fixed before the positions are read, so that a later rewind is not missed
             self._generation += 1
             self._rewind.clear()
@@ -204,7 +204,7 @@ class Reader:
         refuse_gaps(log, lake, mine)
         limits = self._settings
         cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
-        return _Start(generation, mine, cursor, PollingAhead(cursor, beside, time.time), clocks, self._doubts)
+        return _Start(generation, mine, cursor, PollingAhead(cursor, background, time.time), clocks, self._doubts)
 
     def _put(self, found: Batch | BaseException | None) -> None:
         while not self._closing.is_set():

@@ -9,43 +9,43 @@ from beam_jobs.followers.background_worker import PAUSE_SECONDS, BackgroundWorke
 
 
 @pytest.fixture
-def beside() -> Iterator[BackgroundWorker]:
+def worker() -> Iterator[BackgroundWorker]:
     made = BackgroundWorker("test", at_most=2)
     yield made
     made.close()
 
 
-def test_actions_are_done_one_after_the_other_in_order(beside: BackgroundWorker) -> None:
+def test_actions_are_done_one_after_the_other_in_order(worker: BackgroundWorker) -> None:
     done: list[int] = []
     for number in range(20):
-        beside.start(lambda number=number: done.append(number))  # type: ignore[misc]
-    beside.finish()
+        worker.start(lambda number=number: done.append(number))  # type: ignore[misc]
+    worker.finish()
     assert done == list(range(20))
-    assert beside.is_idle
+    assert worker.is_idle
 
 
-def test_who_starts_one_too_many_waits_for_the_first(beside: BackgroundWorker) -> None:
+def test_who_starts_one_too_many_waits_for_the_first(worker: BackgroundWorker) -> None:
     first, second, third = (threading.Event() for _ in range(3))
-    beside.start(lambda: wait_for(first))
-    beside.start(lambda: wait_for(second))
-    starting = threading.Thread(target=lambda: beside.start(third.set))
+    worker.start(lambda: wait_for(first))
+    worker.start(lambda: wait_for(second))
+    starting = threading.Thread(target=lambda: worker.start(third.set))
     starting.start()
     starting.join(timeout=0.1)
     assert starting.is_alive()
-    assert not beside.is_idle
+    assert not worker.is_idle
     first.set()
     starting.join(timeout=10)
     assert not starting.is_alive()  # it waited for the first, not for the second, which still runs
     second.set()
-    beside.finish()
+    worker.finish()
     assert third.is_set()
 
 
-def test_an_error_is_raised_where_the_action_is_waited_for(beside: BackgroundWorker) -> None:
-    beside.start(lambda: [][0])
+def test_an_error_is_raised_where_the_action_is_waited_for(worker: BackgroundWorker) -> None:
+    worker.start(lambda: [][0])
     with pytest.raises(IndexError):
-        beside.finish()
-    beside.finish()
+        worker.finish()
+    worker.finish()
 
 
 def test_in_a_pause_nothing_is_tried_and_after_it_something_is_owed() -> None:

@@ -170,8 +170,8 @@ def test_polling_ahead_brings_the_same_polls_and_says_when_each_began(log: Sqlit
     for number in range(44):
         append(log, b"x" * 1_000, partition=number % 2)
     clock = iter(range(100))
-    with ThreadPoolExecutor(1) as beside:
-        ahead = PollingAhead(cursor(log, max_bytes=10_000), beside, lambda: float(next(clock)))
+    with ThreadPoolExecutor(1) as background:
+        ahead = PollingAhead(cursor(log, max_bytes=10_000), background, lambda: float(next(clock)))
         polls = list(iter(ahead.poll, None))
 
     plain = list(iter(cursor(log, max_bytes=10_000).poll, None))
@@ -185,8 +185,8 @@ def test_polling_ahead_brings_the_same_polls_and_says_when_each_began(log: Sqlit
 def test_what_was_polled_ahead_is_dropped_when_reading_starts_again(log: SqliteLog) -> None:
     for number in range(40):
         append(log, b"x" * 1_000, partition=number % 2)
-    with ThreadPoolExecutor(1) as beside:
-        ahead = PollingAhead(cursor(log, max_bytes=10_000), beside, lambda: 0.0)
+    with ThreadPoolExecutor(1) as background:
+        ahead = PollingAhead(cursor(log, max_bytes=10_000), background, lambda: 0.0)
         first = ahead.poll()
         ahead.settle()
         third = ahead.poll()
@@ -199,9 +199,9 @@ def test_what_was_polled_ahead_is_dropped_when_reading_starts_again(log: SqliteL
 def test_an_error_of_a_poll_ahead_reaches_whoever_asks_for_that_poll(log: SqliteLog) -> None:
     for number in range(40):
         append(log, b"x" * 1_000, partition=number % 2)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as background:
         reader = OnceOnly(log, {0: 0, 1: 0}, max_events=1_000, max_bytes=10_000)
-        ahead = PollingAhead(reader, beside, lambda: 0.0)
+        ahead = PollingAhead(reader, background, lambda: 0.0)
         assert ahead.poll() is not None
 
         with pytest.raises(LogError, match="not a second time"):
