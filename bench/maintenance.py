@@ -1,4 +1,4 @@
-"""Upkeep's claims: landing in small commits ruins neither scans nor opening, and nothing is left lying about.
+"""Maintenance's claims: landing in small commits ruins neither scans nor opening, and nothing is left lying about.
 
 An hour at 1,000 events/s with a commit per 200 ms is 18,000 commits of 200 rows. Here 10,000 commits land as fast as
 they go through the real committer, with `heed maintain --every` beside it in its own process: 2,000 of 500 rows, one
@@ -30,7 +30,7 @@ from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.checkpoints import table_store
 from lakehouse.maintenance.orphans import list_files
-from lakehouse.maintenance.run import UpkeepReport, run_upkeep
+from lakehouse.maintenance.run import MaintenanceReport, run_maintenance
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
 LARGE_COMMITS, ROWS = 2_000, 500
@@ -62,7 +62,7 @@ class Killed(Exception):
 
 
 def run(report: Callable[[str], None]) -> Iterator[Figure]:
-    """Every figure of upkeep, as it is measured."""
+    """Every figure of maintenance, as it is measured."""
     with tempfile.TemporaryDirectory(prefix="heed-bench-") as folder:
         settings = load_settings(Path(folder) / "home")
         lake = open_lake(settings)
@@ -77,11 +77,11 @@ def run(report: Callable[[str], None]) -> Iterator[Figure]:
             yield below("opening after 10,000 commits", opening(lake) * 1000, 200, unit="ms")
         report("closing and cleaning up")
         leave_orphans(lake, today)
-        last = run_upkeep(settings, wait_seconds=60)
+        last = run_maintenance(settings, wait_seconds=60)
         yield below("files of the closed day", files_of(lake, today - timedelta(days=2)), 51, unit="files")
-        yield below("orphans left of 20 and what upkeep left", orphans_left(settings, lake), 1, unit="files")
+        yield below("orphans left of 20 and what maintenance left", orphans_left(settings, lake), 1, unit="files")
         peak = max(done.peak_bytes for done in [*passes, last]) / 2**20
-        yield below("upkeep's peak memory", peak, settings.upkeep_memory_mb, unit="MiB")
+        yield below("maintenance's peak memory", peak, settings.upkeep_memory_mb, unit="MiB")
         problems = [problem for done in [*passes, last] for problem in done.problems]
         print(*problems, sep="\n", file=sys.stderr)
         yield below("actions left for later", len(problems), 1)
@@ -93,15 +93,15 @@ class maintaining:  # noqa: N801 - reads as a verb where it is used
     def __init__(self, settings: Settings) -> None:
         command = [sys.executable, "-m", "cli", "maintain", "--every", str(PERIOD_SECONDS), "--json"]
         self._process = subprocess.Popen([*command, "--home", settings.home], cwd=ROOT, stdout=subprocess.PIPE)
-        self._passes: list[UpkeepReport] = []
+        self._passes: list[MaintenanceReport] = []
 
-    def __enter__(self) -> list[UpkeepReport]:
+    def __enter__(self) -> list[MaintenanceReport]:
         return self._passes
 
     def __exit__(self, *raised: object) -> None:
         self._process.send_signal(signal.SIGTERM)
         out = self._process.communicate(timeout=60)[0]
-        self._passes.extend(msgspec.json.decode(line, type=UpkeepReport) for line in out.splitlines())
+        self._passes.extend(msgspec.json.decode(line, type=MaintenanceReport) for line in out.splitlines())
 
 
 def days(today: date) -> list[date]:

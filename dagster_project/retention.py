@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
-KILLED = ("spark/blockmgr-*", "spark/spark-*", "upkeep-*")
-"""What Spark and upkeep keep in the home's run folder while they work, and leave there when they are killed."""
+KILLED = ("spark/blockmgr-*", "spark/spark-*", "maintenance-*", "upkeep-*")
+"""Folders that Spark and maintenance leave in the run folder when they are killed; earlier releases wrote `upkeep-`."""
 KILLED_AFTER = timedelta(days=2)
 """Nothing works on one of these for so long without touching it."""
 
@@ -52,7 +52,7 @@ def prune(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pr
 
 
 def prune_beside_the_loop(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pruned:
-    """Drop what also grows while no loop runs: upkeep's runs, and files of refused rows."""
+    """Drop what also grows while no loop runs: maintenance's runs, and files of refused rows."""
     return _each(
         {
             "Dagster's runs": lambda: _prune_runs(settings, instance, now),

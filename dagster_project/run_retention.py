@@ -1,4 +1,4 @@
-"""How many runs Dagster keeps of the loop and of upkeep, with their events, their logs and their files.
+"""How many runs Dagster keeps of the loop and of maintenance, with their events, their logs and their files.
 
 Runs go through Dagster's own deletion, whatever store it uses. Its SQLite store leaves a file behind for each run, and
 every store leaves the run's check results; both go as well where the store is the home's own.

@@ -17,7 +17,7 @@ HeedError
 │   ├── TableMissing
 │   ├── StalePosition         another writer moved a partition on
 │   ├── ReplayInProgress      another replay writes to the ledger
-│   ├── UpkeepBusy            another process does upkeep on this lake
+│   ├── MaintenanceBusy       another process does maintenance on this lake
 │   └── MaintenanceFailed
 ├── LearningError             fitting, evaluation, the registry
 │   ├── NotEnoughFeedback
@@ -110,12 +110,12 @@ class TableMissing(LakeError):
     status = 503
 
 
-class UpkeepBusy(LakeError):
-    """Raised when another process does upkeep on this lake, or writes a checkpoint."""
+class MaintenanceBusy(LakeError):
+    """Raised when another process does maintenance on this lake, or writes a checkpoint."""
 
 
 class MaintenanceFailed(LakeError):
-    """Raised when upkeep could not go on: its child process does not start, or its answer makes no sense."""
+    """Raised when maintenance could not go on: its child process does not start, or its answer makes no sense."""
 
 
 class StalePosition(LakeError):

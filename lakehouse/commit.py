@@ -33,8 +33,8 @@ from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
 MAX_ATTEMPTS = 20
 PLACE = ("log_partition", "log_offset", "log_index")
 FRESH_SECONDS = 600.0
-"""A data file older than this is written anew before it is committed: a process that slept through upkeep's
-`upkeep_orphan_hours` (half an hour at least) would commit files that upkeep has removed as orphans."""
+"""A data file older than this is written anew before it is committed: a process that slept through maintenance's
+`upkeep_orphan_hours` (half an hour at least) would commit files that maintenance has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
 """Called with the name of each point of a commit at which a process may die: "before commit", "after data file",
@@ -270,7 +270,7 @@ class LandingCommitter:
             self._tables.pop(spec.name, None)
 
     def _known(self, spec: TableSpec) -> DeltaTable:
-        """The handle at hand; a new one where upkeep has cleaned the log below one that stood idle."""
+        """The handle at hand; a new one where maintenance has cleaned the log below one that stood idle."""
         table = self._tables.get(spec.name)
         if table is None:
             return self._fresh(spec)

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from feedback.errors import HeedError, LakeError, UpkeepBusy
+from feedback.errors import HeedError, LakeError, MaintenanceBusy
 
 POLL_SECONDS = 0.05
 
 
 @contextmanager
 def locked(
-    path: Path, *, what: str, owner: str, wait_seconds: float = 0.0, busy: type[HeedError] = UpkeepBusy
+    path: Path, *, what: str, owner: str, wait_seconds: float = 0.0, busy: type[HeedError] = MaintenanceBusy
 ) -> Iterator[int]:
     """Hold a lock file; gives its descriptor, which a child that inherits it holds on to.
 
@@ -28,7 +28,7 @@ def locked(
         busy: The error that says so.
 
     Raises:
-        UpkeepBusy: Somebody else holds it; or what `busy` names.
+        MaintenanceBusy: Somebody else holds it; or what `busy` names.
         LakeError: The file cannot be opened.
     """
     try:

@@ -69,7 +69,7 @@ class Lake:
         if "://" not in self._root:
             return Path(self._root) / f".{name}.lock"
         if self._lock_folder is None:
-            raise LakeError(f"lake {self._root}: upkeep of an object store needs the home it belongs to")
+            raise LakeError(f"lake {self._root}: maintenance of an object store needs the home it belongs to")
         return self._lock_folder / f"lake-{name}.lock"
 
     def uri(self, spec: TableSpec) -> str:
@@ -276,7 +276,7 @@ class Lake:
                 mode=mode,
                 schema_mode="merge",  # a newer release may have widened the table: what this spec lacks is null
                 post_commithook_properties=PostCommitHookProperties(
-                    create_checkpoint=False,  # upkeep does: two at once can tear one (delta-rs#4433)
+                    create_checkpoint=False,  # maintenance does: two at once can tear one (delta-rs#4433)
                     cleanup_expired_logs=False,
                 ),
             )

@@ -15,7 +15,7 @@ def plain(error: BaseException) -> str:
 def is_torn_listing(error: Exception) -> bool:
     """Whether a log folder was listed while commits were added: one is missing, a later one is there.
 
-    Listing a local folder is not atomic. Seen once in 10,000 commits with upkeep beside them; looking again
+    Listing a local folder is not atomic. Seen once in 10,000 commits with maintenance beside them; looking again
     mends it.
     """
     return "Expected contiguous commit files" in str(error)

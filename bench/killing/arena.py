@@ -49,7 +49,7 @@ class Arena:
         self.happened: Counter[str] = Counter()
         output = folder / "workers.out"
         self.fleet = Fleet(settings, size=WORKERS, rng=self.rng, shift=self.shift, output=output, breed=breed)
-        self.upkeep: Child | None = None
+        self.maintenance: Child | None = None
         self.ledger_path = folder / "ledger"
         self._free_at = float("inf")
         self._moved_at = time.monotonic()
@@ -104,8 +104,8 @@ class Arena:
     def settle(self) -> tuple[FeedbackLog, Ledger]:
         """Stop everything that goes wrong, let what was sent land, and end all processes."""
         self.free_disk()
-        if self.upkeep is not None:
-            self.upkeep.end(timeout=STUCK_SECONDS)
+        if self.maintenance is not None:
+            self.maintenance.end(timeout=STUCK_SECONDS)
         if self._sender.end(timeout=SETTLE_SECONDS) != 0:
             raise ServiceError(f"the sender did not end well: {self._said()}")
         self.fleet.end()
@@ -117,7 +117,7 @@ class Arena:
 
     def close(self) -> None:
         """Kill what is left."""
-        for child in (*self.fleet.workers, self._sender, *filter(None, [self.upkeep])):
+        for child in (*self.fleet.workers, self._sender, *filter(None, [self.maintenance])):
             child.signal(signal.SIGKILL)
 
     def _await_landing(self, log: FeedbackLog) -> None:

@@ -66,20 +66,22 @@ def kill_at_checkpoint(arena: Arena) -> bool:
 
 
 def compact(arena: Arena) -> bool:
-    """Upkeep rewrites small files, beside everything else."""
-    if arena.upkeep is not None and arena.upkeep.alive:
+    """Maintenance rewrites small files, beside everything else."""
+    if arena.maintenance is not None and arena.maintenance.alive:
         return False
-    arena.upkeep = Child("upkeep", compact_and_checkpoint, arena.settings, output=arena.folder / "upkeep.out")
+    arena.maintenance = Child(
+        "maintenance", compact_and_checkpoint, arena.settings, output=arena.folder / "maintenance.out"
+    )
     return True
 
 
 def kill_compaction(arena: Arena) -> bool:
-    """Upkeep dies in the middle of a compaction or of its checkpoint."""
+    """Maintenance dies in the middle of a compaction or of its checkpoint."""
     compact(arena)
-    assert arena.upkeep is not None
+    assert arena.maintenance is not None
     time.sleep(arena.rng.random() * 0.5)
-    was_at_work = arena.upkeep.alive
-    arena.upkeep.kill()
+    was_at_work = arena.maintenance.alive
+    arena.maintenance.kill()
     return was_at_work
 
 
@@ -161,7 +163,7 @@ FAULTS = (
     Mishap("broker restarted", 2, restart_broker),
     Mishap("broker killed", 2, kill_broker),
 )
-"""BackgroundWorker them, workers die and stop at the named points of a commit (`bench.killing.fleet.DOOMS`)."""
+"""Workers also die and stop at the named points of a commit (`bench.killing.fleet.DOOMS`)."""
 
 
 def newest_version(lake: Lake) -> int:

@@ -40,7 +40,7 @@ def land(settings: Settings, fault: str, shift: ctypes.c_double | None = None) -
 
 
 def compact_and_checkpoint(settings: Settings) -> None:
-    """What upkeep does to landing's tables, beside the workers; here, so that a kill hits the work itself."""
+    """What maintenance does to landing's tables, beside the workers; here, so that a kill hits the work itself."""
     from lakehouse.lake import open_lake
     from lakehouse.maintenance.plan import MEBIBYTE, OPEN_FILE_BYTES, Action, Retention, Work
     from lakehouse.maintenance.table import perform, read_statistics

@@ -11,12 +11,12 @@ import click
 
 from cli.options import home_command
 from cli.output import Output
-from feedback.errors import LakeError, LogError, ServiceError, UpkeepBusy, UsageError
+from feedback.errors import LakeError, LogError, MaintenanceBusy, ServiceError, UsageError
 from feedback.intake import utc_now
 from feedback.settings.home import Settings
 
 if TYPE_CHECKING:
-    from lakehouse.maintenance.run import UpkeepReport
+    from lakehouse.maintenance.run import MaintenanceReport
 
 OWNER = "`heed maintain`"
 
@@ -31,19 +31,19 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    upkeep = Upkeep(settings, stop)
+    maintenance = Maintenance(settings, stop)
     if every is None:
-        report = upkeep.run_pass(utc_now())
+        report = maintenance.run_pass(utc_now())
         show(output, report)
         return 1 if report.problems else 0
     from lakehouse.maintenance.run import holding_service
 
     with holding_service(settings):
-        output.say(f"upkeep of {settings.lake_root} every {every:g} s; Ctrl-C stops")
+        output.say(f"maintenance of {settings.lake_root} every {every:g} s; Ctrl-C stops")
         while not stop.is_set():
             try:
-                show(output, upkeep.run_pass(utc_now()))
-            except UpkeepBusy as error:  # Dagster's asset, or a pass by hand: theirs counts as well
+                show(output, maintenance.run_pass(utc_now()))
+            except MaintenanceBusy as error:  # Dagster's asset, or a pass by hand: theirs counts as well
                 output.say(str(error))
             except (
                 LakeError,
@@ -56,7 +56,7 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
     return 0
 
 
-class Upkeep:
+class Maintenance:
     """Passes of one process: what lists whole folders is not due in each of them."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
@@ -65,15 +65,15 @@ class Upkeep:
         self._vacuumed: datetime | None = None
         self._trimmed: datetime | None = None
 
-    def run_pass(self, now: datetime) -> UpkeepReport:
+    def run_pass(self, now: datetime) -> MaintenanceReport:
         """One pass, and what else is due by then."""
         from lakehouse.maintenance.plan import TRIM_EVERY, VACUUM_EVERY, due
-        from lakehouse.maintenance.run import run_upkeep
+        from lakehouse.maintenance.run import run_maintenance
         from models.bundle.store import BundleStore
         from online.trimming import trim_stores
 
         vacuum = due(self._vacuumed, VACUUM_EVERY, now)
-        report = run_upkeep(self._settings, vacuum=vacuum, owner=OWNER, stopped=self._stop.is_set)
+        report = run_maintenance(self._settings, vacuum=vacuum, owner=OWNER, stopped=self._stop.is_set)
         self._vacuumed = now if vacuum else self._vacuumed
         if due(self._trimmed, TRIM_EVERY, now) and not self._stop.is_set():
             learned = BundleStore(self._settings.bundles).learned_positions()
@@ -82,7 +82,7 @@ class Upkeep:
         return report
 
 
-def show(output: Output, report: UpkeepReport) -> None:
+def show(output: Output, report: MaintenanceReport) -> None:
     """One pass to people and programs."""
     output.emit(report)
     rows = [

@@ -37,7 +37,7 @@ def processes(settings: Settings) -> tuple[Process, ...]:
     return (
         Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
         Process("landing", "landing stream", (*heed, "land", "--stream", *home, "--metrics-port", metrics_port)),
-        Process("upkeep", "upkeep of the tables", _upkeep(heed, settings)),
+        Process("maintenance", "maintenance of the tables", _maintenance(heed, settings)),
         Process(
             "dagster-webserver",
             "Dagster",
@@ -85,7 +85,7 @@ def _variable(process: Process) -> str:
     return f"HEED_UP_{process.name.upper().replace('-', '_')}"
 
 
-def _upkeep(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+def _maintenance(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
     return (*heed, "maintain", "--every", str(settings.upkeep_every_seconds), "--home", settings.home)
 
 

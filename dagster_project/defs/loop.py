@@ -119,7 +119,7 @@ def decide(
 
 @dg.definitions
 def loop() -> dg.Definitions:
-    """The job over every asset and check but upkeep, its schedule and its sensor.
+    """The job over every asset and check but maintenance, its schedule and its sensor.
 
     Both are on by default: they only start what passes the checks and the gate before anything is published, and
     they start nothing on a home without new feedback.

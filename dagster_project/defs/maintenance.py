@@ -1,4 +1,4 @@
-"""Upkeep of the tables as an asset with its own job and schedule, for whoever looks after the lake in Dagster.
+"""Maintenance of the tables as an asset with its own job and schedule, for whoever looks after the lake in Dagster.
 
 `heed up` does it all the time in a process of its own; a pass from here takes its turn with that one, and its metadata
 show over time what the tables cost. It is no part of the loop: it takes none of the loop's locks.
@@ -36,13 +36,13 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
     """
     from dagster_project.retention import prune_beside_the_loop
     from feedback.intake import utc_now
-    from lakehouse.maintenance.run import run_upkeep
+    from lakehouse.maintenance.run import run_maintenance
     from models.bundle.store import BundleStore
     from online.trimming import trim_stores
 
     with clear_failures():
         settings = shared_home.settings
-        report = run_upkeep(settings, owner="Dagster's asset lake_upkeep", wait_seconds=WAIT_SECONDS)
+        report = run_maintenance(settings, owner="Dagster's asset lake_upkeep", wait_seconds=WAIT_SECONDS)
         learned = BundleStore(settings.bundles).learned_positions()
         trimmed = trim_stores(settings, now=utc_now(), learned=learned)
     pruned = prune_beside_the_loop(settings, dg.AssetExecutionContext.get().instance, now=utc_now())
@@ -76,7 +76,7 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
 
 
 @dg.definitions
-def upkeep() -> dg.Definitions:
+def maintenance() -> dg.Definitions:
     """The job and its hourly schedule, on by default: without new files a pass takes a second."""
     job = dg.define_asset_job(
         "upkeep",
@@ -90,6 +90,6 @@ def upkeep() -> dg.Definitions:
         cron_schedule=HOURLY,
         execution_timezone=load_settings().timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Once an hour; beside the upkeep process of `heed up` it finds little to do.",
+        description="Once an hour; beside the maintenance process of `heed up` it finds little to do.",
     )
     return dg.Definitions(assets=[lake_upkeep], jobs=[job], schedules=[schedule])

@@ -13,7 +13,7 @@ LEARNING = "learning"
 PUBLISHING = "publishing"
 
 UPKEEP = "upkeep"
-"""BackgroundWorker the loop, not in it: it has a job and a schedule of its own."""
+"""Maintenance has its own job and schedule, apart from the loop. Dagster keeps the names by which it knows them."""
 
 STAGES = (LANDING, CHECKS, FEATURES, LEARNING, PUBLISHING)
 

@@ -69,7 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     signals_every_seconds: PositiveSeconds = 5.0
     signals_lateness_seconds: PositiveSeconds = 600.0
     signals_kept_windows: Positive = 60
-    # upkeep of the tables
+    # maintenance of the tables
     upkeep_every_seconds: PositiveSeconds = 30.0
     upkeep_memory_mb: Annotated[int, msgspec.Meta(ge=512)] = 1024
     upkeep_orphan_hours: Annotated[float, msgspec.Meta(ge=0.5)] = 1.0

@@ -1,8 +1,8 @@
 """Delta checkpoints: written by one process at a time, whoever it is.
 
 Two at once can tear a checkpoint (delta-rs#4433, #2643), so nobody lets delta-rs write one in its commit hook.
-Upkeep writes them; so that a lone `heed land` does not make opening slower and slower, landing does it as well, but
-only where nobody else is at it: it never waits.
+Maintenance writes them. Landing writes them too, so that opening stays quick where only `heed land` runs; it does so
+only while no other process writes one, and never waits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow.fs as pafs
 from deltalake import DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError
 
-from feedback.errors import UpkeepBusy
+from feedback.errors import MaintenanceBusy
 from lakehouse.file_lock import locked
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS, Lake
 from lakehouse.tables.specs import TableSpec
@@ -41,7 +41,7 @@ def write_checkpoint(lake: Lake, spec: TableSpec, *, wait_seconds: float) -> int
     """Write a checkpoint of the newest version; returns that version.
 
     Raises:
-        UpkeepBusy: Another process writes one.
+        MaintenanceBusy: Another process writes one.
     """
     with locked(
         lake.lock_file("checkpoint"), what="writing checkpoints", owner="a checkpoint", wait_seconds=wait_seconds
@@ -78,7 +78,7 @@ def newer_checkpoint(lake: Lake, spec: TableSpec, table: DeltaTable, known: int,
     if not write or table.version() - newest < CHECKPOINT_EVERY_COMMITS:
         return newest
     # Without a checkpoint landing goes on all the same, and its next commit tries again.
-    with contextlib.suppress(UpkeepBusy, DeltaError, OSError):
+    with contextlib.suppress(MaintenanceBusy, DeltaError, OSError):
         return write_checkpoint(lake, spec, wait_seconds=0)
     return newest
 

@@ -1,4 +1,4 @@
-"""Upkeep's child process: works a job through under a memory cap, one JSON line per action.
+"""Maintenance's child process: works a job through under a memory cap, one JSON line per action.
 
 It is a process of its own because delta-rs cannot be held to a limit while it sorts a day or reads a large log. The
 parent (`lakehouse.maintenance.run`) ends it when what is resident grows past the cap, knows which action it was, and

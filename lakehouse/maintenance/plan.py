@@ -1,6 +1,6 @@
-"""What upkeep does to a table, decided from its statistics alone.
+"""What maintenance does to a table, decided from its statistics alone.
 
-A table that lands several times a second grows by small files and small commits. Upkeep puts the files of the open
+A table that lands several times a second grows by small files and small commits. Maintenance puts the files of the open
 day together while it lands, rewrites each closed day once (in clustered order, or without rows that later ones
 replaced), puts latecomers together, writes checkpoints, and removes what no
 reader may still hold. This module only decides; `lakehouse.maintenance.table` does.
@@ -154,7 +154,7 @@ def due(last: datetime | None, every: timedelta, now: datetime) -> bool:
 
 
 def plainly(action: Action) -> Action:
-    """Compaction instead, for a day that is too large to be rewritten in the memory that upkeep may take."""
+    """Compaction instead, for a day that is too large to be rewritten in the memory that maintenance may take."""
     return msgspec.structs.replace(action, work=Work.COMPACT, reason="too large to be rewritten within the memory cap")
 
 

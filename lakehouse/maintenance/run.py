@@ -1,4 +1,4 @@
-"""Run upkeep: one pass over every table in a child process with a memory cap, by one process at a time."""
+"""Run maintenance: one pass over every table in a child process with a memory cap, by one process at a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEADROOM = 1 / 16
 Stopped = Callable[[], bool]
 
 
-class TableUpkeep(msgspec.Struct, frozen=True, kw_only=True):
+class TableMaintenance(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass did to one table."""
 
     table: str
@@ -52,10 +52,10 @@ class TableUpkeep(msgspec.Struct, frozen=True, kw_only=True):
     commits_removed: int
 
 
-class UpkeepReport(msgspec.Struct, frozen=True, kw_only=True):
+class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass did."""
 
-    tables: list[TableUpkeep]
+    tables: list[TableMaintenance]
     problems: list[str]
     seconds: float
     peak_bytes: int
@@ -71,20 +71,20 @@ def holding_service(settings: Settings) -> AbstractContextManager[int]:
     """Hold the lake against a second `heed maintain --every`.
 
     Raises:
-        UpkeepBusy: Another one runs.
+        MaintenanceBusy: Another one runs.
     """
     lake = open_lake(settings)
-    return locked(lake.lock_file("upkeep-service"), what=f"upkeep of {lake.root}", owner="`heed maintain --every`")
+    return locked(lake.lock_file("upkeep-service"), what=f"maintenance of {lake.root}", owner="`heed maintain --every`")
 
 
-def run_upkeep(
+def run_maintenance(
     settings: Settings,
     *,
     vacuum: bool = True,
-    owner: str = "upkeep",
+    owner: str = "maintenance",
     wait_seconds: float = 0.0,
     stopped: Stopped = lambda: False,
-) -> UpkeepReport:
+) -> MaintenanceReport:
     """One pass over every table.
 
     Args:
@@ -95,17 +95,17 @@ def run_upkeep(
         stopped: Asked all the time; once true, the child is ended. What it wrote by then is an orphan for later.
 
     Raises:
-        UpkeepBusy: Another process does upkeep on this lake.
+        MaintenanceBusy: Another process does maintenance on this lake.
         MaintenanceFailed: The child does not start.
     """
     lake = open_lake(settings)
     with locked(
-        lake.lock_file("upkeep"), what=f"upkeep of {lake.root}", owner=owner, wait_seconds=wait_seconds
+        lake.lock_file("upkeep"), what=f"maintenance of {lake.root}", owner=owner, wait_seconds=wait_seconds
     ) as lock:
         return _pass(settings, lake, lock, vacuum=vacuum, stopped=stopped)
 
 
-def _pass(settings: Settings, lake: Lake, lock: int, *, vacuum: bool, stopped: Stopped) -> UpkeepReport:
+def _pass(settings: Settings, lake: Lake, lock: int, *, vacuum: bool, stopped: Stopped) -> MaintenanceReport:
     started = time.monotonic()
     job = Job(
         root=lake.root,
@@ -122,7 +122,7 @@ def _pass(settings: Settings, lake: Lake, lock: int, *, vacuum: bool, stopped: S
         if end is None or stopped():
             break
         job = _without(job, end, collected)
-    return UpkeepReport(
+    return MaintenanceReport(
         tables=collected.by_table(),
         problems=collected.problems,
         seconds=time.monotonic() - started,
@@ -161,16 +161,16 @@ class _Collected:
             case Unreadable():
                 self.problems.append(f"{line.table}: {line.problem}")
 
-    def by_table(self) -> list[TableUpkeep]:
+    def by_table(self) -> list[TableMaintenance]:
         """Sums by table, for those that exist."""
         return [_sums(name, states, self.outcomes) for name, states in self.states.items()]
 
 
-def _sums(name: str, states: dict[bool, TableState], outcomes: list[Outcome]) -> TableUpkeep:
+def _sums(name: str, states: dict[bool, TableState], outcomes: list[Outcome]) -> TableMaintenance:
     mine = [outcome for outcome in outcomes if outcome.action.table == name and outcome.done]
     before = states[min(states)]
     after = states[max(states)]
-    return TableUpkeep(
+    return TableMaintenance(
         table=name,
         files_before=before.files,
         files_after=after.files,
@@ -191,7 +191,7 @@ def _run_child(
     """Run one child to its end; gives how it ended where that was not well."""
     settings.run_folder.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="upkeep-", dir=settings.run_folder) as spill,
+        tempfile.TemporaryDirectory(prefix="maintenance-", dir=settings.run_folder) as spill,
         tempfile.TemporaryFile() as errors,
     ):
         environment = {**os.environ, "TMPDIR": spill, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "1"}
@@ -224,7 +224,7 @@ def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Coll
     last_words = (end.stderr or b"").decode(errors="replace").strip().splitlines()[-3:]
     if collected.running is None:
         raise MaintenanceFailed(
-            f"upkeep's child ended by {_how(end.returncode)} between two actions; the memory cap is "
+            f"maintenance's child ended by {_how(end.returncode)} between two actions; the memory cap is "
             f"{job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb): {' '.join(last_words)}"
         )
     action = collected.running.action
@@ -245,7 +245,7 @@ def _lines(child: subprocess.Popen[bytes]) -> Iterator[Line]:
             try:
                 yield msgspec.json.decode(raw, type=Line)
             except msgspec.DecodeError as error:
-                raise MaintenanceFailed(f"upkeep's child said {raw[:200]!r}, which is no report: {error}") from error
+                raise MaintenanceFailed(f"the child said {raw[:200]!r}, which is no report: {error}") from error
 
 
 def _watch(child: subprocess.Popen[bytes], cap_bytes: int, stopped: Stopped) -> None:

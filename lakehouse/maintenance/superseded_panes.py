@@ -18,7 +18,7 @@ from lakehouse.tables.specs import SIGNALS
 from lakehouse.window_table import latest_panes
 
 SLICE = timedelta(minutes=10)
-"""What is read at once: a busy day has tens of millions of panes, and a busy hour too many for upkeep's memory."""
+"""What is read at once: a busy day has tens of millions of panes, and a busy hour too many for maintenance's memory."""
 FILE_BYTES = 64 * 1024 * 1024
 """About how much is kept in memory for one file; files that are small in the end are put together as any others."""
 
@@ -34,7 +34,7 @@ class Rewritten(NamedTuple):
 
 
 def keep_latest_panes(lake: Lake, day: date, *, at: datetime) -> Rewritten:
-    """Rewrite one day of windows; panes that are appended meanwhile stay. Only upkeep, behind its lock, may do so.
+    """Rewrite one day of windows; panes that are appended meanwhile stay. Only maintenance, behind its lock, may do so.
 
     Args:
         lake: Where.

@@ -1,4 +1,4 @@
-"""Upkeep of one table: read its statistics, do one action. Runs in upkeep's child process, under its memory cap."""
+"""Maintenance of one table: read its statistics, do one action. Runs in the child process, under its memory cap."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def perform(lake: Lake, spec: TableSpec, action: Action, retention: Retention, *
 
     Raises:
         CommitFailedError: A rewrite was refused again and again.
-        UpkeepBusy: Another process writes a checkpoint, and goes on doing so.
+        MaintenanceBusy: Another process writes a checkpoint, and goes on doing so.
     """
     match action.work:
         case Work.CHECKPOINT:

@@ -20,7 +20,7 @@ from lakehouse.maintenance.orphans import list_files
 from lakehouse.tables.specs import TableSpec
 
 WAIT_SECONDS = 10.0
-"""For a checkpoint or a pass of upkeep that is being written: it takes less, or it is left to the next run."""
+"""For a checkpoint or a pass of maintenance that is being written: it takes less, or it is left to the next run."""
 LOG = "_delta_log"
 _ENTRY = re.compile(r"^(\d{20})\.(json|checkpoint\..*parquet|crc)$")
 
@@ -57,13 +57,13 @@ def trim_history(lake: Lake, spec: TableSpec, *, keep: int) -> HistoryRemoved:
     """Keep a table's newest versions; nothing where there is no table.
 
     Raises:
-        UpkeepBusy: Upkeep works on the lake for long.
+        MaintenanceBusy: Maintenance works on the lake for long.
         LakeError: The table cannot be read.
     """
     if not lake.exists(spec):
         return HistoryRemoved()
     with locked(
-        lake.lock_file("upkeep"), what=f"upkeep of {lake.root}", owner="the loop's end", wait_seconds=WAIT_SECONDS
+        lake.lock_file("upkeep"), what=f"maintenance of {lake.root}", owner="the loop's end", wait_seconds=WAIT_SECONDS
     ):
         store = table_store(lake, spec)
         table = lake.table(spec)

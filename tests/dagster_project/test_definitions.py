@@ -82,14 +82,14 @@ def test_what_one_writer_may_replace_is_in_a_pool_of_its_own(job: dg.JobDefiniti
     assert job.get_node_named(asset).definition.pool == pool
 
 
-def test_upkeep_has_a_job_and_an_hourly_schedule_of_its_own(definitions: dg.Definitions) -> None:
+def test_maintenance_has_a_job_and_an_hourly_schedule_of_its_own(definitions: dg.Definitions) -> None:
     schedule = definitions.resolve_schedule_def("hourly_upkeep")
-    upkeep = definitions.resolve_job_def("upkeep")
+    maintenance = definitions.resolve_job_def("upkeep")
 
     assert schedule.job_name == "upkeep"
     assert schedule.cron_schedule == "7 * * * *"
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    keys = upkeep.asset_layer.asset_graph.materializable_asset_keys
+    keys = maintenance.asset_layer.asset_graph.materializable_asset_keys
     assert {key.to_user_string() for key in keys} == {"lake_upkeep"}
 
 

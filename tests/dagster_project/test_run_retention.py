@@ -86,12 +86,12 @@ def test_what_runs_and_what_holds_the_latest_of_an_asset_stay(instance: dg.Dagst
 
 def test_runs_of_other_jobs_stay_and_each_job_keeps_its_own(instance: dg.DagsterInstance) -> None:
     theirs = [run(instance, small("theirs", asset="other")) for _ in range(2)]
-    upkeep = [run(instance, small("upkeep", asset="lake_upkeep")) for _ in range(2)]
+    maintenance = [run(instance, small("upkeep", asset="lake_upkeep")) for _ in range(2)]
     loops = [run(instance) for _ in range(2)]
 
     prune_runs(instance, keep=1, now=datetime.now(UTC))
 
-    assert set(instance.get_run_ids()) == {*theirs, upkeep[-1], loops[-1]}
+    assert set(instance.get_run_ids()) == {*theirs, maintenance[-1], loops[-1]}
 
 
 def test_files_of_runs_that_nobody_knows_go_once_they_are_old(settings: Settings, instance: dg.DagsterInstance) -> None:

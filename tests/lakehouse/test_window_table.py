@@ -11,7 +11,7 @@ from feedback.errors import LakeError, StalePosition, TableMissing
 from feedback.settings.home import Settings
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake, open_lake
-from lakehouse.maintenance.run import run_upkeep
+from lakehouse.maintenance.run import run_maintenance
 from lakehouse.maintenance.superseded_panes import keep_latest_panes
 from lakehouse.sketches import added, opened, stored
 from lakehouse.tables.specs import FEEDBACK, SIGNALS
@@ -156,14 +156,14 @@ def test_a_table_that_a_newer_release_has_widened_is_left_as_it_is(lake: Lake) -
         keep_latest_panes(lake, NOW.date(), at=NOW)
 
 
-def test_upkeep_rewrites_a_closed_day_once(settings: Settings) -> None:
+def test_maintenance_rewrites_a_closed_day_once(settings: Settings) -> None:
     lake = open_lake(settings)
     publisher = SignalsPublisher(lake, "feedback")
     for pane in (1, 2, 3):
         publisher.publish(window_rows({"start": MINUTE, "events": pane}), {0: Mark(pane, pane)}, at=NOW)
 
-    report = run_upkeep(settings)
-    again = run_upkeep(settings)
+    report = run_maintenance(settings)
+    again = run_maintenance(settings)
 
     assert report.problems == again.problems == []
     assert [(table.rewritten_files, table.files_after) for table in (*report.tables, *again.tables)] == [(3, 1), (0, 1)]

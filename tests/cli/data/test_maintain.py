@@ -81,9 +81,9 @@ def test_a_second_service_is_refused_by_name_and_sigterm_ends_the_first(settings
 
 
 def test_up_runs_it_beside_landing(settings: Settings) -> None:
-    (upkeep,) = [process for process in processes(settings) if process.name == "upkeep"]
+    (maintenance,) = [process for process in processes(settings) if process.name == "maintenance"]
 
-    assert upkeep.command[3:6] == ("maintain", "--every", "30.0")
+    assert maintenance.command[3:6] == ("maintain", "--every", "30.0")
 
 
 @pytest.mark.parametrize(

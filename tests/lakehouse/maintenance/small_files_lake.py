@@ -1,4 +1,4 @@
-"""A lake that has work for upkeep."""
+"""A lake that has work for maintenance."""
 
 from __future__ import annotations
 

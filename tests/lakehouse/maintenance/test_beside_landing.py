@@ -1,4 +1,4 @@
-"""Upkeep beside landing and readers: a child process on a real lake."""
+"""Maintenance beside landing and readers: a child process on a real lake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lakehouse.file_lock import locked
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS, Lake, open_lake
 from lakehouse.maintenance.checkpoints import last_checkpoint
 from lakehouse.maintenance.plan import OPEN_SMALL_FILES, Action, Work
-from lakehouse.maintenance.run import run_upkeep
+from lakehouse.maintenance.run import run_maintenance
 from lakehouse.maintenance.table import perform
 from lakehouse.tables.specs import FEEDBACK, TableSpec
 from tests.conftest import NOW
@@ -33,7 +33,7 @@ def lake(settings: Settings) -> Lake:
 
 
 class Reader(threading.Thread):
-    """Polls the table all along, and holds one version over a whole pass of upkeep."""
+    """Polls the table all along, and holds one version over a whole pass of maintenance."""
 
     def __init__(self, lake: Lake) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Lander(threading.Thread):
             self.committed += 1
 
 
-def test_readers_always_see_each_row_once_while_landing_and_upkeep_go_on(settings: Settings, lake: Lake) -> None:
+def test_readers_always_see_each_row_once_while_landing_and_maintenance_go_on(settings: Settings, lake: Lake) -> None:
     land(lake, 1, today)
     reader, lander = Reader(lake), Lander(lake, 1)
     rewritten, deadline = 0, time.monotonic() + 120
@@ -82,7 +82,7 @@ def test_readers_always_see_each_row_once_while_landing_and_upkeep_go_on(setting
     lander.start()
     try:
         while rewritten < 2 * OPEN_SMALL_FILES and time.monotonic() < deadline:
-            report = run_upkeep(settings)
+            report = run_maintenance(settings)
             reader.passes += 1
             problems += report.problems
             rewritten += report.tables[0].rewritten_files
@@ -103,7 +103,7 @@ def test_files_that_a_reader_may_hold_stay_for_the_time_of_grace(settings: Setti
     reader = lake.scan(FEEDBACK)
     before = lake.file_uris(FEEDBACK)
 
-    run_upkeep(settings)
+    run_maintenance(settings)
 
     assert all(Path(file).exists() for file in before)
     assert reader.select(pl.len()).collect().item() == 20
@@ -117,7 +117,7 @@ def test_files_that_a_reader_may_hold_stay_for_the_time_of_grace(settings: Setti
 
 
 def test_a_lone_landing_writes_checkpoints_itself_but_never_while_somebody_else_does(lake: Lake) -> None:
-    with locked(lake.lock_file("checkpoint"), what="checkpoints", owner="upkeep"):
+    with locked(lake.lock_file("checkpoint"), what="checkpoints", owner="maintenance"):
         committer = land(lake, CHECKPOINT_EVERY_COMMITS + 5)
         assert last_checkpoint(lake, FEEDBACK) is None
 
@@ -159,7 +159,7 @@ def test_a_worker_that_slept_longer_than_orphans_live_writes_its_files_anew(
         if point == "after data file" and not asleep[0]:
             asleep[0] = 3600.0
             for file in Path(lake.uri(FEEDBACK)).rglob("*.parquet"):
-                file.unlink()  # as upkeep would
+                file.unlink()  # as maintenance would
 
     clock = time.time
     monkeypatch.setattr("lakehouse.commit.time.time", lambda: clock() + asleep[0])

@@ -1,4 +1,4 @@
-"""Upkeep's child process: its memory, its death, its end."""
+"""Maintenance's child process: its memory, its death, its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from feedback.settings.home import Settings
 from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.child import Ended, Job, Started, work_table
 from lakehouse.maintenance.plan import Action, Work
-from lakehouse.maintenance.run import _Collected, _without, run_upkeep
+from lakehouse.maintenance.run import _Collected, _without, run_maintenance
 from lakehouse.maintenance.table import Outcome, read_statistics
 from lakehouse.tables.specs import FEEDBACK
 from tests.conftest import NOW
@@ -34,9 +34,9 @@ def test_a_child_that_outgrows_its_cap_at_once_is_an_error_that_names_the_settin
     land(lake, 1)
 
     with pytest.raises(MaintenanceFailed, match=r"SIGKILL .*upkeep_memory_mb|memory .*upkeep_memory_mb"):
-        run_upkeep(msgspec.structs.replace(settings, upkeep_memory_mb=20))
+        run_maintenance(msgspec.structs.replace(settings, upkeep_memory_mb=20))
 
-    assert run_upkeep(settings).problems == []
+    assert run_maintenance(settings).problems == []
 
 
 @pytest.mark.parametrize("work", [Work.CLUSTER, Work.SUPERSEDE, Work.COMPACT])
@@ -83,10 +83,10 @@ def test_stopping_ends_a_pass_and_its_child(settings: Settings, lake: Lake) -> N
     land(lake, 3)
 
     started = time.monotonic()
-    run_upkeep(settings, stopped=lambda: True)
+    run_maintenance(settings, stopped=lambda: True)
 
     assert time.monotonic() - started < 10
-    assert run_upkeep(settings).problems == []
+    assert run_maintenance(settings).problems == []
 
 
 def test_a_log_far_behind_its_last_checkpoint_fits_under_the_cap(settings: Settings, lake: Lake) -> None:
@@ -97,7 +97,7 @@ def test_a_log_far_behind_its_last_checkpoint_fits_under_the_cap(settings: Setti
     for version in range(lake.table(FEEDBACK).version() + 1, 2_000):
         (log / f"{version:020}.json").write_text(filler, encoding="utf-8")
 
-    report = run_upkeep(settings)
+    report = run_maintenance(settings)
 
     assert report.problems == []
     assert report.tables[0].checkpoints == 1
@@ -108,6 +108,6 @@ def test_the_peak_is_the_childs_own_not_what_its_parent_had(settings: Settings, 
     land(lake, 2)
     ballast = bytearray(b"x") * (700 << 20)
 
-    report = run_upkeep(settings)
+    report = run_maintenance(settings)
 
     assert report.peak_bytes < len(ballast)

@@ -1,4 +1,4 @@
-"""What upkeep decides, from statistics alone."""
+"""What maintenance decides, from statistics alone."""
 
 from __future__ import annotations
 

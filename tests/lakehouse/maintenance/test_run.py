@@ -1,4 +1,4 @@
-"""Upkeep for real: a child process on a real lake."""
+"""Maintenance for real: a child process on a real lake."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from feedback.errors import UpkeepBusy
+from feedback.errors import MaintenanceBusy
 from feedback.settings.home import Settings, load_settings
 from lakehouse.file_lock import locked
 from lakehouse.lake import Lake, open_lake
-from lakehouse.maintenance.run import run_upkeep
+from lakehouse.maintenance.run import run_maintenance
 from lakehouse.maintenance.table import read_statistics
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.conftest import NOW
@@ -32,7 +32,7 @@ def test_a_pass_leaves_few_files_and_every_row_and_position(settings: Settings, 
     land(lake, COMMITS, today, start=20)
     before = ids(lake)
 
-    report = run_upkeep(settings)
+    report = run_maintenance(settings)
 
     (table,) = report.tables
     assert report.problems == []
@@ -46,10 +46,10 @@ def test_a_pass_leaves_few_files_and_every_row_and_position(settings: Settings, 
 
 def test_a_second_pass_rewrites_nothing(settings: Settings, lake: Lake) -> None:
     land(lake, COMMITS)
-    run_upkeep(settings)
+    run_maintenance(settings)
     files = lake.file_uris(FEEDBACK)
 
-    report = run_upkeep(settings)
+    report = run_maintenance(settings)
 
     assert lake.file_uris(FEEDBACK) == files
     assert report.tables[0].rewritten_files == 0
@@ -62,43 +62,43 @@ def test_a_clustered_day_is_in_the_order_of_its_columns(settings: Settings, lake
     ]
     lake.append(FEEDBACK, rows(FEEDBACK, *given))
 
-    run_upkeep(settings)
+    run_maintenance(settings)
 
     frame = lake.scan(FEEDBACK).select("country", "subject").collect()
     assert frame.select(pl.struct("country", "subject").rle_id().n_unique()).item() == 6
 
 
-def test_persons_do_not_stand_in_the_log_after_upkeep_either(settings: Settings, lake: Lake) -> None:
+def test_persons_do_not_stand_in_the_log_after_maintenance_either(settings: Settings, lake: Lake) -> None:
     land(lake, 20)
-    run_upkeep(settings)
+    run_maintenance(settings)
     lake.table(FEEDBACK).create_checkpoint()
 
     stored = b"".join(path.read_bytes() for path in Path(lake.uri(FEEDBACK)).rglob("_delta_log/*"))
     assert b"s" * 32 not in stored
 
 
-def test_a_second_upkeep_is_refused_by_name(settings: Settings, lake: Lake) -> None:
+def test_a_second_maintenance_is_refused_by_name(settings: Settings, lake: Lake) -> None:
     land(lake, 1)
 
     with (
-        locked(lake.lock_file("upkeep"), what="upkeep", owner="the other one"),
-        pytest.raises(UpkeepBusy, match=f"the other one, process {os.getpid()}"),
+        locked(lake.lock_file("upkeep"), what="maintenance", owner="the other one"),
+        pytest.raises(MaintenanceBusy, match=f"the other one, process {os.getpid()}"),
     ):
-        run_upkeep(settings)
+        run_maintenance(settings)
 
-    assert run_upkeep(settings).problems == []
+    assert run_maintenance(settings).problems == []
 
 
 def test_old_log_entries_and_tombstones_go_but_positions_stay(settings: Settings, lake: Lake) -> None:
     land(lake, 30)
-    run_upkeep(settings)
+    run_maintenance(settings)
     log = Path(lake.uri(FEEDBACK), "_delta_log")
     lake.table(FEEDBACK).create_checkpoint()
     old = time.time() - timedelta(hours=5).total_seconds()
     for entry in log.glob("*.json"):
         os.utime(entry, (old, old))
 
-    report = run_upkeep(settings)
+    report = run_maintenance(settings)
 
     assert report.tables[0].commits_removed > 20
     assert lake.positions("feedback", 1) == {0: 30}
@@ -119,7 +119,7 @@ def test_a_table_that_cannot_be_read_is_named_and_the_others_are_worked_all_the_
     lake.append(QUARANTINE, rows(QUARANTINE, {"log_offset": 1}))
     (Path(lake.uri(QUARANTINE)) / "_delta_log" / f"{0:020}.json").write_text("{broken", encoding="utf-8")
 
-    report = run_upkeep(settings)
+    report = run_maintenance(settings)
 
     (problem,) = report.problems
     assert problem.startswith("quarantine: ")
