@@ -1,0 +1,1 @@
+"""Texts with planted personal data, whose right redaction is known."""

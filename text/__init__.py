@@ -1,0 +1,1 @@
+"""Pure functions on what customers write: no lake, no log, no clock."""
