@@ -12,51 +12,13 @@ from bench.redacting.scoring import score
 from text.redaction import may_hold, redact_column, redact_text
 from text.sensitive import ALL_TYPES, Sensitive
 
+_PLAIN = """
++49|0171|0171 1234567|-| |(|)|@|a|b.c|call|order|[phone]|[card]|[|]|4111 1111 1111 1111|http://|?token=|&|=|x@y.com|00
+12|345|6789|DE89 3704 0044 0532 0130 00|.|/| dot | at |(at)|eyJ|#| or |my number|1|555|ext
+"""
 PIECES = [
-    *[
-        "+49",
-        "0171",
-        "0171 1234567",
-        "-",
-        " ",
-        "(",
-        ")",
-        "@",
-        "a",
-        "b.c",
-        "call",
-        "order",
-        "[phone]",
-        "[card]",
-        "[",
-        "]",
-        "4111 1111 1111 1111",
-        "http://",
-        "?token=",
-        "&",
-        "=",
-    ],
-    *[
-        "x@y.com",
-        "00",
-        "12",
-        "345",
-        "6789",
-        "DE89 3704 0044 0532 0130 00",
-        ".",
-        "/",
-        " dot ",
-        " at ",
-        "(at)",
-        "eyJ",
-        "#",
-        " or ",
-        "my number",
-        "1",
-        "555",
-        "ext",
-    ],
-    *["\n", "\u200b", "\u202a", "\xa0", "\ufeff", "ع", "١٢٣", "Ａ", "𝟏𝟐", "😀"],
+    *(piece for line in _PLAIN.strip().splitlines() for piece in line.split("|")),
+    *("\n", "\u200b", "\u202a", "\u00a0", "\ufeff", "\u0639", "\u0661\u0662\u0663", "\U0001f600"),
 ]
 
 
