@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "left-out": "cli.data.left_out:left_out",
     "quarantine": "cli.data.quarantine:quarantine",
     "replay": "cli.data.replay:replay",
+    "tables": "cli.data.tables:tables",
     "signals": "cli.data.windows:signals",
     "maintain": "cli.data.maintain:maintain",
     "rollback": "cli.learning.rollback:rollback",

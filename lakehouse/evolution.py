@@ -1,6 +1,6 @@
 """Schema change: how a table gains a column, and how rows and lines from before it are read.
 
-A migration is declared where the table is (`lakehouse.tables.specs`): raise the spec's `version`, add a nullable
+A migration is declared where the table is (`lakehouse.tables`): raise the spec's `version`, add a nullable
 `Column` with `added_in`, and name the `attribute` that held its values until then. Nothing is rewritten: `Lake.ensure`
 widens the table on the next write, old rows read as null or as what their `attributes` hold, and old readers
 see the columns that they know.

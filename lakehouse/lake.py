@@ -261,7 +261,7 @@ class Lake:
 
     def versions(self) -> dict[str, int]:
         """The current version of every table that exists."""
-        from lakehouse.tables.specs import TABLES
+        from lakehouse.tables.registry import TABLES
 
         found = {name: self.version(spec) for name, spec in TABLES.items()}
         return {name: version for name, version in found.items() if version is not None}

@@ -63,10 +63,10 @@ side by side.
 | writes a raw `user_id` to the log itself | landed without it: only that there was one is kept |
 
 What a later release has come to know, `heed replay` lands. A field becomes a column by a migration that is declared
-in `lakehouse/tables/specs.py`: the table's `version` goes up by one and gains a nullable `Column` with `added_in`,
-which names the `attribute` that held its values so far. The table widens with the next write and nothing is rewritten.
-Rows from before read as what their `attributes` hold; readers and writers of the release before go on with the
-columns they know.
+in the table's module in `lakehouse/tables/`: its `version` goes up by one and it gains a nullable `Column` with
+`added_in`, which names the `attribute` that held its values so far. The table widens with the next write and nothing
+is rewritten. Rows from before read as what their `attributes` hold; readers and writers of the release before go on
+with the columns they know.
 
 ## Time
 

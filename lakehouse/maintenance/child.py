@@ -24,7 +24,7 @@ from lakehouse.lake import Lake
 from lakehouse.maintenance.plan import Action, PartitionFiles, Retention, plainly, plan
 from lakehouse.maintenance.table import Outcome, perform, read_statistics
 from lakehouse.store_errors import plain
-from lakehouse.tables.specs import TABLES
+from lakehouse.tables.registry import TABLES
 
 NICENESS = 10
 """Landing and serving come first."""

@@ -23,7 +23,7 @@ from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.child import NO_MEMORY, Ended, Job, Line, Started, TableState, Unreadable
 from lakehouse.maintenance.plan import Retention, Work
 from lakehouse.maintenance.table import Outcome
-from lakehouse.tables.specs import TABLES
+from lakehouse.tables.registry import TABLES
 
 MEBIBYTE = 1024 * 1024
 MAX_CHILDREN = 20

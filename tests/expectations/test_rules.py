@@ -6,7 +6,7 @@ import pytest
 from expectations.rules import Severity, build_column_rules, pandas_types
 from expectations.suites import SUITES
 from feedback.errors import ContractViolation
-from lakehouse.tables.specs import TABLES
+from lakehouse.tables.registry import TABLES
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -22,8 +22,8 @@ def widened(*columns: Column, version: int = NEXT) -> TableSpec:
     return replace(FEEDBACK, version=version, columns=(*FEEDBACK.columns, *columns))
 
 
-MOOD = Column("mood", pa.string(), "how the person felt", added_in=NEXT, attribute="mood")
-STARS = Column("stars", pa.int64(), "stars", added_in=NEXT + 1, attribute="stars")
+MOOD = Column("mood", pa.string(), "how the person felt", added_in=NEXT, attribute="mood", personal=True)
+STARS = Column("stars", pa.int64(), "stars", added_in=NEXT + 1, attribute="stars", personal=False)
 
 
 def with_mood(table: pa.Table, *moods: str | None) -> pa.Table:
@@ -84,9 +84,15 @@ def test_a_landing_commit_of_either_release_fits_the_widened_table(lake: Lake) -
 @pytest.mark.parametrize(
     ("declare", "words"),
     [
-        (lambda: Column("mood", pa.string(), "mood", nullable=False, added_in=2), "must be nullable"),
-        (lambda: Column("mood", pa.string(), "mood", added_in=2, attribute="my mood"), "named like a variable"),
-        (lambda: Column("mood", pa.bool_(), "mood", added_in=2, attribute="mood"), "hold text or a number"),
+        (lambda: Column("mood", pa.string(), "mood", nullable=False, added_in=2, personal=True), "must be nullable"),
+        (
+            lambda: Column("mood", pa.string(), "mood", added_in=2, attribute="my mood", personal=True),
+            "named like a variable",
+        ),
+        (
+            lambda: Column("mood", pa.bool_(), "mood", added_in=2, attribute="mood", personal=True),
+            "hold text or a number",
+        ),
         (lambda: widened(STARS), rf"at version {NEXT}; \['stars'\] come later"),
     ],
     ids=["needed", "odd name", "odd type", "ahead of its table"],

@@ -10,7 +10,8 @@ import pytest
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK, TABLES, Column
+from lakehouse.tables.registry import TABLES
+from lakehouse.tables.specs import FEEDBACK, Column
 from tests.lakehouse.rows import rows
 
 
@@ -51,7 +52,9 @@ def test_a_frame_that_breaks_its_spec_is_refused(lake: Lake, change, words: str)
 def test_a_spec_that_gains_a_column_widens_the_table_and_old_readers_go_on(lake: Lake) -> None:
     lake.append(FEEDBACK, rows(FEEDBACK, {"id": "old", "log_offset": 0}))
     wider = dataclasses.replace(
-        FEEDBACK, version=FEEDBACK.version + 1, columns=(*FEEDBACK.columns, Column("mood", pa.string(), "mood"))
+        FEEDBACK,
+        version=FEEDBACK.version + 1,
+        columns=(*FEEDBACK.columns, Column("mood", pa.string(), "mood", personal=False)),
     )
 
     assert lake.scan(wider).select("mood").collect()["mood"].to_list() == [None]
@@ -64,7 +67,7 @@ def test_a_spec_that_gains_a_column_widens_the_table_and_old_readers_go_on(lake:
 
 def test_a_new_column_must_be_nullable(lake: Lake) -> None:
     lake.append(FEEDBACK, rows(FEEDBACK, {"id": "old", "log_offset": 0}))
-    needy = Column("mood", pa.string(), "mood", nullable=False)
+    needy = Column("mood", pa.string(), "mood", nullable=False, personal=False)
 
     with pytest.raises(ContractViolation, match="must be nullable"):
         lake.ensure(dataclasses.replace(FEEDBACK, columns=(*FEEDBACK.columns, needy)))

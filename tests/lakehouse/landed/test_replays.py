@@ -73,7 +73,13 @@ def test_of_two_replays_that_plan_at_once_one_is_refused(lake: Lake, monkeypatch
 def test_the_ledger_goes_on_where_a_newer_release_has_widened_it(lake: Lake) -> None:
     ledger = ReplayLedger(lake)
     plan = ledger.plan(LINES, at=NOW)
-    lake.ensure(replace(REPLAYS, version=2, columns=(*REPLAYS.columns, Column("why", pa.string(), "why", added_in=2))))
+    lake.ensure(
+        replace(
+            REPLAYS,
+            version=2,
+            columns=(*REPLAYS.columns, Column("why", pa.string(), "why", added_in=2, personal=False)),
+        )
+    )
 
     ledger.finish(plan, [(2, 50, 0), (3, 60, 1)], at=LATER)
 

@@ -7,14 +7,12 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from lakehouse.tables import specs as tables
+from lakehouse.tables import feedback as table
+from lakehouse.tables.spec import Column
 
-MOOD = tables.Column("mood", pa.string(), "how the person felt", added_in=2, attribute="mood")
-tables.FEEDBACK_EVENT = (*tables.FEEDBACK_EVENT, MOOD)
-tables.FEEDBACK = replace(
-    tables.FEEDBACK, version=tables.FEEDBACK.version + 1, columns=(*tables.FEEDBACK.columns, MOOD)
-)
-tables.TABLES["feedback"] = tables.FEEDBACK
+MOOD = Column("mood", pa.string(), "how the person felt", added_in=2, attribute="mood", personal=True)
+table.FEEDBACK_EVENT = (*table.FEEDBACK_EVENT, MOOD)
+table.FEEDBACK = replace(table.FEEDBACK, version=table.FEEDBACK.version + 1, columns=(*table.FEEDBACK.columns, MOOD))
 
 from beam_jobs.landing import drain  # noqa: E402 - what imports the tables must see those of the next release
 from feedback.settings.home import load_settings  # noqa: E402
@@ -22,5 +20,5 @@ from lakehouse.lake import open_lake  # noqa: E402
 
 settings = load_settings(sys.argv[1])
 drain(settings)
-rows = open_lake(settings).scan(tables.FEEDBACK).sort("id").select("id", "v", "mood", "attributes").collect()
+rows = open_lake(settings).scan(table.FEEDBACK).sort("id").select("id", "v", "mood", "attributes").collect()
 sys.stdout.write(rows.write_json())
