@@ -145,7 +145,7 @@ Stage = Callable[[Batch], Batch]
 
 
 def raw_text(line: bytes) -> str:
-    """A refused line as it is kept for mending: cut at a limit, and without raw ids of persons."""
+    """A refused line as it is kept for repair: cut at a limit, and without raw ids of persons."""
     kept = line[:MAX_RAW_BYTES]
     if any(name in kept for name in _IDENTITY_NAMES):
         kept = _IDENTITY.sub(rb'\1"' + HIDDEN.encode() + rb'"', kept)

@@ -1,4 +1,4 @@
-"""Replay: quarantined rows go through the log and landing again, mended or as they are, each once.
+"""Replay: quarantined rows go through the log and landing again, repaired or as they are, each once.
 
 Lines are checked by landing's own rules before anything is written. What passes is planned in the ledger, appended to
 the log as any event is, and finished in the ledger. A crash between any two of these steps is repaired by the next
@@ -17,7 +17,7 @@ import msgspec
 import polars as pl
 
 from beam_jobs.batch import Poll
-from beam_jobs.repair import Left, Mend, mended_line
+from beam_jobs.repair import Left, Repair, repaired_line
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.decode import decode
 from beam_jobs.stages.limits import landing_limits
@@ -37,8 +37,8 @@ from lakehouse.landed.replays import PLACE, Place, Plan, PlannedLine, ReplayLedg
 MAX_EXAMPLES = 3
 
 
-class MendedExample(msgspec.Struct, frozen=True, kw_only=True):
-    """One row before and after mending."""
+class RepairedExample(msgspec.Struct, frozen=True, kw_only=True):
+    """One row before and after repair."""
 
     place: str
     before: str
@@ -68,7 +68,7 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     without_raw: int
     whole_records: int
     resumed: int
-    examples: list[MendedExample]
+    examples: list[RepairedExample]
     went_to: list[Place]
 
     @property
@@ -103,7 +103,7 @@ class Replayer:
         self,
         code: str,
         *,
-        mend: Mend | None = None,
+        repair: Repair | None = None,
         where: str | None = None,
         dry_run: bool = False,
         on_rows: Callable[[int], None] = lambda done: None,
@@ -119,11 +119,11 @@ class Replayer:
         resumed = [] if dry_run else [place for plan in self._ledger.open_plans() for place in self._carry_out(plan)]
         selection = select_rows(self.lake, code=code, where=where)
         left: Counter[str] = Counter()
-        examples: list[MendedExample] = []
+        examples: list[RepairedExample] = []
         went_to: list[Place] = []
         done = replayed = 0
         for part in read_parts(self.lake, selection.rows):
-            ready = self._judged(code, part, mend, left, examples)
+            ready = self._judged(code, part, repair, left, examples)
             replayed += len(ready)
             if ready and not dry_run:
                 plan = self._ledger.plan(ready, at=self._clock())
@@ -150,14 +150,14 @@ class Replayer:
         self,
         code: str,
         part: Sequence[tuple[Place, str]],
-        mend: Mend | None,
+        repair: Repair | None,
         left: Counter[str],
-        examples: list[MendedExample],
+        examples: list[RepairedExample],
     ) -> list[PlannedLine]:
         """The lines of a part that landing would take."""
-        mended = [(place, raw, mended_line(raw, place, mend)) for place, raw in part]
-        left.update(line.reason for _, _, line in mended if isinstance(line, Left))
-        lines = [(place, raw, line) for place, raw, line in mended if isinstance(line, bytes)]
+        repaired = [(place, raw, repaired_line(raw, place, repair)) for place, raw in part]
+        left.update(line.reason for _, _, line in repaired if isinstance(line, Left))
+        lines = [(place, raw, line) for place, raw, line in repaired if isinstance(line, bytes)]
         objections = check_lines([line for _, _, line in lines], self._settings, at=self._clock())
         ready: list[PlannedLine] = []
         for (place, raw, line), objection in zip(lines, objections, strict=True):
@@ -166,7 +166,7 @@ class Replayer:
                 continue
             ready.append(PlannedLine(place, code, line.decode()))
             if len(examples) < MAX_EXAMPLES:
-                examples.append(MendedExample(place="/".join(map(str, place)), before=raw, after=line.decode()))
+                examples.append(RepairedExample(place="/".join(map(str, place)), before=raw, after=line.decode()))
         return ready
 
     def _carry_out(self, plan: Plan) -> list[Place]:

@@ -218,7 +218,7 @@ REMEDIES: dict[Code, Remedy] = {
     ),
     Code.IN_THE_FUTURE: Remedy(
         "a time is further ahead than `max_future_seconds` (5 minutes)",
-        "mend the clock; what landing refused can then be replayed as it is",
+        "set the clock right; what landing refused can then be replayed as it is",
     ),
     Code.NO_SUBJECT: Remedy(
         "neither `user_id` nor `anonymous_id` names anybody: both are absent, or one is blank or a word for nothing",
@@ -232,7 +232,7 @@ REMEDIES: dict[Code, Remedy] = {
     Code.MALFORMED_ROW: Remedy(
         "the line of an import file cannot be taken apart: open quotes, too many or too few cells, bytes that are no "
         "UTF-8 text",
-        "mend the line and send the file again",
+        "correct the line and send the file again",
     ),
     Code.ID_CONFLICT: Remedy(
         "another event of this kind and source has this id from the same person (or item), with other content",
@@ -242,14 +242,14 @@ REMEDIES: dict[Code, Remedy] = {
         "this event is there already: same person (or item), kind, source, id and content", "nothing: a retry is safe"
     ),
     Code.UNDECODABLE: Remedy(
-        "the log's record is not an admitted event", "mend the producer that bypasses the gateway"
+        "the log's record is not an admitted event", "correct the producer that bypasses the gateway"
     ),
     Code.SKIPPED: Remedy(
         "the log no longer held these records when landing came to them", "send them again, if the senders still can"
     ),
     Code.LOG_TIME: Remedy(
         "the log's own time of the record is out of bounds, and so is a time that the event states",
-        "mend the clock of the broker, the host or the producer; replay the row as it is",
+        "set right the clock of the broker, the host or the producer; replay the row as it is",
     ),
-    Code.CONTRACT_BROKEN: Remedy("the admitted event breaks the contract", "mend the row and replay it"),
+    Code.CONTRACT_BROKEN: Remedy("the admitted event breaks the contract", "repair the row and replay it"),
 }

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 PAUSE_SECONDS = 5.0
 """After an error of a store, until it is asked again: each attempt may take seconds, and landing waits for it."""
 LONGEST_PAUSE_SECONDS = 300.0
-"""After a mistake of our own, which waiting hardly mends, pauses become twice as long each time, up to this."""
+"""After a mistake of our own, which waiting rarely cures, pauses become twice as long each time, up to this."""
 
 
 class BackgroundWorker:

@@ -102,7 +102,7 @@ def _judge(report: ImportReport, max_refused: str) -> None:
     if refused > limit_of(max_refused, sent):
         raise RowsRefused(
             f"{report.file}: {refused:,} of {sent:,} rows were refused and are not in; {report.refused_file} says why; "
-            f"mended rows may be sent again, or let them be with --max-refused {refused}"
+            f"send the corrected rows again, or accept the loss with --max-refused {refused}"
         )
 
 

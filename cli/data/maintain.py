@@ -49,7 +49,7 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
                 LakeError,
                 LogError,
                 ServiceError,
-            ) as error:  # the next pass may find it mended; landing goes on meanwhile
+            ) as error:  # it may have passed by the next pass; landing goes on meanwhile
                 click.echo(f"heed maintain: {error}", err=True)
             stop.wait(every)
     output.say("stopped")

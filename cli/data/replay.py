@@ -10,6 +10,7 @@ import click
 
 from cli.options import home_command
 from cli.output import Output
+from cli.renamed import warn_renamed
 from feedback.settings.home import Settings
 
 if TYPE_CHECKING:
@@ -19,35 +20,40 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--code", required=True, help="Why the rows were refused; `heed quarantine` shows the codes.")
 @click.option(
-    "--mend", "mend_file", type=click.Path(path_type=Path), help="Python file with `mend(event) -> dict | None`."
+    "--repair", "repair_file", type=click.Path(path_type=Path), help="Python file with `repair(event) -> dict | None`."
 )
+@click.option("--mend", "mend_file", type=click.Path(path_type=Path), hidden=True)
 @click.option("--where", metavar="SQL", help="Only rows for which this holds, like \"source = 'app'\".")
-@click.option("--dry-run", is_flag=True, help="Mend and check, show what would go, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Repair and check, show what would go, write nothing.")
 @click.option("--no-land", is_flag=True, help="Append to the log only; the next landing takes them.")
 @home_command
 def replay(
     settings: Settings,
     output: Output,
     code: str,
+    repair_file: Path | None,
     mend_file: Path | None,
     where: str | None,
     dry_run: bool,
     no_land: bool,
 ) -> None:
-    """Send quarantined rows through landing again, mended or as they are; doing it twice changes nothing."""
+    """Send quarantined rows through landing again, repaired or as they are; doing it twice changes nothing."""
     from beam_jobs.landing import drain
-    from beam_jobs.repair import load_mend
+    from beam_jobs.repair import load_repair
     from beam_jobs.replay import open_replayer, places_frame, refuse_code
     from lakehouse.landed.quarantine import condition, outcomes
 
     refuse_code(code)
     if where is not None:
         condition(where)
-    mend = load_mend(mend_file) if mend_file is not None else None
+    if mend_file is not None:
+        warn_renamed("--mend", "--repair")
+        repair_file = repair_file or mend_file
+    repair = load_repair(repair_file) if repair_file is not None else None
     replayer = open_replayer(settings)
     try:
         with output.progress("replaying") as bar:
-            report = replayer.run(code, mend=mend, where=where, dry_run=dry_run, on_rows=bar.to)
+            report = replayer.run(code, repair=repair, where=where, dry_run=dry_run, on_rows=bar.to)
     finally:
         replayer.log.close()
     if report.went_to and not no_land:

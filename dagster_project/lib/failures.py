@@ -1,4 +1,4 @@
-"""Which failures are final: a retry mends a busy table or a moved position, never a broken contract."""
+"""Which failures are final: a retry helps with a busy table or a moved position, never with a broken contract."""
 
 from __future__ import annotations
 

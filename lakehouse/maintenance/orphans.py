@@ -71,7 +71,7 @@ def remove_orphans(
     if lost:
         raise LakeError(
             f"table {spec.name} at {lake.uri(spec)}: {len(lost)} of its files are not in its folder, such as "
-            f"{lost[0]}; orphans are left alone until that is mended"
+            f"{lost[0]}; no orphan is removed until that is repaired"
         )
     orphans = find_orphans(listed.values(), [*active, *replaced], now=now, older_than=older_than)
     for orphan in orphans:

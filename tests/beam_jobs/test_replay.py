@@ -23,7 +23,7 @@ from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.support.landing.lines import SUBJECT, append, line
 
 pytestmark = pytest.mark.beam
-Mend = Callable[[dict[str, Any]], object]
+Repair = Callable[[dict[str, Any]], object]
 
 
 class Crash(Exception):
@@ -55,10 +55,10 @@ def home(settings: Settings) -> Settings:
     return settings
 
 
-def replayed(settings: Settings, mend: Mend | None = into_scale, **options: Any) -> ReplayReport:
+def replayed(settings: Settings, repair: Repair | None = into_scale, **options: Any) -> ReplayReport:
     replayer = open_replayer(settings)
     try:
-        return replayer.run("contract_broken", mend=mend, **options)
+        return replayer.run("contract_broken", repair=repair, **options)
     finally:
         replayer.log.close()
 
@@ -109,12 +109,12 @@ def test_replaying_twice_changes_nothing(home: Settings) -> None:
 
 @pytest.mark.parametrize("point", ["after plan", "after append", "after finish"])
 @pytest.mark.parametrize("landed_between", [False, True], ids=["not landed", "landed"])
-def test_a_crash_between_any_two_steps_counts_nothing_twice_even_if_the_mending_changes(
+def test_a_crash_between_any_two_steps_counts_nothing_twice_even_if_the_repair_changes(
     home: Settings, point: str, landed_between: bool
 ) -> None:
     log = open_log(home)
     with pytest.raises(Crash):
-        Replayer(open_lake(home), log, home, fault=crash_at(point)).run("contract_broken", mend=into_scale)
+        Replayer(open_lake(home), log, home, fault=crash_at(point)).run("contract_broken", repair=into_scale)
     if landed_between:
         drain(home)
 
@@ -133,7 +133,7 @@ def test_a_crash_between_any_two_steps_counts_nothing_twice_even_if_the_mending_
 def test_rows_that_landing_would_refuse_again_stay_where_they_are(home: Settings) -> None:
     end = open_log(home).bounds()
 
-    report = replayed(home, mend=None)
+    report = replayed(home, repair=None)
 
     assert report.replayed == 0
     assert report.left == {"still refused: contract_broken: `value` is not within its scale": 5}
@@ -152,9 +152,9 @@ def test_each_row_that_is_left_has_its_reason_and_can_be_replayed_later(home: Se
 
     assert report.replayed == 1
     assert report.left == {
-        "mend left it": 1,
-        "mend returned list, not an event as a dict or None": 1,
-        "mend raised KeyError: 'r4'": 1,
+        "repair left it": 1,
+        "repair returned list, not an event as a dict or None": 1,
+        "repair raised KeyError: 'r4'": 1,
         "still refused: contract_broken: `value` is not within its scale": 1,
     }
     assert (later.replayed, later.already_replayed) == (4, 1)
@@ -179,10 +179,10 @@ def test_a_line_that_is_no_json_is_mended_from_its_text_and_gets_an_id_by_its_pl
 
     def rebuild(event: dict[str, Any]) -> dict[str, Any]:
         assert event == {"raw": "{broken"}
-        fields = {"v": 1, "kind": "click", "subject": SUBJECT, "item_id": "i", "source": "mended"}
+        fields = {"v": 1, "kind": "click", "subject": SUBJECT, "item_id": "i", "source": "repaired"}
         return {**fields, "occurred_at": 0, "received_at": 0}
 
-    report = replayer.run("undecodable", mend=rebuild)
+    report = replayer.run("undecodable", repair=rebuild)
     drain(home)
 
     assert report.replayed == 1
@@ -206,7 +206,7 @@ def test_a_row_refused_again_after_all_is_a_new_row_that_can_be_replayed(home: S
     import msgspec
 
     log = open_log(home)
-    Replayer(open_lake(home), log, home).run("contract_broken", mend=into_scale)
+    Replayer(open_lake(home), log, home).run("contract_broken", repair=into_scale)
     drain(msgspec.structs.replace(home, max_event_bytes=10))
     lake = open_lake(home)
     assert {g.code: (g.rows, g.replayed) for g in groups(lake)}["too_large"] == (5, 0)

@@ -57,7 +57,7 @@ HOPELESS = frozenset(
         KafkaError.UNSUPPORTED_SASL_MECHANISM,
     }
 )
-"""Errors that waiting does not mend."""
+"""Errors that do not pass by waiting."""
 
 TRANSIENT = frozenset(
     {

@@ -23,7 +23,7 @@ from tests.support.landing.lines import append, line
 
 pytestmark = pytest.mark.beam
 Run = Callable[..., list[dict[str, Any]]]
-MEND = "def mend(event):\n    return {**event, 'value': 5}\n"
+REPAIR = "def repair(event):\n    return {**event, 'value': 5}\n"
 
 
 @pytest.fixture
@@ -47,19 +47,19 @@ def run(home: Settings, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
 
 
 @pytest.fixture
-def mend_file(tmp_path: Path) -> str:
-    path = tmp_path / "mend.py"
-    path.write_text(MEND)
+def repair_file(tmp_path: Path) -> str:
+    path = tmp_path / "repair.py"
+    path.write_text(REPAIR)
     return str(path)
 
 
-def test_the_quarantine_is_shown_mended_and_shown_again(run: Run, home: Settings, mend_file: str) -> None:
+def test_the_quarantine_is_shown_repaired_and_shown_again(run: Run, home: Settings, repair_file: str) -> None:
     before = run("quarantine")
     dry, report = (
-        run("replay", "--code", "contract_broken", "--mend", mend_file, "--dry-run"),
-        run("replay", "--code", "contract_broken", "--mend", mend_file, "--where", "source = '[app]'"),
+        run("replay", "--code", "contract_broken", "--repair", repair_file, "--dry-run"),
+        run("replay", "--code", "contract_broken", "--repair", repair_file, "--where", "source = '[app]'"),
     )
-    again = run("replay", "--code", "contract_broken", "--mend", mend_file)
+    again = run("replay", "--code", "contract_broken", "--repair", repair_file)
     after = run("quarantine", "--code", "contract_broken", "--examples", "1")
 
     assert [(g["code"], g["source"], g["rows"], g["replayed"]) for g in before] == [
@@ -74,19 +74,33 @@ def test_the_quarantine_is_shown_mended_and_shown_again(run: Run, home: Settings
     assert open_lake(home).row_count(FEEDBACK) == 4
 
 
-def test_without_landing_the_rows_wait_for_the_next_one(run: Run, home: Settings, mend_file: str) -> None:
-    (report,) = run("replay", "--code", "contract_broken", "--mend", mend_file, "--no-land")
+def test_the_names_of_earlier_releases_work_with_a_warning(
+    home: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "former.py"
+    path.write_text(REPAIR.replace("repair", "mend"))
+    arguments = ["replay", "--code", "contract_broken", "--mend", str(path)]
+    heed.main([*arguments, "--home", home.home], standalone_mode=False)
+
+    told = capsys.readouterr()
+    assert "3 of 3 rows replayed" in told.out
+    assert "--mend is called --repair now" in told.err
+    assert "the function `mend` is called `repair` now" in caplog.text
+
+
+def test_without_landing_the_rows_wait_for_the_next_one(run: Run, home: Settings, repair_file: str) -> None:
+    (report,) = run("replay", "--code", "contract_broken", "--repair", repair_file, "--no-land")
 
     assert report["outcomes"] == {"waiting": 3}
     assert drain(home).landed == 3
 
 
-def test_beside_a_running_stream_the_replay_lands_once(run: Run, home: Settings, mend_file: str) -> None:
+def test_beside_a_running_stream_the_replay_lands_once(run: Run, home: Settings, repair_file: str) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=stream, args=(home, stop))
     thread.start()
     try:
-        (report,) = run("replay", "--code", "contract_broken", "--mend", mend_file)
+        (report,) = run("replay", "--code", "contract_broken", "--repair", repair_file)
     finally:
         stop.set()
         thread.join(60)
@@ -97,10 +111,11 @@ def test_beside_a_running_stream_the_replay_lands_once(run: Run, home: Settings,
 
 
 def test_people_get_words_and_marks_in_the_data_do_no_harm(
-    home: Settings, mend_file: str, capsys: pytest.CaptureFixture[str]
+    home: Settings, repair_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     heed.main(["quarantine", "--home", home.home], standalone_mode=False)
-    heed.main(["replay", "--code", "contract_broken", "--mend", mend_file, "--home", home.home], standalone_mode=False)
+    arguments = ["replay", "--code", "contract_broken", "--repair", repair_file]
+    heed.main([*arguments, "--home", home.home], standalone_mode=False)
     heed.main(["quarantine", "--code", "too_large", "--home", home.home], standalone_mode=False)
 
     out = capsys.readouterr().out
@@ -117,7 +132,7 @@ def test_people_get_words_and_marks_in_the_data_do_no_harm(
     [
         (("replay", "--code", "duplicate"), "nothing to replay"),
         (("replay", "--code", "oops"), "is unknown"),
-        (("replay", "--code", "undecodable", "--mend", "nowhere.py"), "there is no such file"),
+        (("replay", "--code", "undecodable", "--repair", "nowhere.py"), "there is no such file"),
         (("replay", "--code", "undecodable", "--where", "colour = 1"), "unable to find column"),
         (("quarantine", "--code", "oops"), "the codes are"),
     ],
