@@ -106,7 +106,7 @@ class Batch:
         return int(self.events["doubted"].sum()) if "doubted" in self.events.columns else 0
 
     def refuse(self, reasons: pl.Series, code: Code, *, keep_raw: bool = True) -> Batch:
-        """Part off the rows that have a reason (null: none), under one code."""
+        """Move rows that have a reason (null: none) to `refused`, under one code."""
         if reasons.null_count() == len(reasons):
             return self
         broken = self.events.filter(reasons.is_not_null())

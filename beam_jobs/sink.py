@@ -47,7 +47,7 @@ class Deduplicate(beam.DoFn):
         return LandedIds(self._settings.dedup_window_days, expected=expected)
 
     def process(self, batch: Batch) -> Iterator[Batch]:
-        """Part off repeats."""
+        """Reject repeats."""
         if is_takeover(batch):
             yield batch
             return

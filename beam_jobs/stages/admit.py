@@ -28,7 +28,7 @@ _LOOSE = frozenset({"id", "user_id", "anonymous_id", "occurred_at", "consent", "
 
 
 def admit(batch: Batch, *, max_future: timedelta = DEFAULT_MAX_FUTURE) -> Batch:
-    """Part off events that break the contract, each with the first reason found."""
+    """Reject events that violate the contract, each with the first violation as its reason."""
     batch = judge_times(batch, max_future=max_future)
     if batch.events.is_empty():
         return batch

@@ -1,4 +1,4 @@
-"""Decode: a poll's records become columns with one JSON parse; what cannot be read is parted off line by line."""
+"""Decode: a poll's records become columns with one JSON parse; lines that cannot be read are rejected one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from beam_jobs.batch import REFUSED_SCHEMA, Batch, Poll, raw_text
-from beam_jobs.stages.limits import LandingLimits, is_line_by_line, long_lines, part_off_records
+from beam_jobs.stages.limits import LandingLimits, is_line_by_line, long_lines, reject_too_large
 from beam_jobs.stages.lines import Lines
 from beam_jobs.stages.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
@@ -43,7 +43,7 @@ class Decoder:
 
     def decode(self, poll: Poll) -> Batch:
         """Records to columns, keeping each event's place in the log; never raises on what a record holds."""
-        records, too_large = part_off_records(poll.records, self._limits)
+        records, too_large = reject_too_large(poll.records, self._limits)
         refused = [] if too_large is None else [too_large]
         data = b"\n".join(records.values)
         places = _places(records, poll.counts if records is poll.records else ())

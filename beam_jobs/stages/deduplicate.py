@@ -14,8 +14,8 @@ DETAIL = "this event landed before: an equal owner, kind, source and id"
 
 
 def deduplicate(batch: Batch, landed: LandedIds) -> Batch:
-    """Part off repeats, within the batch and of what landed before."""
-    events, seen_first = landed.part_off(batch.events, batch.end)
+    """Reject repeats, within the batch and of what landed before."""
+    events, seen_first = landed.mark_new(batch.events, batch.end)
     batch, fresh = replace(batch, events=events), pl.Series(seen_first)
     if fresh.all():
         return batch

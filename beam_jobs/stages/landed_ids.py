@@ -181,7 +181,7 @@ class LandedIds:
         self._tracked_kinds.clear()
         self._until.clear()
 
-    def part_off(self, events: pl.DataFrame, end: Mapping[int, int]) -> tuple[pl.DataFrame, Mask]:
+    def mark_new(self, events: pl.DataFrame, end: Mapping[int, int]) -> tuple[pl.DataFrame, Mask]:
         """The events with the ids that they land under, and which of them are seen for the first time.
 
         An undated statement that does not repeat the latest one lands; its id gets its place in the log where an

@@ -1,4 +1,4 @@
-"""Limits: what is too large to be taken apart is parted off before any parser sees it, so that memory stays bounded.
+"""Limits: lines and records that are too large are rejected before any parser sees them, so that memory stays bounded.
 
 The gateway holds these limits for its senders; here they hold for producers that write to the log themselves.
 """
@@ -24,7 +24,7 @@ PIECE_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class LandingLimits:
-    """The largest line, and the largest record, that landing takes apart; the settings of the same names."""
+    """The largest line and the largest record that landing parses; the settings of the same names."""
 
     max_event_bytes: int = 256 * 1024
     max_record_bytes: int = 32 * 1024 * 1024
@@ -36,8 +36,8 @@ def landing_limits(settings: Settings) -> LandingLimits:
     return LandingLimits(settings.max_event_bytes, settings.max_record_bytes, settings.max_record_events)
 
 
-def part_off_records(records: Records, limits: LandingLimits) -> tuple[Records, pl.DataFrame | None]:
-    """Part off records that are too large as a whole; each becomes one refused row, and counts as one event."""
+def reject_too_large(records: Records, limits: LandingLimits) -> tuple[Records, pl.DataFrame | None]:
+    """Reject records that are too large as a whole; each becomes one refused row, and counts as one event."""
     if max(map(len, records.values), default=0) <= min(limits.max_record_bytes, limits.max_record_events):
         return records, None  # a line takes a byte at least, its newline
     details = [_record_objection(value, limits) for value in records.values]

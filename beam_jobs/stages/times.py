@@ -25,7 +25,7 @@ _TIMES = ("occurred_at", "received_at")
 
 
 def judge_times(batch: Batch, *, max_future: timedelta) -> Batch:
-    """Part off events whose times cannot be: outside the calendar, or ahead of the log's clock."""
+    """Reject events whose times cannot be: outside the calendar, or ahead of the log's clock."""
     impossible = _first_reason(
         batch.events,
         [(f"`{name}` lies outside the years 1 to 9999", ~pl.col(name).is_between(EARLIEST, LATEST)) for name in _TIMES],

@@ -57,7 +57,7 @@ class UnfusedWorker:
             self._read.append(self._decoder.decode(poll))
 
     def prepare(self) -> None:
-        """Admit the next batch and part off its repeats."""
+        """Admit the next batch and reject its repeats."""
         if self._ready is None and self._read:
             batch = admit(self._read.pop(0))
             self._landed.prepare(self._lake, batch.start, batch.days)
