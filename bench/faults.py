@@ -40,7 +40,7 @@ LONGEST_PAUSE_SECONDS = 0.2
 LOGS = ("sqlite", "kafka")
 OPTIONS = (
     click.Option(["--kills"], type=click.IntRange(min=1), default=200, show_default=True, help="Workers to kill."),
-    click.Option(["--seed"], type=int, help="Draws the mishaps; the run prints its own.  [default: another each time]"),
+    click.Option(["--seed"], type=int, help="Draws the faults; the run prints its own.  [default: another each time]"),
     click.Option(["--log"], type=click.Choice(LOGS), multiple=True, help="Only this log.  [default: both]"),
 )
 
@@ -51,7 +51,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     seconds: float
     kills: dict[str, int]
-    mishaps: dict[str, int]
+    injected: dict[str, int]
     slept: dict[str, int]
     gave_up: list[str]
     looks: int
@@ -94,7 +94,7 @@ def kill(
         kind: `sqlite` or `kafka`.
         folder: Where home, ledger and outputs go.
         kills: How many workers to kill at least.
-        seed: Draws the mishaps.
+        seed: Draws the faults.
         report: Hears how far it is.
         node: A broker to use; one of its own by default.
         breed: Which workers to kill.
@@ -115,7 +115,7 @@ def kill(
             seed=seed,
             seconds=time.monotonic() - started,
             kills=dict(found.fleet.kills),
-            mishaps=dict(found.happened),
+            injected=dict(found.happened),
             slept=dict(found.fleet.slept),
             gave_up=found.fleet.gave_up,
             looks=watcher.looks,
@@ -129,13 +129,13 @@ def kill(
 
 
 def step(found: Arena, watcher: Watcher) -> None:
-    """One mishap; what is down comes back; the next one when landing has got on, or does not."""
-    weights = [mishap.weight for mishap in FAULTS]
-    (mishap,) = found.rng.choices(FAULTS, weights)
+    """One fault; what is down comes back; the next one when landing has got on, or does not."""
+    weights = [fault.weight for fault in FAULTS]
+    (fault,) = found.rng.choices(FAULTS, weights)
     lake = open_lake(found.settings)
     before = newest_version(lake)
-    if mishap.happen(found):
-        found.happened[mishap.name] += 1
+    if fault.happen(found):
+        found.happened[fault.name] += 1
     rested_at = time.monotonic() + LONGEST_REST_SECONDS
     while newest_version(lake) == before and time.monotonic() < rested_at:
         time.sleep(0.01)
@@ -190,5 +190,5 @@ def figures(kind: str, outcome: Outcome, *, kills: int) -> Iterator[Figure]:
         yield reported(f"{kind}: killed at {name}", count)
     for name, count in sorted(outcome.slept.items()):
         yield reported(f"{kind}: stopped at {name} and woken", count)
-    for name, count in sorted(outcome.mishaps.items()):
+    for name, count in sorted(outcome.injected.items()):
         yield reported(f"{kind}: {name}", count)

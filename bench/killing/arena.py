@@ -1,4 +1,4 @@
-"""The arena: one home with its log, its disk, a sender, a fleet of workers and a watcher; mishaps act on it."""
+"""The arena: one home with its log, its disk, a sender, a fleet of workers and a watcher; faults act on it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAR_DAYS = (-3650.0, -400.0, 200.0)
 
 
 class Arena:
-    """What mishaps act on."""
+    """What faults act on."""
 
     def __init__(
         self, settings: Settings, folder: Path, *, disk: Disk, broker: Broker | None, seed: int, breed: Breed = USUAL

@@ -1,4 +1,4 @@
-"""Mishaps: what goes wrong, by name. Another kind is one more function and one more line in `FAULTS`."""
+"""Faults: what goes wrong, by name. Another kind is one more function and one more line in `FAULTS`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHECKPOINT_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
+class InjectedFault:
     """One kind of trouble: how often it is drawn beside the others, and what it does.
 
     `happen` returns whether there was anything to do.
@@ -150,18 +150,18 @@ def kill_broker(arena: Arena) -> bool:
 
 
 FAULTS = (
-    Mishap("worker killed at random", 16, kill_at_random),
-    Mishap("worker paused", 8, pause_a_worker),
-    Mishap("workers killed at a checkpoint", 5, kill_at_checkpoint),
-    Mishap("compaction", 8, compact),
-    Mishap("compaction killed", 5, kill_compaction),
-    Mishap("property changed", 5, change_a_property),
-    Mishap("disk filled", 3, fill_the_disk),
-    Mishap("orphan truncated", 3, truncate_an_orphan),
-    Mishap("sender killed", 4, kill_sender),
-    Mishap("clock jumped", 5, jump_the_clock),
-    Mishap("broker restarted", 2, restart_broker),
-    Mishap("broker killed", 2, kill_broker),
+    InjectedFault("worker killed at random", 16, kill_at_random),
+    InjectedFault("worker paused", 8, pause_a_worker),
+    InjectedFault("workers killed at a checkpoint", 5, kill_at_checkpoint),
+    InjectedFault("compaction", 8, compact),
+    InjectedFault("compaction killed", 5, kill_compaction),
+    InjectedFault("property changed", 5, change_a_property),
+    InjectedFault("disk filled", 3, fill_the_disk),
+    InjectedFault("orphan truncated", 3, truncate_an_orphan),
+    InjectedFault("sender killed", 4, kill_sender),
+    InjectedFault("clock jumped", 5, jump_the_clock),
+    InjectedFault("broker restarted", 2, restart_broker),
+    InjectedFault("broker killed", 2, kill_broker),
 )
 """Workers also die and stop at the named points of a commit (`bench.killing.fleet.DOOMS`)."""
 
