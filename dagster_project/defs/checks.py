@@ -16,7 +16,7 @@ from dagster_project.lib.failures import clear_failures
 from dagster_project.lib.handover import TableVersion
 from expectations.rules import Severity
 from expectations.suite import Suite
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 
 if TYPE_CHECKING:
     import polars as pl

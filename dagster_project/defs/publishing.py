@@ -108,7 +108,7 @@ def data_docs(
     from dagster_project.defs.checks import load_for
     from dagster_project.lib.metadata import markdown_table
     from expectations.data_docs import write_data_docs
-    from expectations.suites import SUITES
+    from expectations.suites.registry import SUITES
 
     tables = {"feedback": landed_feedback, "items": items, "interactions": interactions}
     with clear_failures():

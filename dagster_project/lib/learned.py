@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from expectations.feedback import FEEDBACK_SUITE
-from expectations.interactions import INTERACTIONS_SUITE
 from expectations.screening import Screening
+from expectations.suites.feedback import FEEDBACK_SUITE
+from expectations.suites.interactions import INTERACTIONS_SUITE
 from feedback.fields.bounds import DEFAULT_MAX_FUTURE
 from lakehouse.tables.specs import INTERACTIONS
 from models.preferences import KINDS, build_interactions

@@ -9,10 +9,10 @@ import polars as pl
 
 from dagster_project.lib.catalogue import Catalogue, build_catalogue
 from dagster_project.lib.learned import catalogue_events, screened_interactions
-from expectations.feedback import FEEDBACK_SUITE
-from expectations.items import ITEMS_SUITE
 from expectations.screening import Screening
 from expectations.suite import Suite
+from expectations.suites.feedback import FEEDBACK_SUITE
+from expectations.suites.items import ITEMS_SUITE
 from feedback.fields.bounds import EARLIEST, LATEST
 from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake

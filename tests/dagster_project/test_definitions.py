@@ -14,7 +14,7 @@ import pytest
 from dagster_project.defs.checks import ASSET_OF
 from dagster_project.lib.stages import STAGES
 from expectations.rules import Severity
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 from feedback.settings.home import Settings
 from feedback.settings.source import ROOT
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from expectations.data_docs import write_data_docs
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 from feedback.errors import HomeError
 from tests.expectations.frames import broken, good_feedback, good_items
 

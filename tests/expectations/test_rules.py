@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from expectations.rules import Severity, build_column_rules, pandas_types
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 from feedback.errors import ContractViolation
 from lakehouse.tables.registry import TABLES
 

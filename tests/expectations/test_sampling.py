@@ -6,7 +6,7 @@ import polars as pl
 
 from expectations.sampling import rows_to_validate
 from expectations.screening import Screening
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 from tests.expectations.frames import NOON, broken, good_feedback, good_interactions, subject
 
 FEEDBACK, INTERACTIONS = SUITES["feedback"], SUITES["interactions"]

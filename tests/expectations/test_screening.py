@@ -13,7 +13,7 @@ from expectations.predicates import breaks
 from expectations.rules import Rule, Scope, Severity
 from expectations.screening import Screening
 from expectations.suite import Suite
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 from expectations.validation import validate, with_counts
 from feedback.errors import ContractViolation
 from feedback.fields.bounds import EARLIEST, EARLIEST_US, LATEST

@@ -12,7 +12,7 @@ from beam_jobs.landing import drain
 from dagster_project.lib.catalogue import build_catalogue
 from dagster_project.lib.learned import catalogue_events, interactions_of
 from expectations.screening import Screening
-from expectations.suites import SUITES
+from expectations.suites.registry import SUITES
 from feedback.intake import open_intake
 from feedback.settings.home import Settings, ensure_home, load_settings
 from lakehouse.lake import Lake, open_lake

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from expectations.feedback import CALENDAR
 from expectations.rules import (
     Rule,
     Severity,
@@ -18,6 +17,7 @@ from expectations.rules import (
     unique,
 )
 from expectations.suite import Frame, Suite
+from expectations.suites.feedback import CALENDAR
 from lakehouse.tables.specs import ITEMS
 
 COLUMNS = ("item_id", "title", "categories", "price", "currency", "url", "available", "released_at", "updated_at")

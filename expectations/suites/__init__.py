@@ -1,0 +1,1 @@
+"""What good rows of each table look like: one module per table."""
