@@ -90,22 +90,22 @@ def publish(settings: Settings) -> None:
     from lakehouse.tables.specs import FEEDBACK
     from models.bundle.bundle import Provenance
     from models.bundle.store import BundleStore
-    from models.interaction_matrix import ItemIndex
-    from models.recommenders.als import Als, AlsConfig
+    from models.recommenders.als import SignedAls
+    from models.recommenders.training_data import TrainingData
     from models.spark import spark_session
 
     lake = open_lake(settings)
     landed = interactions_of(lake.scan(FEEDBACK)).rows
-    recommender = Als(AlsConfig(signed=True), functools.partial(spark_session, settings))
-    index = ItemIndex.of(landed)
-    model = recommender.fit(landed, index, seed=settings.seed)
+    recommender = SignedAls()
+    data = TrainingData.of(landed, seed=settings.seed, session=functools.partial(spark_session, settings))
+    model = recommender.fit(data)
     positions = lake.positions(settings.log_name, settings.log_partitions)
     BundleStore(settings.bundles).publish(
         model,
         name=recommender.name,
         parameters=recommender.parameters,
         interactions=landed,
-        items=pl.DataFrame({"item_id": list(index.ids)}),
+        items=pl.DataFrame({"item_id": list(data.items)}),
         provenance=Provenance(created_at=utc_now(), metrics={}, positions=positions),
     )
 

@@ -28,6 +28,7 @@ from models.evaluation.metrics import Truth, measure
 from models.evaluation.splits import Split, stratified_by_item
 from models.interaction_matrix import InteractionMatrix, ItemIndex
 from models.recommenders.popularity import Popularity
+from models.recommenders.training_data import TrainingData
 
 LIST_LENGTH = 10
 LEAST_NDCG = 0.46
@@ -96,10 +97,11 @@ def serve(
 def scores(served: Sequence[ListedUser], split: Split, items: ItemIndex) -> Iterator[Figure]:
     """The served lists beside popularity, on the rows that were held out."""
     test = InteractionMatrix.from_frame(split.test, items)
-    preference, _ = test.opinions
+    preference, _ = test.preference_and_weight
     truth = Truth(test.indptr, test.items, preference < 0, n_items=len(items))
     found = measure(positions(served, test, items), truth)
-    popular = judge(Popularity(), split, items, seed=SPLIT_SEED, k=LIST_LENGTH).metrics
+    train = TrainingData.of(split.train, items, seed=SPLIT_SEED)
+    popular = judge(Popularity(), split, train, k=LIST_LENGTH).metrics
     personal = sum(user.source != "popular" for user in served) / max(len(served), 1)
     yield at_least("served lists, nDCG@10 on held-out ratings", found.ndcg, LEAST_NDCG)
     yield reported("served lists, precision@10", found.precision)

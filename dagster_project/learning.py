@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dagster_project.lib.comparison import CHALLENGER, Challenger, Comparison, Verdict
+from dagster_project.lib.comparison import Challenger, Comparison, Verdict
 from dagster_project.lib.handover import TableVersion
 from feedback.errors import BundleCorrupt, LearningError, NoModel, RollbackHolds
 from feedback.settings.home import Settings
@@ -17,10 +17,11 @@ from lakehouse.lake import Lake
 from lakehouse.tables.specs import EVALUATIONS, INTERACTIONS, ITEMS
 from models.bundle.bundle import Manifest, Provenance
 from models.bundle.store import BundleStore
-from models.evaluation.comparison import Evaluation, recommender_named
-from models.evaluation.gate import STOPGAP, Action
-from models.interaction_matrix import ItemIndex
+from models.evaluation.comparison import Evaluation
+from models.evaluation.gate import Action
 from models.recommenders.recommender import Model, Recommender
+from models.recommenders.registry import CHALLENGER, STOPGAP, build_recommender
+from models.recommenders.training_data import TrainingData
 from models.tracking.champion import align_champion
 from models.tracking.runs import FitRecord, Tracking
 
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def load_learning(lake: Lake, interactions: TableVersion, items: TableVersion) -> tuple[pl.DataFrame, ItemIndex]:
+def load_training_data(settings: Settings, lake: Lake, interactions: TableVersion, items: TableVersion) -> TrainingData:
     """The interactions at the version that was checked, and every item that can be listed."""
     frame = lake.scan(INTERACTIONS, version=interactions.version).collect().sort("subject", "item_id")
-    catalogue = lake.scan(ITEMS, version=items.version).select("item_id").collect()
-    return frame, ItemIndex.of(frame, catalogue)
+    catalogue = lake.scan(ITEMS, version=items.version).collect()
+    return TrainingData.of(frame, catalogue=catalogue, seed=settings.seed, session=session_of(settings))
 
 
 def session_of(settings: Settings) -> Callable[[], SparkSession]:
@@ -52,7 +53,7 @@ def serving_now(settings: Settings) -> Recommender | None:
     """The recommender behind the current bundle, to be fitted afresh for a fair comparison; None where none serves."""
     try:
         manifest = BundleStore(settings.bundles).load().manifest
-        return recommender_named(manifest.recommender, manifest.parameters, session=session_of(settings))
+        return build_recommender(manifest.recommender, manifest.parameters)
     except (NoModel, BundleCorrupt, LearningError):  # nothing that could be compared with serves
         return None
 
@@ -91,17 +92,13 @@ def append_evaluation(lake: Lake, evaluation: Evaluation, *, evaluation_id: str)
 def fit_challenger(
     settings: Settings,
     comparison: Comparison,
-    interactions: pl.DataFrame,
-    index: ItemIndex,
+    data: TrainingData,
     *,
-    catalogue: pl.DataFrame,
     delta_versions: Mapping[str, int],
 ) -> Challenger:
     """Fit the challenger on everything and register it."""
     parameters = comparison.parameters[CHALLENGER]
-    model = recommender_named(CHALLENGER, parameters, session=session_of(settings)).fit(
-        interactions, index, seed=settings.seed
-    )
+    model = build_recommender(CHALLENGER, parameters).fit(data)
     tracking = Tracking(settings)
     run_id = tracking.record(
         FitRecord(
@@ -115,7 +112,7 @@ def fit_challenger(
         )
     )
     registered = tracking.register(
-        run_id, model, name=CHALLENGER, parameters=parameters, items=catalogue, created_at=datetime.now(UTC)
+        run_id, model, name=CHALLENGER, parameters=parameters, items=data.catalogue, created_at=datetime.now(UTC)
     )
     return Challenger(CHALLENGER, parameters, model, run_id, registered.version)
 
@@ -196,8 +193,8 @@ def _publish(
 def _fit_stopgap(
     settings: Settings, parameters: Mapping[str, Any], interactions: pl.DataFrame, catalogue: pl.DataFrame
 ) -> Model:
-    stopgap = recommender_named(STOPGAP, parameters, session=session_of(settings))
-    return stopgap.fit(interactions, ItemIndex.of(interactions, catalogue), seed=settings.seed)
+    data = TrainingData.of(interactions, catalogue=catalogue, seed=settings.seed)
+    return build_recommender(STOPGAP, parameters).fit(data)
 
 
 def _tell_registry(

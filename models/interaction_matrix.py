@@ -1,4 +1,4 @@
-"""What people think of items, by name for one person and in columns for all.
+"""Item preferences, by item id for one person and in columns for all.
 
 `History` is what serving changes event by event; `InteractionMatrix` is the same for everybody in compressed rows,
 which the bundle stores and evaluation scores in one pass.
@@ -18,7 +18,7 @@ import polars as pl
 from feedback.errors import ContractViolation
 from models.preferences import Floats, ItemPreference, merged, signal_of, weighed
 
-Positions = npt.NDArray[np.int32]
+ItemPositions = npt.NDArray[np.int32]
 
 
 class FeedbackRow(Protocol):
@@ -42,9 +42,9 @@ class FeedbackRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One person's opinions by item."""
+    """One person's item preferences, by item id."""
 
-    opinions: Mapping[str, ItemPreference] = field(default_factory=dict)
+    preferences: Mapping[str, ItemPreference] = field(default_factory=dict)
 
     def after(self, events: Iterable[FeedbackRow]) -> History:
         """This history after later events, given in the order of the log; the original stays as it is."""
@@ -60,38 +60,38 @@ class History:
                 label=event.label,
             )
             if signal is not None:
-                before = changed.get(event.item_id) or self.opinions.get(event.item_id)
+                before = changed.get(event.item_id) or self.preferences.get(event.item_id)
                 changed[event.item_id] = merged(before, signal, occurred_at=event.occurred_at)
-        # Stored opinions are columns already, and most people said nothing since.
-        return History({**self.opinions, **changed}) if changed else self
+        # Stored preferences are columns already, and most people have no later event.
+        return History({**self.preferences, **changed}) if changed else self
 
     def columns(self, index: ItemIndex) -> ItemPreferenceColumns:
-        """The opinions about items of an index, as arrays."""
-        if isinstance(self.opinions, StoredItemPreferences) and self.opinions.index is index:
-            return self.opinions.columns
+        """The preferences for items of an index, as arrays."""
+        if isinstance(self.preferences, StoredItemPreferences) and self.preferences.index is index:
+            return self.preferences.columns
         place = index.position
         known = [
             (at, explicit, implicit)
-            for item, (explicit, _, implicit) in self.opinions.items()
+            for item, (explicit, _, implicit) in self.preferences.items()
             if (at := place(item)) is not None
         ]
         numbers = np.array(known, dtype=np.float64).reshape(-1, 3)  # None becomes NaN
         return ItemPreferenceColumns(numbers[:, 0].astype(np.int32), numbers[:, 1], numbers[:, 2])
 
     def __len__(self) -> int:
-        return len(self.opinions)
+        return len(self.preferences)
 
 
 class ItemPreferenceColumns(NamedTuple):
-    """One person's opinions as arrays: place of the item, stated preference (NaN where none), summed evidence."""
+    """One person's preferences as arrays: position of the item, stated preference (NaN where none), summed evidence."""
 
-    items: Positions
+    items: ItemPositions
     explicit: Floats
     implicit: Floats
 
 
 class StoredItemPreferences(Mapping[str, ItemPreference]):
-    """Opinions as a bundle stores them; they get names only when somebody asks by name, which most lists never do."""
+    """Preferences as a bundle stores them; item ids are looked up only on access by id, which most lists never need."""
 
     __slots__ = ("_named", "_stated_at", "columns", "index")
 
@@ -114,8 +114,8 @@ class StoredItemPreferences(Mapping[str, ItemPreference]):
         if self._named is None:
             items, explicit, implicit = (column.tolist() for column in self.columns)
             stated = [None if value != value else value for value in explicit]
-            opinions = map(ItemPreference._make, zip(stated, self._stated_at.tolist(), implicit, strict=True))
-            self._named = dict(zip(map(self.index.ids.__getitem__, items), opinions, strict=True))
+            preferences = map(ItemPreference._make, zip(stated, self._stated_at.tolist(), implicit, strict=True))
+            self._named = dict(zip(map(self.index.ids.__getitem__, items), preferences, strict=True))
         return self._named
 
 
@@ -140,7 +140,7 @@ class ItemIndex:
         """The row of an item, or None where it is unknown."""
         return self._position.get(item_id)
 
-    def positions(self, item_ids: Iterable[str]) -> Positions:
+    def positions(self, item_ids: Iterable[str]) -> ItemPositions:
         """The rows of the known ones among some items."""
         found = map(self._position.get, item_ids)
         return np.array([place for place in found if place is not None], dtype=np.int32)
@@ -157,14 +157,14 @@ class ItemIndex:
 
 @dataclass(frozen=True)
 class InteractionMatrix:
-    """Everybody's opinions in compressed rows: row `s` is `[indptr[s], indptr[s + 1])` of the columns.
+    """Everybody's item preferences in compressed rows: row `s` is `[indptr[s], indptr[s + 1])` of the columns.
 
     Subjects are sorted UTF-8 bytes, so that one binary search finds a row without a dictionary in memory.
     """
 
     subjects: npt.NDArray[np.bytes_]
     indptr: npt.NDArray[np.int64]
-    items: Positions
+    items: ItemPositions
     explicit: npt.NDArray[np.float32]
     explicit_at: npt.NDArray[np.int64]
     implicit: npt.NDArray[np.float32]
@@ -203,8 +203,8 @@ class InteractionMatrix:
         )
 
     @cached_property
-    def opinions(self) -> tuple[Floats, Floats]:
-        """Preference and weight of every opinion."""
+    def preference_and_weight(self) -> tuple[Floats, Floats]:
+        """Signed preference and weight of every row."""
         return weighed(self.explicit.astype(np.float64), self.implicit.astype(np.float64))
 
     def row_of(self, subject: str) -> int | None:

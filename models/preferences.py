@@ -1,4 +1,4 @@
-"""What a person thinks of an item, from all that was said and done: opinions, preferences and weights.
+"""What a person thinks of an item, from all that was said and done: preferences and weights.
 
 The table of signs is `feedback.preference_rules`. Two equal readings: columns at a time for learning
 (`build_interactions`) and one event at a time for serving (`merged`), so that a list never
@@ -19,7 +19,7 @@ from feedback.preference_rules import KINDS, RULES, Rule, Signal, amount, rule_f
 __all__ = [
     "EVIDENCE_CAP",
     "EXPLICIT_SHARE",
-    "FULL_OPINION",
+    "FULL_PREFERENCE",
     "KINDS",
     "NEUTRAL_WEIGHT",
     "RULES",
@@ -44,7 +44,7 @@ EVIDENCE_CAP = 3.0
 """Behaviour beyond three purchases' worth adds no confidence."""
 NEUTRAL_WEIGHT = 1 / 3
 """Confidence of a stated preference in the middle of its scale: a 3 of 1 to 5 says that somebody cared to rate."""
-FULL_OPINION = 0.5
+FULL_PREFERENCE = 0.5
 """How far from the middle a stated preference counts in full: 4 and 5, and 1 and 2, of 1 to 5."""
 TAKES_SIDES = 0.25
 """How far from the middle a stated preference is called a like or a dislike."""
@@ -64,7 +64,7 @@ class Stance(StrEnum):
 
 
 def stance_of(explicit: float, implicit: float) -> Stance:
-    """What is claimed of one opinion; `explicit` is NaN where nothing was stated."""
+    """What is claimed of one item preference; `explicit` is NaN where nothing was stated."""
     if explicit != explicit:
         return Stance.TOUCHED if implicit >= 0 else Stance.PASSED_OVER
     if abs(explicit) < TAKES_SIDES:
@@ -81,16 +81,16 @@ class ItemPreference(NamedTuple):
     implicit: float = 0.0
 
 
-def merged(opinion: ItemPreference | None, signal: Signal, *, occurred_at: int) -> ItemPreference:
-    """An opinion after one more event, which stands later in the log than all that made the opinion.
+def merged(before: ItemPreference | None, signal: Signal, *, occurred_at: int) -> ItemPreference:
+    """An item preference after one more event, which stands later in the log than all that made the preference.
 
     Args:
-        opinion: What was known; None for the first event.
+        before: The preference until then; None for the first event.
         signal: What the event says.
         occurred_at: When it happened, microseconds since 1970 (UTC). The latest stated preference wins, of two at
             the same time the one later in the log.
     """
-    known = opinion or ItemPreference()
+    known = before or ItemPreference()
     if not signal.explicit:
         return known._replace(implicit=known.implicit + signal.amount)
     if known.explicit is not None and occurred_at < known.explicit_at:
@@ -99,7 +99,7 @@ def merged(opinion: ItemPreference | None, signal: Signal, *, occurred_at: int) 
 
 
 def weighed(explicit: Floats, implicit: Floats) -> tuple[Floats, Floats]:
-    """Preference (-1 to 1) and weight (0 or more) of opinions given as arrays; `explicit` is NaN where none.
+    """Preference (-1 to 1) and weight (0 or more) of item preferences given as arrays; `explicit` is NaN where none.
 
     A stated preference weighs 1, less towards the middle of its scale; behaviour adds to it.
     """
@@ -107,7 +107,7 @@ def weighed(explicit: Floats, implicit: Floats) -> tuple[Floats, Floats]:
     behaviour = np.clip(implicit, -1.0, 1.0)
     blend = (EXPLICIT_SHARE * explicit + behaviour) / (EXPLICIT_SHARE + np.abs(behaviour))
     preference = np.where(stated, blend, behaviour)
-    clarity = np.minimum(np.abs(explicit) / FULL_OPINION, 1.0)
+    clarity = np.minimum(np.abs(explicit) / FULL_PREFERENCE, 1.0)
     said = np.where(stated, NEUTRAL_WEIGHT + (1.0 - NEUTRAL_WEIGHT) * clarity, 0.0)
     weight = said + np.minimum(np.abs(implicit), EVIDENCE_CAP)
     return preference, weight
@@ -130,7 +130,7 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
     )
     stated = pl.col("is_explicit")
     order = ["occurred_at", *place]
-    opinions = (
+    preferences = (
         signals.sort(order)
         .group_by("subject", "item_id")
         .agg(
@@ -145,8 +145,8 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
         .sort("subject", "item_id")
         .collect()
     )
-    explicit = opinions["explicit"].fill_null(float("nan")).to_numpy()
-    preference, weight = weighed(explicit, opinions["implicit"].to_numpy())
+    explicit = preferences["explicit"].fill_null(float("nan")).to_numpy()
+    preference, weight = weighed(explicit, preferences["implicit"].to_numpy())
     columns = ["subject", "item_id", "explicit", "implicit", "preference", "weight", "events"]
     times = [pl.col(name).cast(pl.Datetime("us", "UTC")) for name in MOMENTS]
-    return opinions.with_columns(preference=pl.Series(preference), weight=pl.Series(weight)).select(*columns, *times)
+    return preferences.with_columns(preference=pl.Series(preference), weight=pl.Series(weight)).select(*columns, *times)

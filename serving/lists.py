@@ -9,7 +9,7 @@ import msgspec
 from models.bundle.bundle import Bundle
 from models.interaction_matrix import History
 from models.preferences import Stance
-from models.recommenders.factors import Reason
+from models.recommenders.recommender import Reason
 
 SHORT_HISTORY = 5
 """Below this many items known of a person, the list says that it leans on what is popular."""

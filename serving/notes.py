@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from models.bundle.bundle import Bundle
-from models.recommenders.factors import FactorModel
 from serving.lists import ItemList
 
 NOTES = {
@@ -28,7 +27,7 @@ def note_of(found: ItemList, bundle: Bundle, *, personal: bool) -> str:
         return WITHDREW
     if found.source != "popular" or not found.known_items:
         return NOTES[found.source]
-    if isinstance(bundle.model, FactorModel):
+    if bundle.model.personal:
         return UNLEARNED
     reason = bundle.manifest.reasons[0] if bundle.manifest.reasons else NOT_JUDGED
     return f"what is popular and new to this person; no learned model serves: {reason}"

@@ -245,7 +245,7 @@ def _warmed(bundle: Bundle) -> _Loaded:
 def _history(bundle: Bundle, subject: str, former: str | None) -> History:
     """What the bundle knows of a person, under the former pseudonym too."""
     own = bundle.history_of(subject)
-    return own if former is None else History({**bundle.history_of(former).opinions, **own.opinions})
+    return own if former is None else History({**bundle.history_of(former).preferences, **own.preferences})
 
 
 def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:

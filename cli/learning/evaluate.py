@@ -15,27 +15,27 @@ from feedback.settings.home import Settings
 @click.command()
 @home_command
 def evaluate(settings: Settings, output: Output) -> None:
-    """Compare popularity, decayed popularity, unsigned and signed ALS by full ranking on two splits."""
-    from dagster_project.lib.learned import interactions_of
+    """Compare popularity, decayed popularity, unsigned and signed ALS and others by full ranking on two splits."""
+    from dagster_project.lib.catalogue import build_catalogue
+    from dagster_project.lib.learned import catalogue_events, interactions_of
     from lakehouse.lake import open_lake
     from lakehouse.tables.specs import FEEDBACK
     from models.evaluation.comparison import evaluate as evaluate_models
     from models.interaction_matrix import ItemIndex
+    from models.recommenders.training_data import TrainingData
     from models.spark import spark_session
 
-    interactions = interactions_of(open_lake(settings).scan(FEEDBACK)).rows
+    feedback = open_lake(settings).scan(FEEDBACK)
+    interactions = interactions_of(feedback).rows
     if interactions.is_empty():
         raise NotEnoughFeedback(
             "nothing that says anything about an item has landed yet; `heed ingest`, then `heed land --drain`"
         )
     with output.progress("comparing recommenders") as bar:
-        found = evaluate_models(
-            interactions,
-            ItemIndex.of(interactions),
-            session=functools.partial(spark_session, settings),
-            seed=settings.seed,
-            progress=bar.label,
-        )
+        session = functools.partial(spark_session, settings)
+        items, catalogue = ItemIndex.of(interactions), build_catalogue(catalogue_events(feedback)).rows
+        data = TrainingData.of(interactions, items, catalogue=catalogue, seed=settings.seed, session=session)
+        found = evaluate_models(data, progress=bar.label)
     for card in found.scorecards:
         figures = card.metrics.figures()
         known = {} if card.known is None else {"users": card.known.users, **card.known.figures()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import dagster as dg
 
 from dagster_project.defs.resources import HeedHome, LakeResource, TrackingResource
@@ -12,14 +10,6 @@ from dagster_project.lib.failures import RETRY_STORAGE, clear_failures
 from dagster_project.lib.handover import TableVersion
 from dagster_project.lib.stages import CODE_VERSION, LEARNING, LEARNING_OWNERS, MODELS_POOL, table_pool
 from dagster_project.progress import tell
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from feedback.settings.home import Settings
-    from models.evaluation.comparison import Evaluation
-    from models.interaction_matrix import ItemIndex
-    from models.recommenders.recommender import Recommender
 
 
 @dg.asset(
@@ -33,21 +23,22 @@ if TYPE_CHECKING:
 def evaluations(
     interactions: TableVersion, items: TableVersion, heed: HeedHome, lake: LakeResource, tracking: TrackingResource
 ) -> dg.MaterializeResult[Comparison]:
-    """Popularity, decayed popularity, unsigned and signed ALS on two splits; parameters chosen inside train.
+    """The registered recommenders side by side on two splits; parameters chosen inside train.
 
     Every fit is a run in MLflow; every figure is a row of the table `evaluations`.
     """
-    from dagster_project.learning import append_evaluation, load_learning, record_fits, serving_now
+    from dagster_project.learning import append_evaluation, load_training_data, record_fits, serving_now
     from dagster_project.lib.comparison import build_comparison, challenger_figures, figures
     from feedback.errors import NotEnoughFeedback
+    from models.evaluation.comparison import evaluate
 
     settings = heed.settings
     evaluation_id = dg.AssetExecutionContext.get().run.run_id
     with clear_failures():
-        frame, index = load_learning(lake.open(), interactions, items)
+        data = load_training_data(settings, lake.open(), interactions, items)
         champion = serving_now(settings)
         try:
-            evaluation = _evaluate(frame, index, settings, champion=champion)
+            evaluation = evaluate(data, k=settings.list_length, champion=champion, progress=tell)
         except NotEnoughFeedback as error:
             tell(f"nothing is compared: {error}")
             unjudged = Comparison(evaluation_id, (), {}, missing={"stratified": str(error), "global_time": str(error)})
@@ -88,26 +79,24 @@ def challenger(
     tracking: TrackingResource,
 ) -> dg.MaterializeResult[Challenger | None]:
     """Signed ALS with the chosen parameters, fitted on every interaction and registered in MLflow."""
-    from dagster_project.learning import fit_challenger, load_learning
-    from dagster_project.lib.comparison import CHALLENGER
+    from dagster_project.learning import fit_challenger, load_training_data
+    from models.recommenders.registry import CHALLENGER
 
     if CHALLENGER not in evaluations.parameters:
         return dg.MaterializeResult(value=None, metadata={"not_fitted": "there is too little feedback to judge it"})
     settings = heed.settings
     with clear_failures():
-        opened = lake.open()
-        frame, index = load_learning(opened, interactions, items)
-        catalogue = load_items(lake, items)
-        tell(f"fitting {CHALLENGER} on {frame.height:,} interactions")
+        data = load_training_data(settings, lake.open(), interactions, items)
+        tell(f"fitting {CHALLENGER} on {data.interactions.height:,} interactions")
         versions = {"interactions": interactions.version, "items": items.version}
-        fitted = fit_challenger(settings, evaluations, frame, index, catalogue=catalogue, delta_versions=versions)
+        fitted = fit_challenger(settings, evaluations, data, delta_versions=versions)
     return dg.MaterializeResult(
         value=fitted,
         metadata={
             "recommender": fitted.name,
             "parameters": dict(fitted.parameters),
-            "interactions": frame.height,
-            "items": len(index),
+            "interactions": data.interactions.height,
+            "items": len(data.items),
             "mlflow_model_version": fitted.mlflow_model_version,
             "mlflow_run": dg.MetadataValue.url(tracking.run_url(fitted.mlflow_run_id)),
         },
@@ -125,13 +114,14 @@ def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[Verdic
 
     While a rollback holds it is judged all the same, and not published.
     """
-    from dagster_project.lib.comparison import BASELINE, CHALLENGER, CHAMPION, rulings_table
+    from dagster_project.lib.comparison import CHAMPION, rulings_table
     from models.bundle.store import BundleStore
     from models.evaluation.gate import Action, decide
+    from models.recommenders.registry import CHALLENGER, STOPGAP
 
     decision = decide(
         evaluations.of(CHALLENGER),
-        evaluations.of(BASELINE),
+        evaluations.of(STOPGAP),
         champion=evaluations.of(CHAMPION) or None,
         known=evaluations.known_people(),
         serving=evaluations.serving,
@@ -173,28 +163,6 @@ def challenger_passed(gate: Verdict) -> dg.AssetCheckResult:
             "observed": reasons,
             "unexpected": sum(not ruling.holds for ruling in decision.rulings),
         },
-    )
-
-
-def load_items(lake: LakeResource, items: TableVersion) -> pl.DataFrame:
-    """The catalogue at the version that was built."""
-    from lakehouse.tables.specs import ITEMS
-
-    return lake.open().scan(ITEMS, version=items.version).collect()
-
-
-def _evaluate(frame: pl.DataFrame, index: ItemIndex, settings: Settings, *, champion: Recommender | None) -> Evaluation:
-    from models.evaluation.comparison import evaluate
-    from models.spark import spark_session
-
-    return evaluate(
-        frame,
-        index,
-        session=lambda: spark_session(settings),
-        seed=settings.seed,
-        k=settings.list_length,
-        champion=champion,
-        progress=tell,
     )
 
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 from dagster_project.lib.metadata import markdown_table
 from models.evaluation.gate import KnownPeople
 from models.evaluation.metrics import Metrics
+from models.recommenders.registry import CHALLENGER, STOPGAP
 
 if TYPE_CHECKING:
     from models.evaluation.comparison import Evaluation, Scorecard
     from models.evaluation.gate import Decision
     from models.recommenders.recommender import Model
 
-CHALLENGER = "signed_als"
-"""What is meant to serve: the recommender that minds dislikes. Its unsigned twin is the comparison."""
-BASELINE = "decayed_popularity"
 CHAMPION = "champion"
 METRICS = ("ndcg", "disliked", "precision", "map", "coverage", "recall")
 
@@ -46,7 +44,7 @@ class Comparison:
 
     def known_people(self) -> dict[str, KnownPeople]:
         """By split, what the challenger and decayed popularity are worth to people who have a history in train."""
-        mine, popular = self.known_of(CHALLENGER), self.known_of(BASELINE)
+        mine, popular = self.known_of(CHALLENGER), self.known_of(STOPGAP)
         return {split: KnownPeople(mine[split], popular[split]) for split in mine if split in popular}
 
     @property

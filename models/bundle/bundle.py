@@ -19,15 +19,19 @@ import numpy.typing as npt
 import polars as pl
 
 from feedback.errors import BundleCorrupt, LearningError
+from models.catalogue import catalogue_of
 from models.interaction_matrix import History, InteractionMatrix, ItemIndex
-from models.recommenders.factors import FactorModel, ItemFactors, Reason
-from models.recommenders.popularity import PopularityModel
-from models.recommenders.recommender import Model, Ranking
+from models.recommenders.recommender import Model, Parameters, Ranking, Reason
+from models.recommenders.registry import load_model, recommender_class
 
-FORMAT = 1
+FORMAT = 2
+"""1 had no `model`: the numbers of a model stood among the parameters of its fit."""
+READABLE = (1, 2)
 MANIFEST = "manifest.json"
 ITEMS = "items.parquet"
 HISTORY_ARRAYS = ("subjects", "indptr", "items", "explicit", "explicit_at", "implicit")
+HISTORY = "history_"
+ARRAY = ".npy"
 HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -60,7 +64,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     n_items: int
     n_subjects: int
     files: dict[str, BundleFile]
-    format: int = FORMAT
+    model: dict[str, Any] | None = None
+    """`Model.config` of the model; None in format 1."""
+    format: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +109,11 @@ class Bundle:
 
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
         """For each listed item, what of the history speaks for it; nothing where popularity alone decided."""
-        if isinstance(self.model, FactorModel):
-            return self.model.explain(history, items, reasons=reasons)
-        return tuple(() for _ in items)
+        return self.model.explain(history, items, reasons=reasons)
 
     def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
         """Items that the same people like; nothing where the model has not learnt the item."""
-        if isinstance(self.model, FactorModel):
-            return self.model.similar(item, n, exclude=exclude)
-        return Ranking((), (), personal=False)
+        return self.model.similar(item, n, exclude=exclude)
 
     def item(self, item_id: str) -> dict[str, Any] | None:
         """The catalogue's row of an item, or None where it is unknown."""
@@ -119,32 +121,12 @@ class Bundle:
         return None if place is None else self.catalogue.row(place, named=True)
 
 
-def catalogue_of(items: ItemIndex, table: pl.DataFrame) -> pl.DataFrame:
-    """The catalogue in the model's order; an item without an entry is available and titled by its id."""
-    known = table.select(pl.col("item_id").cast(pl.String), pl.exclude("item_id"))
-    for name, empty in (("title", pl.String), ("categories", pl.List(pl.String)), ("available", pl.Boolean)):
-        if name not in known.columns:
-            known = known.with_columns(pl.lit(None, dtype=empty).alias(name))
-    return (
-        pl.DataFrame({"item_id": list(items.ids)}, schema={"item_id": pl.String})
-        .join(known, on="item_id", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("title").fill_null(pl.col("item_id")),
-            pl.col("categories").fill_null(pl.lit([], dtype=pl.List(pl.String))),
-            pl.col("available").fill_null(value=True),
-        )
-        .select(
-            "item_id", "title", "categories", "available", pl.exclude("item_id", "title", "categories", "available")
-        )
-    )
-
-
 def write_bundle(
     folder: Path,
     model: Model,
     *,
     name: str,
-    parameters: Mapping[str, float | int | str | bool],
+    parameters: Parameters,
     interactions: pl.DataFrame,
     items: pl.DataFrame,
     provenance: Provenance,
@@ -154,16 +136,22 @@ def write_bundle(
     Args:
         folder: Where to write; its name becomes the version.
         model: What lists are made with.
-        name: What the recommender is called.
+        name: What the recommender is called in the registry.
         parameters: Those of its fit.
         interactions: Everybody's histories.
         items: The catalogue.
         provenance: Where it all comes from.
+
+    Raises:
+        LearningError: No recommender of this name makes such a model, so that the bundle could not be read.
     """
+    made_by = recommender_class(name)
+    if not isinstance(model, made_by.model):
+        raise LearningError(f"{name} makes a {made_by.model.__name__}, not a {type(model).__name__}")
     folder.mkdir(parents=True)
     histories = InteractionMatrix.from_frame(interactions, model.items)
-    for array, values in (_model_arrays(model) | _history_arrays(histories)).items():
-        np.save(folder / f"{array}.npy", np.ascontiguousarray(values), allow_pickle=False)
+    for array, values in (model.arrays() | _history_arrays(histories)).items():
+        np.save(folder / f"{array}{ARRAY}", np.ascontiguousarray(values), allow_pickle=False)
     catalogue_of(model.items, items).write_parquet(folder / ITEMS)
     manifest = Manifest(
         version=folder.name.removesuffix(".partial"),
@@ -180,6 +168,8 @@ def write_bundle(
         n_items=len(model.items),
         n_subjects=len(histories),
         files={path.name: _file_of(path) for path in sorted(folder.iterdir())},
+        model=model.config(),
+        format=FORMAT,
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
     return manifest
@@ -195,7 +185,7 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         catalogue = pl.read_parquet(folder / ITEMS)
         index = ItemIndex(catalogue["item_id"].to_list())
-        columns = {name: _array(folder, f"history_{name}", mapped=True) for name in HISTORY_ARRAYS}
+        columns = {name: _array(folder, f"{HISTORY}{name}", mapped=True) for name in HISTORY_ARRAYS}
         bundle = Bundle(
             manifest, _load_model(folder, manifest, index, catalogue), InteractionMatrix(**columns), catalogue
         )
@@ -242,43 +232,28 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleCorrupt(f"bundle {folder}: {MANIFEST} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleCorrupt(f"bundle {folder}: {MANIFEST} is not a manifest: {error}") from error
-    if manifest.format != FORMAT:
-        raise BundleCorrupt(f"bundle {folder}: format {manifest.format}; this version of Heed reads format {FORMAT}")
+    if manifest.format not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise BundleCorrupt(f"bundle {folder}: format {manifest.format}; this version of Heed reads formats {known}")
     return manifest
 
 
-def _model_arrays(model: Model) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {"popularity": model.popularity}
-    if isinstance(model, FactorModel):
-        arrays["item_factors"] = model.factors.liked
-        if model.factors.disliked is not None:
-            arrays["item_disliked_factors"] = model.factors.disliked
-    return arrays
-
-
 def _history_arrays(histories: InteractionMatrix) -> dict[str, npt.NDArray[Any]]:
-    return {f"history_{name}": getattr(histories, name) for name in HISTORY_ARRAYS}
+    return {f"{HISTORY}{name}": getattr(histories, name) for name in HISTORY_ARRAYS}
 
 
 def _load_model(folder: Path, manifest: Manifest, index: ItemIndex, catalogue: pl.DataFrame) -> Model:
-    popularity = _array(folder, "popularity")
+    """The model by its registered name, from every array that is no history's."""
+    names = [name.removesuffix(ARRAY) for name in manifest.files if name.endswith(ARRAY)]
+    arrays = {name: _array(folder, name) for name in names if not name.startswith(HISTORY)}
     available = catalogue["available"].to_numpy()
-    if "item_factors.npy" not in manifest.files:
-        return PopularityModel(index, popularity, available=available)
-    signed = "item_disliked_factors.npy" in manifest.files
-    factors = ItemFactors(
-        liked=_array(folder, "item_factors"),
-        disliked=_array(folder, "item_disliked_factors") if signed else None,
-        regularization=float(manifest.parameters["regularization"]),
-        alpha=float(manifest.parameters["alpha"]),
-        aversion=float(manifest.parameters.get("aversion", 0.0)) if signed else 0.0,
-    )
-    return FactorModel(index, popularity, factors=factors, available=available)
+    config = manifest.parameters if manifest.model is None else manifest.model
+    return load_model(manifest.recommender, index, arrays, config, available=available)
 
 
 def _array(folder: Path, name: str, *, mapped: bool = False) -> Any:  # noqa: ANN401 - an array of the file's type
     # a plain view of the mapped file: slicing numpy's own memmap class costs several times as much
-    return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False))
+    return np.asarray(np.load(folder / f"{name}{ARRAY}", mmap_mode="r" if mapped else None, allow_pickle=False))
 
 
 def _file_of(path: Path) -> BundleFile:

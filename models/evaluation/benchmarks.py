@@ -7,19 +7,21 @@ parameters are chosen inside its train rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from models.evaluation.comparison import candidates, choose, judge, measure_model
+from models.evaluation.comparison import choose, judge, measure_model
 from models.evaluation.metrics import Metrics
 from models.evaluation.splits import Split, stratified_by_item
 from models.interaction_matrix import ItemIndex
 from models.preferences import build_interactions
-from models.recommenders.als import Als
+from models.recommenders.als import SignedAls, UnsignedAls
 from models.recommenders.popularity import Popularity
+from models.recommenders.recommender import Recommender
+from models.recommenders.training_data import TrainingData
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +34,7 @@ RETRAINS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class LearningFigure:
     """One measured figure and its bar."""
 
     figure: str
@@ -64,22 +66,22 @@ def learning_figures(
     session: Callable[[], SparkSession],
     seed: int,
     progress: Callable[[str], None] = lambda step: None,
-) -> list[Figure]:
+) -> list[LearningFigure]:
     """Every figure of the learning part on the film ratings, in file order."""
-    items = ItemIndex.of(interactions)
     split = stratified_by_item(interactions, seed=SPLIT_SEED)
+    train = TrainingData.of(split.train, ItemIndex.of(interactions), seed=seed, session=session)
     progress("popularity, which proves the evaluator")
-    popular = judge(Popularity(), split, items, seed=seed).metrics
+    popular = judge(Popularity(), split, train).metrics
     progress("unsigned ALS")
-    unsigned = _chosen(split, items, session=session, seed=seed, signed=False)
-    plain = judge(unsigned, split, items, seed=seed).metrics
+    unsigned, _ = choose(UnsignedAls.options(train), train)
+    plain = judge(unsigned, split, train).metrics
     progress("signed ALS and its unsigned twin")
-    signed = _chosen(split, items, session=session, seed=seed, signed=True)
-    minding = judge(signed, split, items, seed=seed).metrics
-    twin_of = Als(replace(signed.config, signed=False), session)
-    twin = plain if twin_of.config == unsigned.config else judge(twin_of, split, items, seed=seed).metrics
+    signed, _ = choose(SignedAls.options(train), train)
+    minding = judge(signed, split, train).metrics
+    twin_of = UnsignedAls(**{**signed.parameters, "signed": False})  # type: ignore[arg-type]
+    twin = plain if twin_of == unsigned else judge(twin_of, split, train).metrics
     progress("fold-in of people kept out of training")
-    kept = fold_in_share(signed, split, items, seed=seed)
+    kept = fold_in_share(signed, split, train)
     return [
         _about("popularity nDCG@10", popular.ndcg, 0.252),
         _about("popularity precision@10", popular.precision, 0.2285),
@@ -93,39 +95,32 @@ def learning_figures(
     ]
 
 
-def fold_in_share(recommender: Als, split: Split, items: ItemIndex, *, seed: int) -> float:
+def fold_in_share(recommender: Recommender, split: Split, train: TrainingData) -> float:
     """The nDCG of people kept out of training and folded in, as a share of what full retrains give them."""
     subjects = split.train["subject"].unique().sort().to_list()
-    order = np.random.default_rng(seed).permutation(len(subjects))
+    order = np.random.default_rng(train.seed).permutation(len(subjects))
     gained, judged = 0.0, 0
     for group in range(KEPT_OUT_GROUPS):
         kept_out = pl.col("subject").is_in([subjects[place] for place in order[group::KEPT_OUT_GROUPS]])
         theirs = split.test.filter(kept_out)
         if theirs.is_empty():
             continue
-        model = recommender.fit(split.train.filter(~kept_out), items, seed=seed + group)
+        model = recommender.fit(train.part(split.train.filter(~kept_out), seed=train.seed + group))
         metrics = measure_model(model, Split("kept_out", train=split.train.filter(kept_out), test=theirs))
         gained += metrics.ndcg * metrics.users
         judged += metrics.users
-    full = [
-        measure_model(recommender.fit(split.train, items, seed=seed + again), split).ndcg for again in range(RETRAINS)
-    ]
+    seeds = range(train.seed, train.seed + RETRAINS)
+    full = [measure_model(recommender.fit(train.part(split.train, seed=seed)), split).ndcg for seed in seeds]
     return gained / judged / float(np.mean(full))
-
-
-def _chosen(split: Split, items: ItemIndex, *, session: Callable[[], SparkSession], seed: int, signed: bool) -> Als:
-    options = [Als(config, session) for config in candidates(split.train.height, signed=signed)]
-    best, _ = choose(options, split.train, items, seed=seed)
-    return next(option for option in options if option is best)
 
 
 def _spared(signed: Metrics, unsigned: Metrics) -> float:
     return 1.0 - signed.disliked / unsigned.disliked
 
 
-def _about(figure: str, value: float, bar: float) -> Figure:
-    return Figure(figure, value, "", bar, holds=abs(value - bar) <= 0.0005)
+def _about(figure: str, value: float, bar: float) -> LearningFigure:
+    return LearningFigure(figure, value, "", bar, holds=abs(value - bar) <= 0.0005)
 
 
-def _at_least(figure: str, value: float, bar: float, *, unit: str = "") -> Figure:
-    return Figure(figure, value, unit, bar, holds=value >= bar)
+def _at_least(figure: str, value: float, bar: float, *, unit: str = "") -> LearningFigure:
+    return LearningFigure(figure, value, unit, bar, holds=value >= bar)

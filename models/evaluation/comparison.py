@@ -7,26 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
 
-from feedback.errors import LearningError, NotEnoughFeedback
+from feedback.errors import NotEnoughFeedback
 from models.evaluation.metrics import Metrics, Truth, measure
 from models.evaluation.splits import GLOBAL_TIME, STRATIFIED, Split, global_time, inner, stratified_by_item
-from models.interaction_matrix import InteractionMatrix, ItemIndex
-from models.recommenders.als import Als, AlsConfig
-from models.recommenders.popularity import DecayedPopularity, Popularity
+from models.interaction_matrix import InteractionMatrix
 from models.recommenders.recommender import Model, Recommender
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from models.recommenders.registry import compared_recommenders
+from models.recommenders.training_data import TrainingData
 
 LIST_LENGTH = 10
-SMALL = 10_000
-"""Interactions below which a large rank only learns by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +74,17 @@ class Evaluation:
         return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def candidates(interactions: int, *, signed: bool) -> list[AlsConfig]:
-    """The parameters to choose among: few, and all sound on sets of this size."""
-    if interactions < SMALL:
-        return [AlsConfig(signed, rank=8, regularization=value) for value in (0.1, 0.3)]
-    pairs = ((0.12, 1.0), (0.16, 1.0), (0.16, 1.5) if signed else (0.2, 2.0))
-    return [AlsConfig(signed, regularization=value, alpha=alpha) for value, alpha in pairs]
-
-
 def evaluate(
-    interactions: pl.DataFrame,
-    items: ItemIndex,
+    data: TrainingData,
     *,
-    session: Callable[[], SparkSession],
-    seed: int,
     k: int = LIST_LENGTH,
     champion: Recommender | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Evaluation:
-    """Choose parameters and measure popularity, decayed popularity, unsigned and signed ALS on both splits.
+    """Choose parameters of every compared recommender of the registry and measure it on both splits.
 
     Args:
-        interactions: The interactions frame.
-        items: Every item that can be listed.
-        session: Gives the Spark session.
-        seed: Of splits and fits.
+        data: All interactions, every item that can be listed, the seed of splits and fits.
         k: Length of the lists.
         champion: What serves now, fitted afresh on the same splits (as "champion") for a fair comparison.
         progress: Is told each step.
@@ -111,15 +92,15 @@ def evaluate(
     Raises:
         NotEnoughFeedback: No split can be made.
     """
-    splits, missing = make_splits(interactions, seed=seed)
-    common = common_train(interactions, splits)
+    splits, missing = make_splits(data.interactions, seed=data.seed)
+    common = data.part(common_train(data.interactions, splits))
     trials: list[Scorecard] = []
-    chosen: dict[str, Recommender] = {"popularity": Popularity(), "decayed_popularity": DecayedPopularity()}
-    for signed in (False, True):
-        options = [Als(config, session) for config in candidates(interactions.height, signed=signed)]
-        progress(f"choosing among {len(options)} settings of {options[0].name}")
-        best, tried = choose(options, common, items, seed=seed, k=k)
-        chosen[best.name] = best
+    chosen: dict[str, Recommender] = {}
+    for compared in compared_recommenders():
+        options = compared.options(data)
+        if len(options) > 1:
+            progress(f"choosing among {len(options)} settings of {compared.name}")
+        chosen[compared.name], tried = choose(options, common, k=k)
         trials += tried
     contestants = dict(chosen)
     if champion is not None:
@@ -129,7 +110,7 @@ def evaluate(
         done: list[Scorecard] = []
         for name, recommender in contestants.items():
             progress(f"judging {name} on the {split.name} split")
-            done.append(_judged_once(name, recommender, split, items, seed=seed, k=k, done=done))
+            done.append(_judged_once(name, recommender, split, data, k=k, done=done))
         scorecards += done
     return Evaluation(scorecards, trials, chosen, missing)
 
@@ -165,21 +146,30 @@ def common_train(interactions: pl.DataFrame, splits: Sequence[Split]) -> pl.Data
 
 
 def choose(
-    options: Sequence[Recommender], train: pl.DataFrame, items: ItemIndex, *, seed: int, k: int = LIST_LENGTH
+    options: Sequence[Recommender], train: TrainingData, *, k: int = LIST_LENGTH
 ) -> tuple[Recommender, list[Scorecard]]:
     """The option with the highest nDCG on a split of train; the first where train is too small to be split."""
+    if len(options) == 1:
+        return options[0], []
     try:
-        split = inner(train, seed=seed)
+        split = inner(train.interactions, seed=train.seed)
     except NotEnoughFeedback:
         return options[0], []
-    tried = [judge(option, split, items, seed=seed, k=k) for option in options]
+    tried = [judge(option, split, train, k=k) for option in options]
     best = max(range(len(options)), key=lambda place: tried[place].metrics.ndcg)
     return options[best], tried
 
 
-def judge(recommender: Recommender, split: Split, items: ItemIndex, *, seed: int, k: int = LIST_LENGTH) -> Scorecard:
-    """Fit on train, list for everybody in test with what train knows of them, measure."""
-    model = recommender.fit(split.train, items, seed=seed)
+def judge(recommender: Recommender, split: Split, data: TrainingData, *, k: int = LIST_LENGTH) -> Scorecard:
+    """Fit on train, list for everybody in test with what train knows of them, measure.
+
+    Args:
+        recommender: What to fit.
+        split: Rows to learn from and to judge by.
+        data: Items, seed and Spark session of the fit; its interactions are not looked at.
+        k: Length of the lists.
+    """
+    model = recommender.fit(data.part(split.train))
     everybody, known = measure_groups(model, split, k=k)
     return Scorecard(recommender.name, split.name, dict(recommender.parameters), everybody, known)
 
@@ -198,7 +188,7 @@ def measure_groups(model: Model, split: Split, *, k: int = LIST_LENGTH) -> tuple
     subjects = [subject.decode() for subject in test.subjects.tolist()]
     histories = InteractionMatrix.from_frame(split.train, model.items).take(subjects)
     lists = model.recommend_all(histories, k)
-    preference, _ = test.opinions
+    preference, _ = test.preference_and_weight
     truth = Truth(test.indptr, test.items, preference < 0, n_items=len(model.items))
     everybody = measure(lists, truth)
     is_known = np.diff(histories.indptr) > 0
@@ -207,32 +197,13 @@ def measure_groups(model: Model, split: Split, *, k: int = LIST_LENGTH) -> tuple
     return everybody, measure(lists[is_known], truth.of_users(is_known))
 
 
-def recommender_named(name: str, parameters: Mapping[str, Any], *, session: Callable[[], SparkSession]) -> Recommender:
-    """The recommender that a bundle's manifest names, to fit it again.
-
-    Raises:
-        LearningError: The name or a parameter is not known.
-    """
-    try:
-        if name == "popularity":
-            return Popularity()
-        if name == "decayed_popularity":
-            return DecayedPopularity(**parameters)
-        if name in ("signed_als", "unsigned_als"):
-            return Als(AlsConfig(**parameters), session)
-    except TypeError as error:
-        raise LearningError(f"{name}: parameters {dict(parameters)} do not fit: {error}") from error
-    known = "popularity, decayed_popularity, unsigned_als, signed_als"
-    raise LearningError(f"no recommender is called {name!r}; there are: {known}")
-
-
 def _judged_once(
-    name: str, recommender: Recommender, split: Split, items: ItemIndex, *, seed: int, k: int, done: Sequence[Scorecard]
+    name: str, recommender: Recommender, split: Split, data: TrainingData, *, k: int, done: Sequence[Scorecard]
 ) -> Scorecard:
     for card in done:
         if card.recommender == recommender.name and card.parameters == dict(recommender.parameters):
             return replace(card, recommender=name)
-    return replace(judge(recommender, split, items, seed=seed, k=k), recommender=name)
+    return replace(judge(recommender, split, data, k=k), recommender=name)
 
 
 def _as_json(parameters: Mapping[str, Any]) -> str:

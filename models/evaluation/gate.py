@@ -13,9 +13,10 @@ from enum import StrEnum
 
 from models.evaluation.metrics import Metrics
 from models.evaluation.splits import GLOBAL_TIME, STRATIFIED
+from models.recommenders.registry import STOPGAP
 
-STOPGAP = "decayed_popularity"
 BASELINES = ("popularity", STOPGAP)
+"""Recommenders that a learnt one replaces without a comparison."""
 
 
 class Action(StrEnum):

@@ -1,8 +1,9 @@
 """A model of item factors: lists, reasons and similar items for any history, by folding it in.
 
-A signed model knows two faces of each item, the one that people like and the one that they dislike. Both say what
-somebody cares about, so both place them; a list is ranked by the liked face. `aversion` would take off a share of the
-disliked one; fits leave it at 0, because on every set tried it cost more hits than it spared dislikes.
+A signed model has two factor vectors per item: positive ones fitted on likes, negative ones fitted on dislikes. Both
+say what somebody cares about, so a user vector is solved against both; a list is ranked by the positive ones.
+`aversion` would subtract a share of the negative ones; fits leave it at 0, because on every set tried it cost more
+hits than it spared dislikes.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from models.interaction_matrix import History, InteractionMatrix, ItemIndex
-from models.preferences import Stance, stance_of, weighed
+from models.interaction_matrix import History, InteractionMatrix, ItemIndex, ItemPositions
+from models.preferences import stance_of, weighed
 from models.recommenders.foldin import FoldIn, UserVector
 from models.recommenders.ranking import top_positions
-from models.recommenders.recommender import Model, Ranking, Scores
+from models.recommenders.recommender import Arrays, Config, Model, Ranking, Reason, Scores
 
 PRIOR_WEIGHT = 5.0
 """A history of this weight trusts its factors and what is popular alike; a longer one trusts its factors more."""
@@ -31,11 +33,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ItemFactors:
-    """What a fit leaves: factors of both faces (items x rank) and the objective they were fitted under."""
+    """What a fit gives: positive and negative factors (items x rank) and the objective they were fitted under."""
 
-    liked: Factors
-    disliked: Factors | None
-    """None in an unsigned model, to which every touch is a liking."""
+    positive: Factors
+    negative: Factors | None
+    """None in an unsigned model, to which every interaction is a wish."""
     regularization: float
     alpha: float
     aversion: float = 0.0
@@ -43,42 +45,30 @@ class ItemFactors:
     @cached_property
     def ranked_by(self) -> Factors:
         """The factors that score a list."""
-        if self.disliked is None or self.aversion == 0.0:
-            return self.liked
-        return (self.liked - np.float32(self.aversion) * self.disliked).astype(np.float32)
+        if self.negative is None or self.aversion == 0.0:
+            return self.positive
+        return (self.positive - np.float32(self.aversion) * self.negative).astype(np.float32)
 
     @cached_property
     def fold_in(self) -> FoldIn:
-        """The solver against both faces, the liked one first."""
-        faces = self.liked if self.disliked is None else np.vstack([self.liked, self.disliked])
-        return FoldIn(faces, regularization=self.regularization, alpha=self.alpha)
+        """The solver against all factors, the positive ones first."""
+        rows = self.positive if self.negative is None else np.vstack([self.positive, self.negative])
+        return FoldIn(rows, regularization=self.regularization, alpha=self.alpha)
 
-    def faces(self, items: npt.NDArray[np.integer], preference: Floats) -> npt.NDArray[np.int64]:
-        """The row of `fold_in` that stands for each opinion."""
+    def rows(self, items: npt.NDArray[np.integer], preference: Floats) -> npt.NDArray[np.int64]:
+        """The row of `fold_in` for each item preference: negative factors where it is a dislike."""
         rows = items.astype(np.int64)
-        return rows if self.disliked is None else rows + len(self.liked) * (preference < 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """An item of the history and its share in the score of a listed item."""
-
-    item: str
-    contribution: float
-    liked: bool
-    """Whether it speaks for liking rather than against."""
-    stance: Stance = Stance.TOUCHED
-    """What the person may be told of it."""
+        return rows if self.negative is None else rows + len(self.positive) * (preference < 0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Taste:
-    """What of a history the factors know, and where that places somebody."""
+    """The part of a history that the factors know, and the user vector that it gives."""
 
-    places: npt.NDArray[np.int32]
+    positions: ItemPositions
     preference: Floats
     strengths: Floats
-    placed: UserVector | None
+    user: UserVector | None
     explicit: Floats
     implicit: Floats
 
@@ -97,23 +87,50 @@ class FactorModel(Model):
         super().__init__(items, popularity, available=available)
         self.factors = factors
         self._latest: tuple[History, _Taste] | None = None
-        self._prior = _prior_of(popularity)
+        self._prior = prior_of(popularity)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Popularity, and the factors that there are."""
+        found = {**super().arrays(), "item_factors": self.factors.positive}
+        if self.factors.negative is not None:
+            found["item_disliked_factors"] = self.factors.negative
+        return found
+
+    def config(self) -> dict[str, Any]:
+        """The objective that histories are folded in under."""
+        factors = self.factors
+        return {"regularization": factors.regularization, "alpha": factors.alpha, "aversion": factors.aversion}
+
+    @classmethod
+    def from_arrays(
+        cls, items: ItemIndex, arrays: Arrays, config: Config, *, available: npt.NDArray[np.bool_] | None = None
+    ) -> Self:
+        """The model with the stored factors."""
+        negative = arrays.get("item_disliked_factors")
+        factors = ItemFactors(
+            positive=arrays["item_factors"],
+            negative=negative,
+            regularization=float(config["regularization"]),
+            alpha=float(config["alpha"]),
+            aversion=0.0 if negative is None else float(config.get("aversion", 0.0)),
+        )
+        return cls(items, arrays["popularity"], factors=factors, available=available)
 
     def scores(self, history: History) -> Scores | None:
         """Wanting by item, leaning on popularity as far as the history is small."""
         taste = self._taste(history)
-        if taste.placed is None or not taste.placed.vector.any():
+        if taste.user is None or not taste.user.vector.any():
             return None
         lean = lean_of(taste.strengths.sum())
-        return self.factors.ranked_by @ taste.placed.vector.astype(np.float32) + lean * self._prior
+        return self.factors.ranked_by @ taste.user.vector.astype(np.float32) + lean * self._prior
 
     def batch_scores(self, histories: InteractionMatrix, rows: slice) -> Scores:
         """Wanting, users x items; NaN for a history that holds nothing that counts."""
         start, stop = int(histories.indptr[rows.start]), int(histories.indptr[rows.stop])
-        preference, weight = (column[start:stop] for column in histories.opinions)
-        faces = self.factors.faces(histories.items[start:stop], preference)
+        preference, weight = (column[start:stop] for column in histories.preference_and_weight)
+        factor_rows = self.factors.rows(histories.items[start:stop], preference)
         indptr = histories.indptr[rows.start : rows.stop + 1] - start
-        vectors = self.factors.fold_in.solve_all(indptr, faces, weight)
+        vectors = self.factors.fold_in.solve_all(indptr, factor_rows, weight)
         vectors[~vectors.any(axis=1)] = np.nan
         scores: Scores = vectors.astype(np.float32) @ self.factors.ranked_by.T
         cumulated = np.concatenate([[0.0], np.cumsum(weight)])[indptr]
@@ -122,11 +139,11 @@ class FactorModel(Model):
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
         """For each listed item, the items of the history that speak most for it, the strongest first."""
         taste = self._taste(history)
-        if taste.placed is None:
+        if taste.user is None:
             return tuple(() for _ in items)
         known = [self.items.position(item) for item in items]
         targets = self.factors.ranked_by[[place or 0 for place in known]].astype(np.float64)
-        added = taste.placed.contributions(targets)
+        added = taste.user.contributions(targets)
         spoken: list[list[Reason]] = [[] for _ in items]
         for _ in range(min(reasons, added.shape[1])):
             strongest = added.argmax(axis=1)
@@ -135,14 +152,14 @@ class FactorModel(Model):
                 if known[row] is not None and amount > 0:
                     liked = bool(taste.preference[at] >= 0)
                     stance = stance_of(float(taste.explicit[at]), float(taste.implicit[at]))
-                    spoken[row].append(Reason(self.items.ids[taste.places[at]], amount, liked=liked, stance=stance))
+                    spoken[row].append(Reason(self.items.ids[taste.positions[at]], amount, liked=liked, stance=stance))
             added[np.arange(len(added)), strongest] = -np.inf
         return tuple(tuple(found) for found in spoken)
 
     def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
-        """The available items whose liked face points the same way, by cosine; nothing for an unlearnt item."""
+        """The available items whose positive factors point the same way, by cosine; nothing for an unlearnt item."""
         place = self.items.position(item)
-        if place is None or not self.factors.liked[place].any():
+        if place is None or not self.factors.positive[place].any():
             return Ranking((), (), personal=False)
         scores = self._directions @ self._directions[place]
         scores = np.where(self.available & self._directions.any(axis=1), scores, np.float32(-np.inf))
@@ -154,9 +171,9 @@ class FactorModel(Model):
 
     @cached_property
     def _directions(self) -> Factors:
-        length = np.linalg.norm(self.factors.liked, axis=1, keepdims=True)
+        length = np.linalg.norm(self.factors.positive, axis=1, keepdims=True)
         directions: Factors = np.divide(
-            self.factors.liked, length, out=np.zeros_like(self.factors.liked), where=length > 0
+            self.factors.positive, length, out=np.zeros_like(self.factors.positive), where=length > 0
         )
         return directions
 
@@ -165,10 +182,10 @@ class FactorModel(Model):
         latest = self._latest
         if latest is not None and latest[0] is history:
             return latest[1]
-        places, explicit, implicit = history.columns(self.items)
+        positions, explicit, implicit = history.columns(self.items)
         preference, weight = weighed(explicit, implicit)
-        placed = self.factors.fold_in.place(self.factors.faces(places, preference), weight)
-        taste = _Taste(places, preference, weight, placed, explicit, implicit)
+        user = self.factors.fold_in.user_vector(self.factors.rows(positions, preference), weight)
+        taste = _Taste(positions, preference, weight, user, explicit, implicit)
         self._latest = (history, taste)
         return taste
 
@@ -178,7 +195,7 @@ def lean_of(weights: Floats | np.float64) -> Factors:
     return np.maximum(PRIOR_WEIGHT / (PRIOR_WEIGHT + weights), LEAST_LEAN).astype(np.float32)
 
 
-def _prior_of(popularity: Scores) -> Scores:
+def prior_of(popularity: Scores) -> Scores:
     """Popularity from 1 for the most wanted item; below 0 for what is only disliked."""
     top = float(popularity.max(initial=0.0)) or float(np.abs(popularity).max(initial=0.0)) or 1.0
     share = np.clip(popularity / np.float32(top), -1.0, 1.0)

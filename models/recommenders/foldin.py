@@ -1,4 +1,4 @@
-"""Place somebody among the factors from what they did: Hu, Koren and Volinsky's user step, in numpy.
+"""Solve a user vector from a history against fixed item factors: Hu, Koren and Volinsky's user step, in numpy.
 
 The same objective as Spark's implicit ALS, so that a vector solved here is the one that a fit would give: an item
 with strength v has confidence 1 + alpha * |v| in being wanted (v > 0) or not (v < 0), an item without has
@@ -52,8 +52,8 @@ class FoldIn:
         """Length of a vector."""
         return int(self.factors.shape[1])
 
-    def place(self, rows: Rows, strengths: Floats) -> UserVector | None:
-        """Somebody's place among the factors: rows of the factors and their strengths; None where nothing is wanted."""
+    def user_vector(self, rows: Rows, strengths: Floats) -> UserVector | None:
+        """The vector of one history, given as factor rows and strengths; None where nothing is wanted."""
         if not (strengths > 0).any():
             return None
         known = self.factors[rows].astype(np.float64)
@@ -63,8 +63,8 @@ class FoldIn:
 
     def solve(self, rows: Rows, strengths: Floats) -> Floats:
         """The vector of one history; zero where nothing is wanted."""
-        placed = self.place(rows, strengths)
-        return np.zeros(self.rank) if placed is None else placed.vector
+        found = self.user_vector(rows, strengths)
+        return np.zeros(self.rank) if found is None else found.vector
 
     def solve_all(self, indptr: npt.NDArray[np.int64], rows: Rows, strengths: Floats) -> Floats:
         """The vectors of many histories in compressed rows: one solve of a stack of small systems."""

@@ -6,15 +6,17 @@ counts those who want it, lately, and cuts that where more people dislike it tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from models.interaction_matrix import History, InteractionMatrix, ItemIndex
-from models.preferences import FULL_OPINION
-from models.recommenders.recommender import Model, Scores
+from models.preferences import FULL_PREFERENCE
+from models.recommenders.recommender import Arrays, Config, Model, Recommender, Scores
+from models.recommenders.training_data import TrainingData
 
 HALF_LIFE_DAYS = 30.0
 PRIOR_PEOPLE = 20.0
@@ -28,6 +30,8 @@ DISLIKE = 0.01
 class PopularityModel(Model):
     """The same scores for everybody; only what is left out differs."""
 
+    personal = False
+
     def scores(self, history: History) -> Scores | None:
         """Nothing personal."""
         return None
@@ -36,45 +40,39 @@ class PopularityModel(Model):
         """The popularity of every item, for everybody."""
         return np.tile(self.popularity, (rows.stop - rows.start, 1))
 
+    @classmethod
+    def from_arrays(
+        cls, items: ItemIndex, arrays: Arrays, config: Config, *, available: npt.NDArray[np.bool_] | None = None
+    ) -> Self:
+        """The model with the stored popularity."""
+        return cls(items, arrays["popularity"], available=available)
+
 
 @dataclass(frozen=True, slots=True)
-class Popularity:
+class Popularity(Recommender):
     """Counts the people behind each item."""
 
-    @property
-    def name(self) -> str:
-        """What evaluations call it."""
-        return "popularity"
+    name = "popularity"
+    model = PopularityModel
 
-    @property
-    def parameters(self) -> Mapping[str, float | int | str | bool]:
-        """None."""
-        return {}
-
-    def fit(self, interactions: pl.DataFrame, items: ItemIndex, *, seed: int) -> PopularityModel:
+    def fit(self, data: TrainingData) -> PopularityModel:
         """Count."""
-        return PopularityModel(items, popularity_of(interactions, items))
+        return PopularityModel(data.items, popularity_of(data.interactions, data.items))
 
 
 @dataclass(frozen=True, slots=True)
-class DecayedPopularity:
+class DecayedPopularity(Recommender):
     """Counts the people who want each item, cut where most dislike it; one of a half-life ago counts half."""
+
+    name = "decayed_popularity"
+    model = PopularityModel
 
     half_life_days: float = HALF_LIFE_DAYS
 
-    @property
-    def name(self) -> str:
-        """What evaluations call it."""
-        return "decayed_popularity"
-
-    @property
-    def parameters(self) -> Mapping[str, float | int | str | bool]:
-        """The half-life."""
-        return {"half_life_days": self.half_life_days}
-
-    def fit(self, interactions: pl.DataFrame, items: ItemIndex, *, seed: int) -> PopularityModel:
+    def fit(self, data: TrainingData) -> PopularityModel:
         """Count, fading back from the last interaction, not from the wall clock, so that a repeat is equal."""
-        return PopularityModel(items, decayed_popularity_of(interactions, items, half_life_days=self.half_life_days))
+        scores = decayed_popularity_of(data.interactions, data.items, half_life_days=self.half_life_days)
+        return PopularityModel(data.items, scores)
 
 
 def popularity_of(interactions: pl.DataFrame, items: ItemIndex) -> Scores:
@@ -108,14 +106,14 @@ def _people(interactions: pl.DataFrame, *, half_life_days: float) -> pl.DataFram
     moment = pl.when(preference < 0).then(pl.col("last_at")).otherwise(pl.coalesce(wanted_at, "last_at"))
     age = (pl.col("last_at").max() - moment).dt.total_seconds() / 86_400.0
     faded = 0.5 ** (age / half_life_days)
-    liked = (preference / FULL_OPINION).clip(0.0, 1.0)
+    liked = (preference / FULL_PREFERENCE).clip(0.0, 1.0)
     touched = NEUTRAL_SHARE + (1.0 - NEUTRAL_SHARE) * liked
     wanted = pl.when(preference < 0).then(0.0).when(pl.col("explicit").is_null()).then(1.0).otherwise(touched)
     return interactions.select(
         "item_id",
         wanted=faded * wanted,
         liked=faded * liked,
-        disliked=faded * (-preference / FULL_OPINION).clip(0.0, 1.0),
+        disliked=faded * (-preference / FULL_PREFERENCE).clip(0.0, 1.0),
     )
 
 

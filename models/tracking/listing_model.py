@@ -32,8 +32,8 @@ class ListingModel(mlflow.pyfunc.PythonModel):
         n = int((params or {}).get("n", LIST_LENGTH))
         rankings = []
         for items, preferences in zip(model_input["items"], model_input["preferences"], strict=True):
-            opinions = {item: ItemPreference(explicit=value) for item, value in zip(items, preferences, strict=True)}
-            rankings.append(self.bundle.recommend(History(opinions), n))
+            history = {item: ItemPreference(explicit=value) for item, value in zip(items, preferences, strict=True)}
+            rankings.append(self.bundle.recommend(History(history), n))
         return pd.DataFrame(
             {
                 "items": [list(ranking.items) for ranking in rankings],

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from models.interaction_matrix import ItemIndex
 from models.preferences import build_interactions
+from models.recommenders.training_data import TrainingData
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,6 +43,11 @@ def rating(subject: str, item: str, value: float, **more: object) -> dict[str, o
 def ratings(triples: Iterable[tuple[str, str, float]]) -> pl.DataFrame:
     """The interactions of ratings from 1 to 5."""
     return build_interactions(events_of(rating(*triple) for triple in triples).lazy())
+
+
+def training(interactions: pl.DataFrame, items: ItemIndex | None = None) -> TrainingData:
+    """Data for a fit without Spark."""
+    return TrainingData.of(interactions, items, seed=1)
 
 
 def checkerboard(size: int = 20) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from models.recommenders.factors import FactorModel, ItemFactors
 from models.recommenders.foldin import FoldIn
 from models.recommenders.popularity import Popularity
 from models.recommenders.ranking import top_positions
-from tests.models.frames import ratings
+from tests.models.frames import ratings, training
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_columns_and_events_read_preferences_the_same(seed: int) -> None:
     events = random_events(400, seed)
     frame = build_interactions(pl.LazyFrame(events, infer_schema_length=None))
 
-    opinions: dict[tuple[str, str], ItemPreference] = {}
+    preferences: dict[tuple[str, str], ItemPreference] = {}
     for event in events:
         signal = signal_of(
             event["kind"],
@@ -57,15 +57,17 @@ def test_columns_and_events_read_preferences_the_same(seed: int) -> None:
         )
         if signal is not None:
             key = (event["subject"], event["item_id"])
-            opinions[key] = merged(opinions.get(key), signal, occurred_at=int(event["occurred_at"].timestamp() * 1e6))
+            preferences[key] = merged(
+                preferences.get(key), signal, occurred_at=int(event["occurred_at"].timestamp() * 1e6)
+            )
 
     rows = {(r["subject"], r["item_id"]): r for r in frame.iter_rows(named=True)}
-    assert set(rows) == set(opinions)
-    for key, opinion in opinions.items():
-        assert rows[key]["implicit"] == pytest.approx(opinion.implicit)
-        assert (rows[key]["explicit"] is None) == (opinion.explicit is None)
-        if opinion.explicit is not None:
-            assert rows[key]["explicit"] == pytest.approx(opinion.explicit)
+    assert set(rows) == set(preferences)
+    for key, preference in preferences.items():
+        assert rows[key]["implicit"] == pytest.approx(preference.implicit)
+        assert (rows[key]["explicit"] is None) == (preference.explicit is None)
+        if preference.explicit is not None:
+            assert rows[key]["explicit"] == pytest.approx(preference.explicit)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_a_rating_has_the_sign_of_its_place_on_the_scale(
     assert np.sign(signal.amount) == sign
 
 
-def test_kinds_without_an_opinion_make_no_interaction() -> None:
+def test_kinds_without_a_preference_make_no_interaction() -> None:
     assert not KINDS & {"search", "session", "message", "exposure", "consent", "identify", "profile", "item"}
 
 
@@ -128,15 +130,15 @@ def test_fold_in_is_the_least_squares_solution_and_its_contributions_add_up() ->
     batch = fold.solve_all(np.array([0, 3]), rows, strengths)
     np.testing.assert_allclose(batch[0], vector, rtol=1e-9)
     targets = y[[0, 2]]
-    placed = fold.place(rows, strengths)
-    assert placed is not None
-    np.testing.assert_allclose(placed.contributions(targets).sum(axis=1), targets @ vector, rtol=1e-6)
+    found = fold.user_vector(rows, strengths)
+    assert found is not None
+    np.testing.assert_allclose(found.contributions(targets).sum(axis=1), targets @ vector, rtol=1e-6)
 
 
 def taste() -> FactorModel:
     """Two groups of three items, told apart by one factor each."""
     liked = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1], [0, 1]], dtype=np.float32)
-    factors = ItemFactors(liked=liked, disliked=None, regularization=0.01, alpha=10.0)
+    factors = ItemFactors(positive=liked, negative=None, regularization=0.01, alpha=10.0)
     return FactorModel(ItemIndex("abcxyz"), np.zeros(6, dtype=np.float32), factors=factors)
 
 
@@ -177,7 +179,7 @@ def test_a_stored_history_and_the_same_by_name_give_the_same_list_and_reasons(tm
 
     for subject in bundle.histories.subjects.tolist():
         stored = bundle.history_of(subject.decode())
-        named = History(dict(stored.opinions))
+        named = History(dict(stored.preferences))
         assert len(stored) == len(named) > 0
         ranking = bundle.recommend(stored, 3)
         assert ranking == bundle.recommend(named, 3)
@@ -198,11 +200,11 @@ def publish_factors(store: BundleStore, items: Sequence[str] = TWELVE, *, people
     factors = np.random.default_rng(5).normal(size=(len(index), 4)).astype(np.float32)
     model = FactorModel(
         index,
-        Popularity().fit(interactions, index, seed=1).popularity,
-        factors=ItemFactors(liked=factors, disliked=None, regularization=0.1, alpha=2.0),
+        Popularity().fit(training(interactions, index)).popularity,
+        factors=ItemFactors(positive=factors, negative=None, regularization=0.1, alpha=2.0),
     )
     manifest = store.publish(
-        model, name="als", parameters={"regularization": 0.1, "alpha": 2.0}, interactions=interactions,
+        model, name="unsigned_als", parameters={"regularization": 0.1, "alpha": 2.0}, interactions=interactions,
         items=pl.DataFrame({"item_id": ["i0"], "title": ["Zero"]}),
         provenance=Provenance(created_at=START, metrics={}, positions={0: 0}),
     )  # fmt: skip
@@ -220,7 +222,7 @@ def publish(
         interactions = build_interactions(pl.LazyFrame(random_events(200, 3), infer_schema_length=None))
     index = ItemIndex.of(interactions)
     manifest = store.publish(
-        Popularity().fit(interactions, index, seed=1), name="popularity", parameters={}, interactions=interactions,
+        Popularity().fit(training(interactions, index)), name="popularity", parameters={}, interactions=interactions,
         items=pl.DataFrame({"item_id": ["i0"], "title": ["Zero"]}),
         provenance=Provenance(created_at=at, metrics={}, reasons=reasons),
     )  # fmt: skip

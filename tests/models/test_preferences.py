@@ -182,7 +182,7 @@ EVENT = st.fixed_dictionaries(
 @given(st.lists(EVENT, max_size=25))
 def test_both_readings_of_the_table_are_equal(rows: list[dict[str, object]]) -> None:
     frame = build_interactions(events_of(rows).lazy())
-    opinions: dict[tuple[object, object], ItemPreference] = {}
+    preferences: dict[tuple[object, object], ItemPreference] = {}
     for row in rows:
         found = signal_of(
             row["kind"], row["value"], scale_min=row["scale_min"], scale_max=row["scale_max"], label=row["label"]
@@ -190,16 +190,16 @@ def test_both_readings_of_the_table_are_equal(rows: list[dict[str, object]]) -> 
         if found is not None:
             key = (row["subject"], row["item_id"])
             at = int(pl.Series([row["occurred_at"]]).dt.epoch("us")[0])
-            opinions[key] = merged(opinions.get(key), found, occurred_at=at)
+            preferences[key] = merged(preferences.get(key), found, occurred_at=at)
 
     built = {(row["subject"], row["item_id"]): row for row in frame.iter_rows(named=True)}
-    assert built.keys() == opinions.keys()
-    for key, opinion in opinions.items():
-        assert built[key]["implicit"] == pytest.approx(opinion.implicit, abs=1e-9)
-        if opinion.explicit is None:
+    assert built.keys() == preferences.keys()
+    for key, preference in preferences.items():
+        assert built[key]["implicit"] == pytest.approx(preference.implicit, abs=1e-9)
+        if preference.explicit is None:
             assert built[key]["explicit"] is None
         else:
-            assert built[key]["explicit"] == pytest.approx(opinion.explicit, abs=1e-12)
+            assert built[key]["explicit"] == pytest.approx(preference.explicit, abs=1e-12)
         assert -1.0 <= built[key]["preference"] <= 1.0
         assert built[key]["weight"] >= 0.0
 

@@ -13,12 +13,11 @@ from feedback.errors import NoModel, RollbackHolds
 from feedback.settings.home import Settings
 from models.bundle.bundle import Manifest, Provenance
 from models.bundle.store import BundleStore
-from models.interaction_matrix import ItemIndex
 from models.preferences import build_interactions
 from models.recommenders.popularity import Popularity
 from models.tracking.champion import align_champion
 from models.tracking.runs import CHAMPION, REGISTERED_MODEL, FitRecord, Tracking
-from tests.models.frames import events_of, rating
+from tests.models.frames import events_of, rating, training
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")  # MLflow's own
 
@@ -27,7 +26,7 @@ INTERACTIONS = build_interactions(events_of([rating(f"s{n % 3}", f"i{n % 4}", 4.
 
 
 def publish(store: BundleStore, *, hour: int, model_version: str | None = None) -> str:
-    model = Popularity().fit(INTERACTIONS, ItemIndex.of(INTERACTIONS), seed=1)
+    model = Popularity().fit(training(INTERACTIONS))
     at = NOON + timedelta(hours=hour)
     manifest = store.publish(
         model, name="popularity", parameters={}, interactions=INTERACTIONS, items=pl.DataFrame({"item_id": ["i0"]}),

@@ -14,7 +14,7 @@ from models.evaluation.splits import Split
 from models.interaction_matrix import ItemIndex
 from models.recommenders.factors import FactorModel, ItemFactors
 from models.recommenders.popularity import DecayedPopularity
-from tests.models.frames import ratings
+from tests.models.frames import ratings, training
 
 PLAIN = Metrics(ndcg=0.27, precision=0.2, recall=0.2, map=0.1, coverage=0.3, disliked=0.01, users=2_000, k=10)
 ZERO = Metrics(ndcg=0.0, precision=0.0, recall=0.0, map=0.0, coverage=0.3, disliked=0.0, users=2_000, k=10)
@@ -108,7 +108,7 @@ def test_what_is_judged_is_what_would_be_served() -> None:
     split = Split("global_time", train=train, test=test)
     items = ItemIndex.of(train, test)
     factors = ItemFactors(np.eye(6, dtype=np.float32) + 0.1, None, regularization=0.1, alpha=1.0)
-    popular = DecayedPopularity().fit(train, items, seed=1)
+    popular = DecayedPopularity().fit(training(train, items))
     model = FactorModel(items, popular.popularity, factors=factors)
     strangers = Split("strangers", train=train, test=test.filter(test["subject"].str.starts_with("new")))
 

@@ -12,12 +12,12 @@ from models.interaction_matrix import History, ItemIndex
 from models.preferences import ItemPreference, build_interactions
 from models.recommenders.factors import FactorModel, ItemFactors
 from models.recommenders.popularity import DecayedPopularity, Popularity, decayed_popularity_of
-from tests.models.frames import START, events_of, rating, ratings
+from tests.models.frames import START, events_of, rating, ratings, training
 
 
 def ranked(interactions: pl.DataFrame) -> tuple[str, ...]:
     items = ItemIndex.of(interactions)
-    return DecayedPopularity().fit(interactions, items, seed=1).recommend(History(), len(items)).items
+    return DecayedPopularity().fit(training(interactions, items)).recommend(History(), len(items)).items
 
 
 def by_many(item: str, value: float, people: int) -> list[tuple[str, str, float]]:
@@ -35,7 +35,7 @@ def test_what_is_disliked_comes_after_what_nobody_knows_and_a_single_dislike_dec
     interactions = ratings([*by_many("hated", 1, 40), *by_many("liked", 5, 10), ("one", "liked", 1)])
     items = ItemIndex(["hated", "liked", "new"])
 
-    found = DecayedPopularity().fit(interactions, items, seed=1).recommend(History(), 3)
+    found = DecayedPopularity().fit(training(interactions, items)).recommend(History(), 3)
 
     assert found.items == ("liked", "new", "hated")
 
@@ -86,7 +86,7 @@ def test_interactions_from_before_the_column_fade_from_their_last_event() -> Non
 def test_plain_popularity_counts_everybody_who_touched_an_item() -> None:
     interactions = ratings(by_many("hated", 1, 3) + by_many("loved", 5, 2))
 
-    model = Popularity().fit(interactions, ItemIndex(["hated", "loved"]), seed=1)
+    model = Popularity().fit(training(interactions, ItemIndex(["hated", "loved"])))
 
     assert model.popularity.tolist() == [3.0, 2.0]
 
