@@ -46,8 +46,8 @@ def run(label: Callable[[str], None]) -> Iterator[Figure]:
         sink.close(START + timedelta(seconds=BATCHES * BATCH_SECONDS))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     events = BATCHES * BATCH_EVENTS
-    yield below("signals, time", wall / events * 1e9, BAR_NANOSECONDS, unit="ns/event")
-    yield below("signals, processor time of both cores", cpu / events * 1e9, 2 * BAR_NANOSECONDS, unit="ns/event")
+    yield below("windows, time", wall / events * 1e9, BAR_NANOSECONDS, unit="ns/event")
+    yield below("windows, processor time of both cores", cpu / events * 1e9, 2 * BAR_NANOSECONDS, unit="ns/event")
 
 
 def batch(rng: np.random.Generator, number: int) -> Batch:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from cli.plain_text import printable
+from cli.renamed import FORMER_COMMANDS, current_name
 from feedback.errors import HeedError
 
 INTERRUPTED = 130
@@ -34,7 +35,7 @@ COMMANDS: dict[str, str] = {
     "quarantine": "cli.data.quarantine:quarantine",
     "replay": "cli.data.replay:replay",
     "tables": "cli.data.tables:tables",
-    "signals": "cli.data.windows:signals",
+    "windows": "cli.data.windows:windows",
     "maintain": "cli.data.maintain:maintain",
     "rollback": "cli.learning.rollback:rollback",
     "keys": "cli.services.keys:keys",
@@ -73,7 +74,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
-        place = COMMANDS.get(cmd_name)
+        place = COMMANDS.get(current_name(cmd_name, FORMER_COMMANDS, "heed"))
         if place is None:
             return None
         module, _, name = place.partition(":")

@@ -13,14 +13,14 @@ import polars as pl
 
 from feedback.errors import UsageError
 from feedback.settings.home import Settings
-from lakehouse.tables.specs import SIGNAL_TALLIES
+from lakehouse.tables.specs import WINDOW_TALLIES
 
 WindowScope = Literal["item", "section", "all"]
 
 SIZES: dict[str, int] = {"10s": 10, "1m": 60, "1h": 3600}
 """The lengths of windows by name, in seconds; each divides the next."""
 SCOPES: tuple[WindowScope, ...] = ("item", "section", "all")
-TALLIES: tuple[str, ...] = tuple(column.name for column in SIGNAL_TALLIES)
+TALLIES: tuple[str, ...] = tuple(column.name for column in WINDOW_TALLIES)
 
 KEY_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "size_seconds": pl.Int32,

@@ -30,7 +30,7 @@ _COUNTED = (
 )  # fmt: skip
 
 
-class SignalsPublisher:
+class WindowsPublisher:
     """Appends panes of one log, each partition's in order; one per worker."""
 
     def __init__(self, lake: Lake, log_name: str, *, checkpoints: bool = True) -> None:
@@ -122,7 +122,7 @@ def latest_panes(panes: pl.LazyFrame) -> pl.LazyFrame:
     return panes.sort("pane").unique(key, keep="last", maintain_order=True)
 
 
-def read_signals(
+def read_windows(
     lake: Lake,
     *,
     size_seconds: int | None = None,

@@ -1,4 +1,4 @@
-"""`heed signals`: the newest live windows, as they stand in the online store."""
+"""`heed windows`: the newest live windows of the online store."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COLUMNS = ("from (UTC)", "key", "events", "people", "good", "bad", "rating", "NP
 @click.option("--scope", default="all", show_default=True, metavar="item|section|all", help="What windows are of.")
 @click.option("--key", help="Only this item or section.")
 @click.option(
-    "--windows", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many, newest first."
+    "--windows", "count", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many, newest first."
 )
 @click.option("--rows", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Busiest keys per window.")
 @home_command
-def signals(
-    settings: Settings, output: Output, window: str, scope: str, key: str | None, windows: int, rows: int
+def windows(
+    settings: Settings, output: Output, window: str, scope: str, key: str | None, count: int, rows: int
 ) -> None:
     """Show live windows: events, people, shares, mean rating, NPS and CSAT."""
     from lakehouse.window_rows import scope_named, size_named
@@ -36,7 +36,7 @@ def signals(
     size, named = size_named(window), scope_named(scope)
     store = open_window_store(settings)
     try:
-        found = newest_windows(store, size, named, key=key, windows=windows, keys=rows).to_dicts()
+        found = newest_windows(store, size, named, key=key, windows=count, keys=rows).to_dicts()
     finally:
         store.close()
     for record in found:

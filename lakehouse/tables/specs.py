@@ -9,7 +9,7 @@ from lakehouse.tables.items import ITEMS
 from lakehouse.tables.quarantine import QUARANTINE
 from lakehouse.tables.replays import REPLAYS
 from lakehouse.tables.spec import ATTRIBUTE_TYPES, TIME, Column, TableSpec
-from lakehouse.tables.windows import SIGNAL_TALLIES, SIGNALS
+from lakehouse.tables.windows import SIGNALS, WINDOW_TALLIES
 
 __all__ = [
     "ATTRIBUTE_TYPES",
@@ -21,8 +21,8 @@ __all__ = [
     "QUARANTINE",
     "REPLAYS",
     "SIGNALS",
-    "SIGNAL_TALLIES",
     "TIME",
+    "WINDOW_TALLIES",
     "Column",
     "TableSpec",
 ]

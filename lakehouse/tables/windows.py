@@ -7,7 +7,7 @@ import pyarrow as pa
 from feedback.contract import KINDS
 from lakehouse.tables.spec import TIME, Column, TableSpec, required
 
-SIGNAL_TALLIES = (
+WINDOW_TALLIES = (
     Column("events", pa.int64(), "events that happened in the window, of every kind", personal=False),
     Column("opinions", pa.int64(), "those that say something by the table of signs", personal=False),
     Column("positive", pa.int64(), "opinions above zero", personal=False),
@@ -63,7 +63,7 @@ SIGNALS = TableSpec(
         required(
             "people", pa.binary(), "distinct subjects: numbers while they are few, else an HLL sketch", personal=True
         ),
-        *SIGNAL_TALLIES,
+        *WINDOW_TALLIES,
     ),
     partition_by=("window_on",),
     stats_columns=("size_seconds", "window_start", "log_partition", "pane"),

@@ -13,7 +13,7 @@ from feedback.settings.folders import REFUSED, refuse_unusable_folder
 from feedback.settings.home import ensure_home, load_settings
 from lakehouse.lake import open_lake
 from lakehouse.tables.specs import FEEDBACK
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from tests.support.landing.streaming import ratings
 
 
@@ -30,7 +30,7 @@ def test_every_table_is_found_again_under_a_name_that_a_uri_encodes(tmp_path: Pa
     lake = open_lake(settings)
     assert lake.scan(FEEDBACK).collect().height == 20
     assert all(Path(path).exists() for path in lake.file_uris(FEEDBACK))
-    assert read_signals(lake, scope="all", size_seconds=3600)["events"].sum() == 20
+    assert read_windows(lake, scope="all", size_seconds=3600)["events"].sum() == 20
 
 
 @pytest.mark.parametrize("name", ["pct%41", *(f"a{sign}b" for sign in REFUSED.split()), "a\tb", "a\nb"])

@@ -16,7 +16,7 @@ from lakehouse.maintenance.superseded_panes import keep_latest_panes
 from lakehouse.sketches import added, opened, stored
 from lakehouse.tables.specs import FEEDBACK, SIGNALS
 from lakehouse.window_rows import Mark
-from lakehouse.window_table import SignalsPublisher, figures, landed_between, read_signals
+from lakehouse.window_table import WindowsPublisher, figures, landed_between, read_windows
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 from tests.online.window_store_conformance import window_rows
@@ -29,7 +29,7 @@ def people(*numbers: int) -> bytes:
 
 
 def test_a_later_pane_replaces_an_earlier_one_and_partitions_add_up(lake: Lake) -> None:
-    publisher = SignalsPublisher(lake, "feedback")
+    publisher = WindowsPublisher(lake, "feedback")
     at = {"start": MINUTE, "size_seconds": 60}
     publisher.publish(window_rows({**at, "events": 1, "people": people(1)}), {0: Mark(1, 1)}, at=NOW)
     publisher.publish(
@@ -41,7 +41,7 @@ def test_a_later_pane_replaces_an_earlier_one_and_partitions_add_up(lake: Lake) 
         at=NOW,
     )
 
-    (row,) = read_signals(lake).to_dicts()
+    (row,) = read_windows(lake).to_dicts()
 
     assert (row["events"], row["people"], row["final"]) == (6, 3, False)
     assert (row["window_start"], row["window_end"]) == (NOW, NOW.replace(minute=1))
@@ -67,16 +67,16 @@ def test_reading_can_be_narrowed(lake: Lake) -> None:
     given = window_rows(
         {"start": MINUTE}, item, {**item, "key": "b"}, {**item, "size_seconds": 3600}, {**item, "start": MINUTE - 3600}
     )
-    SignalsPublisher(lake, "feedback").publish(given, {0: Mark(1, 1)}, at=NOW)
+    WindowsPublisher(lake, "feedback").publish(given, {0: Mark(1, 1)}, at=NOW)
 
-    assert read_signals(lake).height == 5
-    assert read_signals(lake, scope="item", key="a", size_seconds=10, since=NOW).height == 1
-    assert read_signals(lake, since=NOW).height == 4
-    assert read_signals(lake, size_seconds=3600)["key"].to_list() == ["a"]
+    assert read_windows(lake).height == 5
+    assert read_windows(lake, scope="item", key="a", size_seconds=10, since=NOW).height == 1
+    assert read_windows(lake, since=NOW).height == 4
+    assert read_windows(lake, size_seconds=3600)["key"].to_list() == ["a"]
 
 
 def test_a_pane_that_is_not_above_the_committed_one_is_refused_and_nothing_is_written(lake: Lake) -> None:
-    first, second = SignalsPublisher(lake, "feedback"), SignalsPublisher(lake, "feedback")
+    first, second = WindowsPublisher(lake, "feedback"), WindowsPublisher(lake, "feedback")
     first.marks(2)
     second.marks(2)
     first.publish(window_rows({"events": 5}), {0: Mark(3, 5)}, at=NOW)
@@ -84,12 +84,12 @@ def test_a_pane_that_is_not_above_the_committed_one_is_refused_and_nothing_is_wr
     with pytest.raises(StalePosition, match="partition 0: pane 3 comes after pane 3"):
         second.publish(window_rows({"events": 4}), {0: Mark(3, 4)}, at=NOW)
 
-    assert read_signals(lake)["events"].to_list() == [5]
+    assert read_windows(lake)["events"].to_list() == [5]
     assert second.marks(2) == {0: Mark(3, 5)}
 
 
 def test_workers_with_partitions_of_their_own_publish_beside_each_other(lake: Lake) -> None:
-    first, second = SignalsPublisher(lake, "feedback"), SignalsPublisher(lake, "feedback")
+    first, second = WindowsPublisher(lake, "feedback"), WindowsPublisher(lake, "feedback")
     first.marks(2)
     second.marks(2)
 
@@ -97,41 +97,41 @@ def test_workers_with_partitions_of_their_own_publish_beside_each_other(lake: La
         first.publish(window_rows({"events": pane}), {0: Mark(pane, pane)}, at=NOW)
         second.publish(window_rows({"events": pane, "log_partition": 1}), {1: Mark(pane, pane)}, at=NOW)
 
-    assert read_signals(lake)["events"].to_list() == [6]
+    assert read_windows(lake)["events"].to_list() == [6]
 
 
 def test_a_store_without_room_is_an_error_of_ours(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    publisher = SignalsPublisher(lake, "feedback")
+    publisher = WindowsPublisher(lake, "feedback")
     with monkeypatch.context() as patched:
         patched.setattr("pyarrow.parquet.write_table", full)
         with pytest.raises(LakeError, match=r"table signals .* No space left on device"):
             publisher.publish(window_rows({"events": 1}), {0: Mark(1, 1)}, at=NOW)
 
     publisher.publish(window_rows({"events": 1}), {0: Mark(1, 1)}, at=NOW)
-    assert read_signals(lake)["events"].to_list() == [1]
+    assert read_windows(lake)["events"].to_list() == [1]
 
 
 def test_a_rewritten_day_keeps_its_latest_panes_and_other_days_are_left(lake: Lake) -> None:
-    publisher = SignalsPublisher(lake, "feedback")
+    publisher = WindowsPublisher(lake, "feedback")
     for pane in range(1, 5):
         given = window_rows({"start": MINUTE, "events": pane}, {"start": MINUTE - 86_400, "events": pane})
         publisher.publish(given, {0: Mark(pane, pane)}, at=NOW)
-    before = read_signals(lake)
+    before = read_windows(lake)
 
     assert keep_latest_panes(lake, NOW.date(), at=NOW).rows_dropped == 3
     assert keep_latest_panes(lake, NOW.date(), at=NOW).rows_dropped == 0
 
-    assert read_signals(lake).equals(before)
+    assert read_windows(lake).equals(before)
     assert lake.row_count(SIGNALS) == 1 + 4
     publisher.publish(window_rows({"start": MINUTE, "events": 9}), {0: Mark(5, 9)}, at=NOW)
-    assert read_signals(lake, since=NOW)["events"].to_list() == [9]
+    assert read_windows(lake, since=NOW)["events"].to_list() == [9]
 
 
 def test_panes_that_come_while_a_day_is_rewritten_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    publisher = SignalsPublisher(lake, "feedback")
+    publisher = WindowsPublisher(lake, "feedback")
     for pane in (1, 2):
         publisher.publish(window_rows({"start": MINUTE, "events": pane}), {0: Mark(pane, pane)}, at=NOW)
 
@@ -144,11 +144,11 @@ def test_panes_that_come_while_a_day_is_rewritten_stay(lake: Lake, monkeypatch: 
     keep_latest_panes(lake, NOW.date(), at=NOW)
 
     assert lake.scan(SIGNALS).select(pl.col("pane").sort()).collect()["pane"].to_list() == [2, 3]
-    assert read_signals(lake)["events"].to_list() == [7]
+    assert read_windows(lake)["events"].to_list() == [7]
 
 
 def test_a_table_that_a_newer_release_has_widened_is_left_as_it_is(lake: Lake) -> None:
-    publisher = SignalsPublisher(lake, "feedback")
+    publisher = WindowsPublisher(lake, "feedback")
     publisher.publish(window_rows({"start": MINUTE}), {0: Mark(1, 1)}, at=NOW)
     lake.table(SIGNALS).alter.add_columns([Field("mood", "string")])
 
@@ -158,7 +158,7 @@ def test_a_table_that_a_newer_release_has_widened_is_left_as_it_is(lake: Lake) -
 
 def test_maintenance_rewrites_a_closed_day_once(settings: Settings) -> None:
     lake = open_lake(settings)
-    publisher = SignalsPublisher(lake, "feedback")
+    publisher = WindowsPublisher(lake, "feedback")
     for pane in (1, 2, 3):
         publisher.publish(window_rows({"start": MINUTE, "events": pane}), {0: Mark(pane, pane)}, at=NOW)
 
@@ -169,12 +169,12 @@ def test_maintenance_rewrites_a_closed_day_once(settings: Settings) -> None:
     assert [(table.rewritten_files, table.files_after) for table in (*report.tables, *again.tables)] == [(3, 1), (0, 1)]
     assert lake.row_count(SIGNALS) == 1
     publisher.publish(window_rows({"start": MINUTE, "events": 9}), {0: Mark(4, 9)}, at=NOW)
-    assert read_signals(lake)["events"].to_list() == [9]
+    assert read_windows(lake)["events"].to_list() == [9]
 
 
 def test_before_the_first_pane_the_table_is_missing_by_name(lake: Lake) -> None:
     with pytest.raises(TableMissing, match="signals"):
-        read_signals(lake)
+        read_windows(lake)
 
 
 def test_landed_rows_of_old_tables_have_the_time_of_admission_for_that_of_the_log(lake: Lake) -> None:

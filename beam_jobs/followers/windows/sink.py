@@ -25,7 +25,7 @@ from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.continuity import open_landed_log
 from lakehouse.landed.log_clocks import committed_clocks
 from lakehouse.window_rows import KEY, ROW_SCHEMA, SIZES, Mark, lateness_of
-from lakehouse.window_table import SignalsPublisher, landed_between, newest_panes
+from lakehouse.window_table import WindowsPublisher, landed_between, newest_panes
 from online.open import open_window_store
 from online.windows import WindowStore
 
@@ -74,7 +74,7 @@ class WindowSink:
         """
         self._lake = lake
         self._store = store
-        self._publisher = SignalsPublisher(lake, log_name)
+        self._publisher = WindowsPublisher(lake, log_name)
         self._log_name = log_name
         self._partitions = partitions
         self._lateness = lateness

@@ -24,7 +24,7 @@ from feedback.log.open import open_log
 from feedback.log.records import Records
 from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from online.open import open_online_store
 from tests.support.calls import counted_calls
 from tests.support.landing.streaming import eventually, holds, landed, ratings, streaming
@@ -62,7 +62,7 @@ def ends(settings: Settings) -> dict[int, int]:
 
 
 def counted_events(settings: Settings) -> int:
-    return int(read_signals(open_lake(settings), scope="all", size_seconds=3600)["events"].sum())
+    return int(read_windows(open_lake(settings), scope="all", size_seconds=3600)["events"].sum())
 
 
 def test_a_stream_goes_on_landing_and_tells_the_store_afterwards(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.log_clocks import committed_clocks
 from lakehouse.tables.specs import FEEDBACK
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from tests.support.kafka_server import Broker
 from tests.support.landing.lines import append, line
 
@@ -50,7 +50,7 @@ def set_time(settings: Settings, offset: int, ms: int) -> None:
 
 def counted(settings: Settings) -> dict[int, int]:
     """Events by the length of the windows that the events of `MINUTE` fall into."""
-    rows = read_signals(open_lake(settings), scope="item")
+    rows = read_windows(open_lake(settings), scope="item")
     mine = rows.filter(pl.col("window_start") <= MINUTE, pl.col("window_end") > MINUTE)
     return dict(mine.select("size_seconds", "events").iter_rows())
 

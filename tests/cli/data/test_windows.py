@@ -33,12 +33,12 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def signals(home: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(heed, ["signals", "--home", str(home), *arguments], terminal_width=200)
+def windows(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(heed, ["windows", "--home", str(home), *arguments], terminal_width=200)
 
 
 def test_programs_get_the_newest_windows_first_with_partitions_added_up(home: Path) -> None:
-    newest, older = (json.loads(line) for line in signals(home, "--json").stdout.splitlines())
+    newest, older = (json.loads(line) for line in windows(home, "--json").stdout.splitlines())
 
     assert newest["window_start"] == "2026-03-01T12:01:00Z"
     assert (older["events"], older["late"], older["final"], newest["final"]) == (15, 2, True, False)
@@ -48,15 +48,15 @@ def test_programs_get_the_newest_windows_first_with_partitions_added_up(home: Pa
 def test_people_get_a_table_with_shares(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
-    shown = signals(home).stdout
+    shown = windows(home).stdout
 
     row = next(line for line in shown.splitlines() if "12:00" in line and "final" in line)
     assert row.split() == ["2026-03-01", "12:00", "all", "15", "0", "75%", "25%", "4.50", "+50", "2", "final"]
 
 
 def test_items_are_the_busiest_unless_one_is_named(home: Path) -> None:
-    busiest = signals(home, "--scope", "item", "--rows", "2", "--json").stdout.splitlines()
-    named = signals(home, "--scope", "item", "--key", "i0", "--json").stdout.splitlines()
+    busiest = windows(home, "--scope", "item", "--rows", "2", "--json").stdout.splitlines()
+    named = windows(home, "--scope", "item", "--key", "i0", "--json").stdout.splitlines()
 
     assert [json.loads(line)["key"] for line in busiest] == ["i29", "i28"]
     assert [json.loads(line)["events"] for line in named] == [1]
@@ -65,14 +65,21 @@ def test_items_are_the_busiest_unless_one_is_named(home: Path) -> None:
 def test_where_there_is_no_window_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
-    assert "heed land" in signals(tmp_path, "--window", "1h").stdout
+    assert "heed land" in windows(tmp_path, "--window", "1h").stdout
     monkeypatch.setenv("HEED_SIGNALS", "false")
-    assert "switched off" in signals(tmp_path, "--window", "1h").stdout
+    assert "switched off" in windows(tmp_path, "--window", "1h").stdout
+
+
+def test_the_former_name_of_the_command_works_with_a_warning(home: Path) -> None:
+    former = CliRunner().invoke(heed, ["signals", "--home", str(home), "--json"])
+
+    assert former.stdout == windows(home, "--json").stdout
+    assert former.stderr == "heed: warning: heed signals is called heed windows now; the old name still works\n"
 
 
 @pytest.mark.parametrize("wrong", [("--window", "5m"), ("--scope", "user")], ids=["window", "scope"])
 def test_wrong_words_are_refused_with_the_right_ones(home: Path, wrong: tuple[str, str]) -> None:
-    refused = signals(home, *wrong).exception
+    refused = windows(home, *wrong).exception
 
     assert isinstance(refused, UsageError)
     assert "choose one of" in str(refused)

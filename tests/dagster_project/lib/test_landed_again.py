@@ -18,7 +18,7 @@ from feedback.settings.home import Settings, ensure_home, load_settings
 from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.tables.specs import FEEDBACK
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 
 pytestmark = pytest.mark.beam
 
@@ -99,7 +99,7 @@ def test_the_check_of_identities_counts_the_repeats_and_no_other_rule_is_broken(
 
 
 def test_windows_of_the_time_are_not_counted_twice(again: Reimported) -> None:
-    windows = read_signals(again.lake, scope="all").filter(pl.col("size_seconds") == 3600)
+    windows = read_windows(again.lake, scope="all").filter(pl.col("size_seconds") == 3600)
 
     assert windows["events"].sum() == DAYS - 1
     assert windows["late"].sum() == 2 * len(FILE)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.window_rows import Mark
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from online.sqlite.windows import SqliteWindowStore
 from online.windows import WindowStore
 from tests.beam_jobs.followers.windows import reference
@@ -136,9 +136,9 @@ def test_streams_with_crashes_and_drains_equal_a_plain_computation(log: list[lis
         stream(drained, [whole], ["count"])
 
         assert drained.stored() == expected
-        assert shown(read_signals(drained.lake)) == expected
+        assert shown(read_windows(drained.lake)) == expected
         assert streamed.stored() == expected
-        assert shown(read_signals(streamed.lake)) == expected
+        assert shown(read_windows(streamed.lake)) == expected
 
 
 def test_every_landed_event_is_counted_or_late_in_each_length(tmp_path: Path) -> None:
@@ -148,6 +148,6 @@ def test_every_landed_event_is_counted_or_late_in_each_length(tmp_path: Path) ->
 
     stream(world, [log], ["count"])
 
-    everything = read_signals(world.lake, scope="all").group_by("size_seconds").agg(pl.col("events", "late").sum())
+    everything = read_windows(world.lake, scope="all").group_by("size_seconds").agg(pl.col("events", "late").sum())
     late = {size: late for size, events, late in everything.iter_rows() if events + late == len(delays)}
     assert late == {10: 5, 60: 5, 3600: 3}

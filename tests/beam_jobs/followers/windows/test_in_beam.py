@@ -23,7 +23,7 @@ from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
 from lakehouse.tables.specs import FEEDBACK, SIGNALS
 from lakehouse.window_rows import SCOPES, SIZES
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from online.open import open_window_store
 from online.windows import newest_windows
 from tests.beam_jobs.followers.windows import reference
@@ -66,7 +66,7 @@ def test_a_drain_leaves_the_windows_of_what_landed(settings: Settings) -> None:
     drain(settings)
 
     assert online(settings) == expected(settings)
-    assert shown(read_signals(open_lake(settings))) == expected(settings)
+    assert shown(read_windows(open_lake(settings))) == expected(settings)
     assert sum(row.get("late", 0) for window, row in online(settings).items() if window[0] == 3600) == 34
 
 
@@ -94,7 +94,7 @@ def test_a_quiet_stream_shows_its_last_events_without_an_end_and_equals_a_drain(
     assert shows
     drain(settings)
     assert online(settings) == expected(settings)
-    assert shown(read_signals(open_lake(settings))) == expected(settings)
+    assert shown(read_windows(open_lake(settings))) == expected(settings)
 
 
 def eventually(holds: Callable[[], bool], pause: threading.Event, *, seconds: float = 60.0) -> bool:
@@ -152,13 +152,13 @@ def test_a_torn_newest_entry_of_the_tables_log_stops_no_drain_and_is_made_up_for
     intake.submit(feedback(20, start=600))
     assert drain(settings).landed == 20
     assert online(settings) == expected(settings)
-    assert shown(read_signals(open_lake(settings))) == expected(settings)
+    assert shown(read_windows(open_lake(settings))) == expected(settings)
 
 
 @pytest.mark.parametrize(
     ("broken", "error"),
     [
-        ("lakehouse.window_table.SignalsPublisher.publish", LakeError("the lake does not answer")),
+        ("lakehouse.window_table.WindowsPublisher.publish", LakeError("the lake does not answer")),
         ("online.sqlite.windows.SqliteWindowStore.put", ServiceError("no room")),
         ("online.sqlite.windows.SqliteWindowStore.get", ServiceError("torn")),
     ],
@@ -189,7 +189,7 @@ def test_a_flush_that_fails_once_is_made_up_for_by_the_next(
     counting.teardown()
 
     assert online(settings) == counted(reference.windows(log, lateness=LATENESS))
-    assert shown(read_signals(open_lake(settings))) == online(settings)
+    assert shown(read_windows(open_lake(settings))) == online(settings)
 
 
 def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> None:

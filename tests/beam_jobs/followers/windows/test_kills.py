@@ -10,7 +10,7 @@ import pytest
 from beam_jobs.landing import drain
 from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from tests.beam_jobs.followers.windows.streams import shown
 from tests.beam_jobs.followers.windows.test_in_beam import expected, online
 from tests.support.landing.killing import land_until_killed, producing
@@ -39,4 +39,4 @@ def test_kills_neither_lose_nor_double_what_windows_count(
     assert sum(row["events"] for window, row in counted.items() if window[0] == 3600 and window[2] == "all") == len(
         accepted
     )
-    assert shown(read_signals(open_lake(settings))) == expected(settings)
+    assert shown(read_windows(open_lake(settings))) == expected(settings)

@@ -10,7 +10,7 @@ import pytest
 
 from lakehouse.tables.specs import SIGNALS
 from lakehouse.window_rows import Mark
-from lakehouse.window_table import read_signals
+from lakehouse.window_table import read_windows
 from online.open import open_window_store
 from online.sqlite.windows import SqliteWindowStore
 from online.windows import newest_windows
@@ -90,11 +90,11 @@ def test_a_window_becomes_final_once_the_log_has_passed_its_end_and_the_lateness
     assert final() == [False, False]
     sink.process(world.commit(log[3:4]), now=world.now)
     assert final() == [False, True, False]
-    assert not read_signals(world.lake, size_seconds=10, since=first_window)["final"][-1]
+    assert not read_windows(world.lake, size_seconds=10, since=first_window)["final"][-1]
     sink.process(world.commit(log[4:]), now=world.now)
 
     assert final() == [False, True, False, True]
-    assert read_signals(world.lake, size_seconds=10)["final"].to_list() == [False, True]
+    assert read_windows(world.lake, size_seconds=10)["final"].to_list() == [False, True]
 
 
 def test_windows_whose_time_has_come_are_closed_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_closed_windows_leave_the_store_and_stay_in_the_table(world: World) -> N
     lengths = {size: newest_windows(world.store, size, "all", windows=1000).height for size in (10, 60, 3600)}
     # Twelve ended at most the lateness and the margin ago.
     assert lengths == {10: 11, 60: 12 + 3, 3600: 1}
-    assert shown(read_signals(world.lake)) == plainly(log)
+    assert shown(read_windows(world.lake)) == plainly(log)
 
 
 def test_two_workers_that_take_a_partition_from_each_other_count_everything_once(world: World) -> None:
@@ -156,7 +156,7 @@ def test_two_workers_that_take_a_partition_from_each_other_count_everything_once
     two.flush(world.now)
 
     assert world.stored() == plainly(log)
-    assert shown(read_signals(world.lake)) == plainly(log)
+    assert shown(read_windows(world.lake)) == plainly(log)
 
 
 def test_a_worker_that_wakes_after_it_lost_its_partitions_changes_nothing(world: World) -> None:
@@ -194,7 +194,7 @@ def test_a_worker_that_takes_over_between_the_table_and_the_store_publishes_noth
     other.flush(world.now)
 
     assert world.stored() == plainly(log)
-    assert shown(read_signals(world.lake)) == plainly(log)
+    assert shown(read_windows(world.lake)) == plainly(log)
 
 
 def test_a_lost_store_is_restored_from_the_table_and_the_landed_rows(world: World, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_lost_store_is_restored_from_the_table_and_the_landed_rows(world: Worl
     world.sink()
 
     assert world.stored() == plainly(log)
-    assert shown(read_signals(world.lake)) == plainly(log)
+    assert shown(read_windows(world.lake)) == plainly(log)
 
 
 def test_switched_on_later_windows_begin_with_what_lands_from_then_on(world: World) -> None:
