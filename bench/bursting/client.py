@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-from bench.load import RECEIVE_BYTES, answer_status
+from bench.serving.load import RECEIVE_BYTES, answer_status
 from feedback.errors import ServiceError
 
 ANSWER_SECONDS = 30.0

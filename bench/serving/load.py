@@ -60,7 +60,7 @@ def measure(load: Load) -> Loaded:
         ServiceError: The client failed, or an answer was not 200.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load"],
+        [sys.executable, "-m", "bench.serving.load"],
         input=msgspec.json.encode(load),
         capture_output=True,
         cwd=ROOT,

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from bench.figures import Figure, at_least, below, reported
-from bench.load import Load, measure
+from bench.serving.load import Load, measure
 from cli.demo.demo import serving
 from cli.demo.movielens import DemoData, load_demo_data
 from cli.demo.steps import BATCH
