@@ -123,7 +123,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """
     context = PipelineContext(on_progress=on_progress)
     pause = RETRY_SECONDS
-    roll_seconds = settings.landing_roll_minutes * 60 if is_embedded(settings) else float("inf")
+    roll_seconds = settings.landing.roll_minutes * 60 if is_embedded(settings) else float("inf")
     with registered(context) as context_id:
         while not stop.is_set():
             context.stop, context.failure = threading.Event(), None
@@ -174,7 +174,7 @@ def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[
     build_landing(pipeline, source, settings, context_id)
     keep_heaps_small()
     with fewer_collections():
-        result = run_job(pipeline, context_of(context_id), context_id, runner=settings.beam_runner)
+        result = run_job(pipeline, context_of(context_id), context_id, runner=settings.beam.runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
 
 

@@ -203,7 +203,7 @@ def check_lines(lines: Sequence[bytes], settings: Settings, *, at: datetime) -> 
     record = LogRecord(0, 0, int(at.timestamp() * 1000), len(lines), b"\n".join(lines))
     limits = replace(landing_limits(settings), max_record_bytes=UNLIMITED_BYTES, max_record_events=len(lines))
     poll = Poll(Records.of([record]), {0: 0}, {0: 1})
-    batch = admit(decode(poll, limits), max_future=timedelta(seconds=settings.max_future_seconds))
+    batch = admit(decode(poll, limits), max_future=timedelta(seconds=settings.admission.max_future_seconds))
     for refused in batch.refused:
         for index, code, detail in refused.select("log_index", "code", "detail").iter_rows():
             objections[index] = f"{code}: {detail}"

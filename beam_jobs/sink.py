@@ -43,8 +43,8 @@ class Deduplicate(beam.DoFn):
         self._landed = shared(self._context_id, "landed ids", self._nothing_landed)
 
     def _nothing_landed(self) -> LandedIds:
-        expected = EXPECTED_IDS // self._settings.log_partitions
-        return LandedIds(self._settings.dedup_window_days, expected=expected)
+        expected = EXPECTED_IDS // self._settings.log.partitions
+        return LandedIds(self._settings.landing.dedup_window_days, expected=expected)
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Reject repeats."""
@@ -78,7 +78,7 @@ class Commit(beam.DoFn):
         lake = open_lake(self._settings)
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
-        window_days = self._settings.dedup_window_days
+        window_days = self._settings.landing.dedup_window_days
         store = open_online_store(self._settings)
         self._online = OnlinePush(store, lake, log.name, log.partitions, window_days=window_days)
         log.close()

@@ -123,12 +123,12 @@ class _Seen:
 
 def open_intake(settings: Settings, *, clock: Clock = utc_now) -> Intake:
     """The intake of a home: its key, its limits, its log."""
-    pseudonyms = Pseudonyms(load_or_create_key(settings.subject_key_file))
+    pseudonyms = Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
     admission = Admission(
         pseudonyms,
-        max_event_bytes=settings.max_event_bytes,
-        max_future=timedelta(seconds=settings.max_future_seconds),
-        accept_placeholder_ids=settings.accept_placeholder_ids,
+        max_event_bytes=settings.admission.max_event_bytes,
+        max_future=timedelta(seconds=settings.admission.max_future_seconds),
+        accept_placeholder_ids=settings.admission.accept_placeholder_ids,
     )
     return Intake(admission, open_log(settings), clock=clock)
 

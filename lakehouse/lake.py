@@ -291,9 +291,9 @@ def open_lake(settings: Settings) -> Lake:
     Raises:
         HomeError: Its folder cannot hold tables.
     """
-    if "://" not in settings.lake_root:
-        refuse_unusable_folder(settings.lake_root)
-    return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
+    if "://" not in settings.lake.uri:
+        refuse_unusable_folder(settings.lake.uri)
+    return Lake(settings.lake.uri, settings.lake.options, lock_folder=settings.paths.run_folder)
 
 
 def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:

@@ -102,7 +102,7 @@ class ReadForever(_LogReader):
         reader = self._open()
         stop = context_of(self._context_id).stop
         number = tracker.current_restriction().start
-        hand_back_at = time.monotonic() + self._settings.landing_bundle_seconds
+        hand_back_at = time.monotonic() + self._settings.landing.bundle_seconds
         handed_on_at = _now_not_before(watermark.current_watermark())
         while tracker.try_claim(ENDLESS if stop.is_set() else number):
             number += 1

@@ -33,7 +33,9 @@ class LandingLimits:
 
 def landing_limits(settings: Settings) -> LandingLimits:
     """The limits that the settings name."""
-    return LandingLimits(settings.max_event_bytes, settings.max_record_bytes, settings.max_record_events)
+    return LandingLimits(
+        settings.admission.max_event_bytes, settings.landing.max_record_bytes, settings.landing.max_record_events
+    )
 
 
 def reject_too_large(records: Records, limits: LandingLimits) -> tuple[Records, pl.DataFrame | None]:

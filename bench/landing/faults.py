@@ -104,7 +104,7 @@ def kill(
             node = stack.enter_context(broker(folder / "kafka", properties=BROKER_PROPERTIES))
         settings = settings_for(kind, folder, node)
         found = stack.enter_context(arena(settings, folder, broker=node, seed=seed, breed=breed))
-        watcher = stack.enter_context(Watcher(settings, partitions=settings.log_partitions))
+        watcher = stack.enter_context(Watcher(settings, partitions=settings.log.partitions))
         started = time.monotonic()
         while found.fleet.killed < kills:
             report(f"{kind}, seed {seed}: {found.fleet.killed} of {kills} killed")
@@ -149,7 +149,7 @@ def settings_for(kind: str, folder: Path, node: Broker | None) -> Settings:
     if node is None or kind == "sqlite":
         return home_settings(folder, log_url="", lease_seconds=SQLITE_LEASE_SECONDS)
     topic = f"faults-{secrets.token_hex(4)}"
-    make_topic(node.address, topic, partitions=load_settings(folder).log_partitions)
+    make_topic(node.address, topic, partitions=load_settings(folder).log.partitions)
     return home_settings(folder, log_url=f"kafka://{node.address}/{topic}", lease_seconds=KAFKA_LEASE_SECONDS)
 
 

@@ -77,7 +77,7 @@ def run(report: Callable[[str], None], *, minutes: float = MINUTES) -> Iterator[
     with tempfile.TemporaryDirectory(prefix="heed-soak-") as folder:
         settings = load_settings(Path(folder) / "home")
         intake = open_intake(settings)
-        every = f"{settings.upkeep_every_seconds:g}"
+        every = f"{settings.maintenance.every_seconds:g}"
         with running(settings, "land", "--stream") as process, running(settings, "maintain", "--every", every):
             await_first(settings, intake, process)
             soak = soak_for(minutes * 60, intake, process, report)

@@ -46,7 +46,7 @@ def run(report: Callable[[str], None], *, events: int = EVENTS) -> Iterator[Figu
             settings = load_settings(Path(scratch) / name, log_url=log_url)
             report(f"{name}: sending events")
             first_at_us = int((time.time() - events / EVENTS_PER_SECOND) * 1e6)
-            chunks = rating_chunks(events, partitions=settings.log_partitions, seed=SEED, first_at_us=first_at_us)
+            chunks = rating_chunks(events, partitions=settings.log.partitions, seed=SEED, first_at_us=first_at_us)
             if log_url:
                 fill_kafka(settings, node.address, TOPIC, chunks)
             else:
@@ -70,9 +70,9 @@ def stage_seconds(settings: Settings) -> dict[str, float]:
     log, lake, store = open_log(settings), open_lake(settings), open_online_store(settings)
     committer = LandingCommitter(lake, log.name, log.partitions)
     start = committer.positions()
-    cursor = Cursor(log, start, max_events=settings.landing_batch_events, max_bytes=settings.landing_batch_bytes)
+    cursor = Cursor(log, start, max_events=settings.landing.batch_events, max_bytes=settings.landing.batch_bytes)
     until = {partition: end for partition, (_, end) in log.bounds().items()}
-    decoder, landed = Decoder(landing_limits(settings)), LandedIds(settings.dedup_window_days)
+    decoder, landed = Decoder(landing_limits(settings)), LandedIds(settings.landing.dedup_window_days)
     while True:
         with stage("poll"):
             poll = cursor.poll(until=until)
@@ -81,7 +81,7 @@ def stage_seconds(settings: Settings) -> dict[str, float]:
         with stage("decode"):
             batch = decoder.decode(poll)
         with stage("admit"):
-            batch = admit(batch, max_future=timedelta(seconds=settings.max_future_seconds))
+            batch = admit(batch, max_future=timedelta(seconds=settings.admission.max_future_seconds))
         with stage("deduplicate"):
             landed.prepare(lake, batch.start, batch.days)
             batch = deduplicate(batch, landed)

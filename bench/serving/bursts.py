@@ -68,12 +68,12 @@ def measure(
     settings: Settings, server: psutil.Process, bursts: int, report: Callable[[str], None]
 ) -> tuple[Counter[int], list[int], list[int]]:
     """Send the bursts; statuses, and after each burst the open files and bytes of the server's processes."""
-    key = ApiKeys(settings.api_keys_file).create("bursts", ("feedback:write",), now=utc_now())
+    key = ApiKeys(settings.paths.api_keys_file).create("bursts", ("feedback:write",), now=utc_now())
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     statuses: Counter[int] = Counter()
     files: list[int] = []
     memory: list[int] = []
-    with Bursts(settings.port, connections=REQUESTS, headers=headers) as client:
+    with Bursts(settings.http.port, connections=REQUESTS, headers=headers) as client:
         for number in range(bursts):
             statuses += client.post("/v1/feedback", [visit(number, n) for n in range(REQUESTS)])
             opened, held = sample(server)
@@ -107,11 +107,11 @@ def serving(settings: Settings) -> Iterator[psutil.Process]:
     Raises:
         ServiceError: It did not start in time.
     """
-    command = [sys.executable, "-m", "bench.bursting.server", settings.home, str(settings.port)]
+    command = [sys.executable, "-m", "bench.bursting.server", settings.home, str(settings.http.port)]
     child = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not is_up(settings.port):
+        while not is_up(settings.http.port):
             if child.poll() is not None or time.monotonic() > deadline:
                 raise ServiceError(f"the server did not start within {START_SECONDS:g} s")
             time.sleep(0.1)

@@ -78,7 +78,7 @@ def quality_figures(settings: Settings, data: DemoData, report: Callable[[str], 
     )
     session = functools.partial(spark_session, settings)
     interactions = rated_interactions(frame, scale=(1, 5))
-    for found in learning_figures(interactions, session=session, seed=settings.seed, progress=report):
+    for found in learning_figures(interactions, session=session, seed=settings.learning.seed, progress=report):
         words = f"{found.bar:g} ± 0.0005" if "popularity" in found.figure else f">= {found.bar:g}"
         yield Figure(figure=found.figure, value=found.value, unit=found.unit, bar=words, holds=found.holds)
 
@@ -97,10 +97,10 @@ def publish(settings: Settings) -> None:
     lake = open_lake(settings)
     landed = interactions_of(lake.scan(FEEDBACK)).rows
     recommender = SignedAls()
-    data = TrainingData.of(landed, seed=settings.seed, session=functools.partial(spark_session, settings))
+    data = TrainingData.of(landed, seed=settings.learning.seed, session=functools.partial(spark_session, settings))
     model = recommender.fit(data)
-    positions = lake.positions(settings.log_name, settings.log_partitions)
-    BundleStore(settings.bundles).publish(
+    positions = lake.positions(settings.log.name, settings.log.partitions)
+    BundleStore(settings.paths.bundles).publish(
         model,
         name=recommender.name,
         parameters=recommender.parameters,

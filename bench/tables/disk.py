@@ -54,7 +54,7 @@ def run(report: Callable[[str], None], *, runs: int, kept: int, ratings: int) ->
         for number in range(runs):
             send(settings, people=1, first=1_000_000 + number)
             learn(settings)
-            sizes.append(measure(settings.home_path))
+            sizes.append(measure(settings.paths.home))
             report(f"run {number + 1}: {sizes[-1].total() / MEGABYTE:.1f} MB")
     yield from figures(sizes, kept=kept)
 

@@ -81,7 +81,7 @@ def run(report: Callable[[str], None]) -> Iterator[Figure]:
         yield below("files of the closed day", files_of(lake, today - timedelta(days=2)), 51, unit="files")
         yield below("orphans left of 20 and what maintenance left", orphans_left(settings, lake), 1, unit="files")
         peak = max(done.peak_bytes for done in [*passes, last]) / 2**20
-        yield below("maintenance's peak memory", peak, settings.upkeep_memory_mb, unit="MiB")
+        yield below("maintenance's peak memory", peak, settings.maintenance.memory_mb, unit="MiB")
         problems = [problem for done in [*passes, last] for problem in done.problems]
         print(*problems, sep="\n", file=sys.stderr)
         yield below("actions left for later", len(problems), 1)
@@ -215,6 +215,6 @@ def orphans_left(settings: Settings, lake: Lake) -> int:
     folder = Path(lake.uri(FEEDBACK))
     replaced = table.vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
     named = {folder / path for path in replaced} | {Path(uri.removeprefix("file://")) for uri in table.file_uris()}
-    grace = settings.upkeep_orphan_hours * 3600
+    grace = settings.maintenance.orphan_hours * 3600
     found = [path for path in folder.rglob("*.parquet*") if "_delta_log" not in path.parts and path not in named]
     return sum(time.time() - path.stat().st_mtime > grace for path in found)

@@ -55,7 +55,7 @@ def run(report: Callable[[str], None], *, rows: int = ROWS) -> Iterator[Figure]:
             reading.join()
         store = open_online_store(settings)
         left = [
-            p for p, end in open_lake(settings).positions(settings.log_name, 4).items() if store.positions()[p] != end
+            p for p, end in open_lake(settings).positions(settings.log.name, 4).items() if store.positions()[p] != end
         ]
         store.close()
     yield exactly("rows that were pushed", rebuilt.rows, rows // 4 * 4)
@@ -69,7 +69,7 @@ def run(report: Callable[[str], None], *, rows: int = ROWS) -> Iterator[Figure]:
 
 def lose_store(settings: Settings) -> None:
     """Remove the online store's files."""
-    path = Path(settings.online_address.removeprefix("sqlite://"))
+    path = Path(settings.online.url.removeprefix("sqlite://"))
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()
 

@@ -19,8 +19,8 @@ def holding_home(settings: Settings) -> Iterator[IO[str]]:
     Raises:
         HomeInUse: Another one runs on it.
     """
-    settings.run_folder.mkdir(parents=True, exist_ok=True)
-    path = settings.run_folder / "up.lock"
+    settings.paths.run_folder.mkdir(parents=True, exist_ok=True)
+    path = settings.paths.run_folder / "up.lock"
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -137,7 +137,7 @@ def _document_failure(suite: Suite, rows: pl.DataFrame, known: pl.Series | None,
     from expectations.data_docs import write_data_docs
 
     if not rows.is_empty():
-        write_data_docs(heed.settings.docs_site, {suite: rows}, catalogue=known)
+        write_data_docs(heed.settings.paths.docs_site, {suite: rows}, catalogue=known)
 
 
 @dg.definitions

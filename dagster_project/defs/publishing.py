@@ -89,7 +89,7 @@ def published_bundle(
             "items": manifest.n_items,
             "subjects": manifest.n_subjects,
             "bytes": sum(file.bytes for file in manifest.files.values()),
-            "folder": dg.MetadataValue.path(str(heed.settings.bundles / manifest.version)),
+            "folder": dg.MetadataValue.path(str(heed.settings.paths.bundles / manifest.version)),
         },
         data_version=dg.DataVersion(manifest.version),
     )
@@ -116,7 +116,7 @@ def data_docs(
         loaded = {suite: load_for(suite, opened, tables[name], items) for name, suite in SUITES.items()}
         catalogue = next((known for _, known in loaded.values() if known is not None), None)
         frames = {suite: rows for suite, (rows, _) in loaded.items() if not rows.is_empty()}
-        site = heed.settings.docs_site
+        site = heed.settings.paths.docs_site
         documented = write_data_docs(site, frames, catalogue=catalogue)
     rows = [[one.suite, one.met, one.expectations, one.rows] for one in documented]
     return dg.MaterializeResult(

@@ -14,7 +14,7 @@ from feedback.errors import UsageError
 from feedback.intake import open_intake
 from feedback.log.open import open_log
 from feedback.log.port import partition_of
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.quarantine import groups, outcomes
@@ -203,11 +203,10 @@ def test_an_event_that_its_sender_sent_again_meanwhile_is_a_duplicate(home: Sett
 
 
 def test_a_row_refused_again_after_all_is_a_new_row_that_can_be_replayed(home: Settings) -> None:
-    import msgspec
 
     log = open_log(home)
     Replayer(open_lake(home), log, home).run("contract_broken", repair=into_scale)
-    drain(msgspec.structs.replace(home, max_event_bytes=10))
+    drain(override_settings(home, max_event_bytes=10))
     lake = open_lake(home)
     assert {g.code: (g.rows, g.replayed) for g in groups(lake)}["too_large"] == (5, 0)
 
