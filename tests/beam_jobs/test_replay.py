@@ -203,7 +203,6 @@ def test_an_event_that_its_sender_sent_again_meanwhile_is_a_duplicate(home: Sett
 
 
 def test_a_row_refused_again_after_all_is_a_new_row_that_can_be_replayed(home: Settings) -> None:
-
     log = open_log(home)
     Replayer(open_lake(home), log, home).run("contract_broken", repair=into_scale)
     drain(override_settings(home, max_event_bytes=10))
