@@ -78,7 +78,7 @@ class _Start:
         return judged
 
 
-class Reader:
+class LogReader:
     """Batches of one worker's partitions, in order.
 
     With `until` it ends: as soon as every partition has landed up to there, by this worker or another. That a batch

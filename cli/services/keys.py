@@ -9,7 +9,7 @@ from cli.output import Output
 from feedback.intake import utc_now
 from feedback.settings.home import Settings
 from lakehouse.subject_key import accept_subject_key
-from web.api_keys import SCOPES, ApiKeys, Scope
+from web.api_keys import KEY_SCOPES, ApiKeys, KeyScope
 
 
 @click.group()
@@ -19,9 +19,11 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What the key may do.")
+@click.option(
+    "--scope", "scopes", type=click.Choice(KEY_SCOPES), multiple=True, required=True, help="What the key may do."
+)
 @home_command
-def create(settings: Settings, output: Output, name: str, scopes: tuple[Scope, ...]) -> None:
+def create(settings: Settings, output: Output, name: str, scopes: tuple[KeyScope, ...]) -> None:
     """Make a key; its secret is shown once and kept nowhere."""
     secret = ApiKeys(settings.paths.api_keys_file).create(name, scopes, now=utc_now())
     output.emit({"name": name, "scopes": scopes, "key": secret})

@@ -14,8 +14,9 @@ from dagster_project.instance import LOOP_TAG
 from dagster_project.lib.stages import UPKEEP
 from dagster_project.lock import holder
 from dagster_project.past_runs import IN_PROGRESS, LOOP, bury_lost_runs, ended_runs, learned
-from dagster_project.starting import Feedback, Pace, Positions, Start, Wait, decide_start, failures_since
+from dagster_project.starting import Feedback, Pace, Start, Wait, decide_start, failures_since
 from feedback.settings.home import Settings, load_settings
+from lakehouse.landed.positions import Positions
 
 if TYPE_CHECKING:
     from feedback.log.port import FeedbackLog

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from expectations.predicates import breaks
-from expectations.rules import Rule, Scope, Severity
+from expectations.rules import Rule, RuleScope, Severity
 from expectations.screening import Screening
 from expectations.suite import Suite
 from expectations.suites.registry import SUITES
@@ -154,7 +154,7 @@ def test_counts_of_the_whole_table_replace_those_of_the_rows_that_were_validated
 
 
 def test_a_rule_without_a_reading_in_columns_is_refused() -> None:
-    rule = Rule("odd__v", "ExpectColumnValuesToBeIncreasing", Severity.WARNING, "", columns=("v",), scope=Scope.ROW)
+    rule = Rule("odd__v", "ExpectColumnValuesToBeIncreasing", Severity.WARNING, "", columns=("v",), scope=RuleScope.ROW)
 
     with pytest.raises(ContractViolation, match="odd__v: ExpectColumnValuesToBeIncreasing has no reading"):
         breaks(rule, good_feedback().schema)

@@ -29,7 +29,7 @@ def test_pipelines_roll_and_nothing_is_lost_doubled_or_delayed(
 ) -> None:
     rolling = override_settings(settings, landing_roll_minutes=ROLL_SECONDS / 60)
     pipelines = counted_calls(monkeypatch, beam_jobs.pipeline, "build_landing")
-    readers = counted_calls(monkeypatch, beam_jobs.source.reads, "Reader")
+    readers = counted_calls(monkeypatch, beam_jobs.source.reads, "LogReader")
     loads = counted_calls(monkeypatch, beam_jobs.stages.landed_ids, "landed_hashes")
     intake = open_intake(rolling)
     waits: list[float] = []
