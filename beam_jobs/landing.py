@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -88,10 +88,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         positions = lake.positions(log.name, log.partitions)
     finally:
         log.close()
-    landed = counters.get("landed", 0)
-    codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
-    if not is_embedded(settings):
-        landed, codes = count_between(lake, before, positions)
+    landed, codes = _landed(counters) if is_embedded(settings) else count_between(lake, before, positions)
     now = time.time()
     untold = (started if landed or codes else now, now)
     first, last = untold if span is None else (span[0] / 1000, span[1] / 1000)
@@ -107,6 +104,12 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         positions=positions,
         doubted=counters.get("doubted", 0),
     )
+
+
+def _landed(counters: Mapping[str, int]) -> tuple[int, dict[str, int]]:
+    """How many rows landed, and how many events were refused by code, from the job's counters."""
+    codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
+    return counters.get("landed", 0), codes
 
 
 def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress = ignore_progress) -> None:

@@ -109,23 +109,28 @@ def kill(
         while found.fleet.killed < kills:
             report(f"{kind}, seed {seed}: {found.fleet.killed} of {kills} killed")
             step(found, watcher)
-        log, ledger = found.settle()
-        watcher.look()
-        outcome = Outcome(
-            seed=seed,
-            seconds=time.monotonic() - started,
-            kills=dict(found.fleet.kills),
-            injected=dict(found.happened),
-            slept=dict(found.fleet.slept),
-            gave_up=found.fleet.gave_up,
-            looks=watcher.looks,
-            violations=watcher.violations,
-            comparison=compare(settings, log, ledger),
-            commits=landing_commits(settings, FEEDBACK),
-            quarantine_commits=landing_commits(settings, QUARANTINE),
-        )
-        log.close()
-        return outcome
+        return _outcome(settings, found, watcher, seed=seed, started=started)
+
+
+def _outcome(settings: Settings, found: Arena, watcher: Watcher, *, seed: int, started: float) -> Outcome:
+    """End the run and compare what was sent with what landed."""
+    log, ledger = found.settle()
+    watcher.look()
+    outcome = Outcome(
+        seed=seed,
+        seconds=time.monotonic() - started,
+        kills=dict(found.fleet.kills),
+        injected=dict(found.happened),
+        slept=dict(found.fleet.slept),
+        gave_up=found.fleet.gave_up,
+        looks=watcher.looks,
+        violations=watcher.violations,
+        comparison=compare(settings, log, ledger),
+        commits=landing_commits(settings, FEEDBACK),
+        quarantine_commits=landing_commits(settings, QUARANTINE),
+    )
+    log.close()
+    return outcome
 
 
 def step(found: Arena, watcher: Watcher) -> None:
