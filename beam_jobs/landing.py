@@ -42,6 +42,8 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[int, int]
     doubted: int = 0
     """Of `landed`, events of records whose log time is out of bounds."""
+    found: dict[str, int] = {}
+    """What stages found, as `redact:phone`; empty where the runner does not count."""
 
     @property
     def events(self) -> int:
@@ -103,6 +105,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         startup_seconds=max(0.0, first - started),
         positions=positions,
         doubted=counters.get("doubted", 0),
+        found=_found(counters) if is_embedded(settings) else {},
     )
 
 
@@ -110,6 +113,10 @@ def _landed(counters: Mapping[str, int]) -> tuple[int, dict[str, int]]:
     """How many rows landed, and how many events were refused by code, from the job's counters."""
     codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
     return counters.get("landed", 0), codes
+
+
+def _found(counters: Mapping[str, int]) -> dict[str, int]:
+    return {name.removeprefix("stage:"): n for name, n in sorted(counters.items()) if name.startswith("stage:")}
 
 
 def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress = ignore_progress) -> None:

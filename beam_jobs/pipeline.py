@@ -12,22 +12,21 @@ import grpc  # type: ignore[import-untyped]
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from beam_jobs.batch import Batch, Stage
+from beam_jobs.batch import Batch
 from beam_jobs.followers.windows.transform import LiveWindows
 from beam_jobs.runner.coder import register_batch_coder
 from beam_jobs.runner.runners import is_embedded
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source.reads import ReadForever, ReadToEnd
 from beam_jobs.stages.admit import admit
+from beam_jobs.stages.chain import RunStages, StageMaker
+from beam_jobs.stages.registry import STAGES
 from feedback.errors import ServiceError, SettingsError
 from feedback.settings.home import Settings
 
 JOB_SERVER_SECONDS = 30.0
 """What a job server may take for its first answer; less with Beam's option `--job_server_timeout`."""
 NO_TIMEOUT_SECONDS = 10 * 365 * 24 * 3600
-
-CLEANING: tuple[tuple[str, Stage], ...] = ()
-"""Stages between deduplication and commit, in order: screen, score text, redact, enrich take their place here."""
 
 
 def build_landing(
@@ -36,9 +35,9 @@ def build_landing(
     settings: Settings,
     context_id: str,
     *,
-    cleaning: Sequence[tuple[str, Stage]] = CLEANING,
+    stages: Sequence[StageMaker] = STAGES,
 ) -> beam.PCollection:
-    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, clean, commit, live windows."""
+    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, run the stages, commit, live windows."""
     register_batch_coder()
     batches = (
         pipeline
@@ -48,9 +47,8 @@ def build_landing(
         >> beam.Map(admit, max_future=timedelta(seconds=settings.admission.max_future_seconds)).with_output_types(Batch)
         | "Deduplicate" >> beam.ParDo(Deduplicate(settings, context_id)).with_output_types(Batch)
     )
-    for name, stage in cleaning:
-        batches = batches | name >> beam.Map(stage).with_output_types(Batch)
-    committed = batches | "Commit" >> beam.ParDo(Commit(settings, context_id)).with_output_types(Batch)
+    staged = batches | "Stages" >> beam.ParDo(RunStages(stages, settings, context_id)).with_output_types(Batch)
+    committed = staged | "Commit" >> beam.ParDo(Commit(settings, context_id)).with_output_types(Batch)
     if settings.windows.enabled:
         _ = committed | "LiveWindows" >> LiveWindows(settings, context_id)
     return committed

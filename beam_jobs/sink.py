@@ -131,6 +131,8 @@ class Commit(beam.DoFn):
         Metrics.counter(NAMESPACE, "landed").inc(landed)
         Metrics.counter(NAMESPACE, "batches").inc()
         Metrics.counter(NAMESPACE, "doubted").inc(batch.doubted)
+        for (stage, what), found in batch.findings.items():
+            Metrics.counter(NAMESPACE, f"stage:{stage}:{what}").inc(found)
         for refused in batch.refused:
             for code, count in refused.group_by("code").len().iter_rows():
                 Metrics.counter(NAMESPACE, f"code:{code}").inc(count)

@@ -56,6 +56,10 @@ def land(
             report.events, report.seconds, report.startup_seconds,
             report.landed, report.duplicates, report.quarantined,
         )  # fmt: skip
+        if report.found:
+            output.styled(
+                "{}", ", ".join(f"{name.replace(':', ' ')}: {count:,}" for name, count in report.found.items())
+            )
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

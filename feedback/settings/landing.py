@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from feedback.settings.fields import Port, Positive, PositiveSeconds, says
 
 MIB = 1024 * 1024
+Redacted = Literal["email", "phone", "card", "iban", "token"]
 
 
 class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,6 +98,14 @@ class LandingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "Longer, where senders repeat old events; memory grows with the ids of the window.",
         ),
     ] = 30
+    redact: Annotated[
+        list[Redacted],
+        says(
+            "What landing replaces in customers' texts: `email`, `phone`, `card`, `iban`, `token` "
+            "([how to](how-to/redaction.md)).",
+            "Fewer, where a text must keep something; `[]` for nothing.",
+        ),
+    ] = msgspec.field(default_factory=lambda: list(get_args(Redacted)))
     max_record_events: Annotated[
         Positive,
         says("Most events of one record of the log that landing takes apart; larger records go to quarantine."),
