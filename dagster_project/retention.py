@@ -91,15 +91,15 @@ def _prune_runs(settings: Settings, instance: DagsterInstance, now: datetime) ->
 
 
 def _prune_tables(settings: Settings) -> dict[str, int]:
+    from dagster_project.lib.tables.registry import TABLE_ASSETS
     from lakehouse.lake import open_lake
     from lakehouse.maintenance.versions import trim_history
-    from lakehouse.tables.specs import EVALUATIONS, INTERACTIONS, ITEMS
+    from lakehouse.tables.evaluations import EVALUATIONS
 
     lake = open_lake(settings)
-    done = [
-        trim_history(lake, spec, keep=settings.maintenance.table_versions_kept)
-        for spec in (ITEMS, INTERACTIONS, EVALUATIONS)
-    ]
+    replaced = [table.spec for table in TABLE_ASSETS.values() if table.replaces]
+    keep = settings.maintenance.table_versions_kept
+    done = [trim_history(lake, spec, keep=keep) for spec in (*replaced, EVALUATIONS)]
     return {"replaced table files": sum(d.files for d in done), "log entries": sum(d.log_entries for d in done)}
 
 
