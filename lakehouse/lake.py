@@ -325,8 +325,14 @@ def _properties(spec: TableSpec) -> dict[str, str | None]:
     return {
         "delta.checkpointInterval": str(CHECKPOINT_EVERY_COMMITS),
         "delta.logRetentionDuration": LOG_RETENTION,
-        "delta.dataSkippingStatsColumns": ",".join(spec.stats_columns or spec.names[:0]) or spec.names[0],
+        "delta.dataSkippingStatsColumns": ",".join(_columns_with_statistics(spec)),
     }
+
+
+def _columns_with_statistics(spec: TableSpec) -> tuple[str, ...]:
+    """One at least: where the property names no column, Delta keeps statistics of the first 32."""
+    impersonal = tuple(column.name for column in spec.columns if not column.personal)
+    return spec.stats_columns or impersonal[:1]
 
 
 def _add_columns(table: DeltaTable, spec: TableSpec, names: list[str]) -> None:
