@@ -11,7 +11,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-def says(what: str, why: str = "", *, default: str = "") -> msgspec.Meta:
+def says(what: str, why: str, *, default: str = "") -> msgspec.Meta:
     """Describe a setting for docs/settings.md.
 
     Args:

@@ -82,7 +82,7 @@ def load_settings(home: str | Path | None = None, **overrides: Any) -> Settings:
         names.given_in(os.environ),
         names.given(_told(overrides), f"settings of {folder}"),
     )
-    _warn_of_renamed(sources)
+    _warn(names, sources)
     return _convert(folder, {key: value for source in sources for key, value in source.values.items()})
 
 
@@ -175,10 +175,13 @@ def _file_values(path: Path) -> dict[str, Any]:
 _warned: set[str] = set()
 
 
-def _warn_of_renamed(sources: Iterable[Given]) -> None:
-    """Say once in a process which settings have a new name."""
-    renamed = {name: key for source in sources for name, key in source.renamed.items() if name not in _warned}
-    if renamed:
-        _warned.update(renamed)
-        told = ", ".join(f"{name} is now {dotted(key)}" for name, key in renamed.items())
-        LOGGER.warning("settings were renamed, the old names still work: %s", told)
+def _warn(names: SettingNames, sources: Iterable[Given]) -> None:
+    """Say once in a process which names were replaced, and which variables are misspelt."""
+    told = {
+        **{name: f"is called {dotted(key)} now" for source in sources for name, key in source.renamed.items()},
+        **{name: f"is not a setting; {near} is" for name, near in names.misspelt(os.environ).items()},
+    }
+    new = [name for name in told if name not in _warned]
+    if new:
+        _warned.update(new)
+        LOGGER.warning("settings: %s", "; ".join(f"{name} {told[name]}" for name in new))

@@ -74,7 +74,7 @@ class LandingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = 10.0
     metrics_port: Annotated[
         Port,
-        says("Port of the landing stream's `/metrics` under `heed up`.", "The port is taken."),
+        says("Port of the landing stream's `/metrics` under `heed up`.", "When the port is taken."),
     ] = 9464
     stalled_seconds: Annotated[
         PositiveSeconds,
@@ -108,11 +108,17 @@ class LandingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = msgspec.field(default_factory=lambda: list(get_args(Redacted)))
     max_record_events: Annotated[
         Positive,
-        says("Most events of one record of the log that landing takes apart; larger records go to quarantine."),
+        says(
+            "Most events of one record of the log that landing takes apart; a larger record goes to quarantine whole.",
+            "Larger, where a producer of your own packs more into a record.",
+        ),
     ] = 100_000
     max_record_bytes: Annotated[
         Positive,
-        says("Largest record of the log that landing takes apart; larger records go to quarantine."),
+        says(
+            "Largest record of the log that landing takes apart; a larger one goes to quarantine whole.",
+            "Larger, where a producer of your own packs more into a record.",
+        ),
     ] = 32 * MIB
 
 
@@ -121,7 +127,7 @@ class WindowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     enabled: Annotated[
         bool,
-        says("Whether landing keeps live windows ([how to](how-to/signals.md)).", "Off, where nobody reads them."),
+        says("Whether landing keeps live windows ([how to](how-to/windows.md)).", "Off, where nobody reads them."),
     ] = True
     every_seconds: Annotated[
         PositiveSeconds,

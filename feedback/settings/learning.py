@@ -27,11 +27,11 @@ class LearningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ] = 15.0
     nightly_cron: Annotated[
         str,
-        says("When the nightly loop starts, as a cron line.", "Your quiet hour."),
+        says("When the nightly loop starts, as a cron line.", "To run in your quiet hour."),
     ] = "0 3 * * *"
     timezone: Annotated[
         str,
-        says("Time zone of the nightly loop and of the daily checks.", "Your quiet hour is not in UTC."),
+        says("Time zone of Dagster's schedules.", "To give `nightly_cron` in local time."),
     ] = "UTC"
     seed: Annotated[int, says("Seed of splits and fits.", "To see how far figures depend on it.")] = 42
     bundles_kept: Annotated[
@@ -61,7 +61,7 @@ class MlflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             default="`mlflow.db` in the home",
         ),
     ] = ""
-    port: Annotated[Port, says("Port of MLflow's pages under `heed up`.", "The port is taken.")] = 5000
+    port: Annotated[Port, says("Port of MLflow's pages under `heed up`.", "When the port is taken.")] = 5000
     runs_kept: Annotated[
         int,
         msgspec.Meta(ge=20),
@@ -80,7 +80,7 @@ class MlflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class DagsterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Dagster: its pages, and how many runs stay."""
 
-    port: Annotated[Port, says("Port of Dagster's pages under `heed up`.", "The port is taken.")] = 3000
+    port: Annotated[Port, says("Port of Dagster's pages under `heed up`.", "When the port is taken.")] = 3000
     runs_kept: Annotated[
         Positive,
         says("Newest ended runs of the loop, and of maintenance, that are kept.", "More, for a longer history."),

@@ -69,6 +69,7 @@ class SettingNames:
         self.sections = sections
         own = {f"{name}_{field}": (name, field) for name, s in sections.items() for field in s.__struct_fields__}
         self.keys: Mapping[str, Key] = {**EARLIER_NAMES, **RENAMED, **own}
+        self._variables = {variable_of(name).lower() for name in self.keys}
         self._tables = {
             (name, field)
             for name, struct in sections.items()
@@ -110,6 +111,15 @@ class SettingNames:
                 value = _json(variable, raw) if key in self._tables else raw
                 found.add(key, variable, value, renamed=name in RENAMED)
         return found
+
+    def misspelt(self, environment: Iterable[str]) -> dict[str, str]:
+        """Variables that name no setting but nearly do, each with the one that was meant.
+
+        They are no error: other programs, such as Kubernetes for its services, set variables of any name.
+        """
+        known = {variable_of(name) for name in self.keys if name not in RENAMED}
+        unknown = (v for v in environment if v.startswith(VARIABLE_PREFIX) and v.lower() not in self._variables)
+        return {variable: near for variable in unknown if (near := _near(variable, known, cutoff=0.95))}
 
     def _section(self, name: str, value: object, where: str) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
@@ -167,8 +177,8 @@ def variable_of(name: str) -> str:
     return VARIABLE_PREFIX + name.upper()
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+def _near(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str:
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return found[0] if found else ""
 
 

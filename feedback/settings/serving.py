@@ -14,9 +14,9 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     host: Annotated[
         str,
-        says("Address that the HTTP API listens on.", "To be reached from other machines, behind a proxy with TLS."),
+        says("Address that the HTTP API listens on.", "To be reached from other machines, through a proxy with TLS."),
     ] = "127.0.0.1"
-    port: Annotated[Port, says("Port of the HTTP API.", "The port is taken.")] = 8080
+    port: Annotated[Port, says("Port of the HTTP API.", "When the port is taken.")] = 8080
     max_body_bytes: Annotated[
         Positive,
         says("Largest body of a request.", "Larger batches; each request is held in memory."),
@@ -29,5 +29,7 @@ class ServingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     list_length: Annotated[
         int,
         msgspec.Meta(ge=1, le=1000),
-        says("Length of a list when a request names none; evaluation judges lists of this length.", "Your shelf."),
+        says(
+            "Length of a list when a request names none; evaluation judges lists of this length.", "To fit your page."
+        ),
     ] = 10

@@ -27,8 +27,8 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: Annotated[
         str,
         says(
-            "Name of the log in the tables' transactions: positions are kept per name.",
-            "A second log that lands into the same lake.",
+            "Name under which the tables keep the positions in the log.",
+            "Another log for the same lake: its offsets begin anew.",
         ),
     ] = "feedback"
     partitions: Annotated[
@@ -36,7 +36,7 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         msgspec.Meta(ge=1, le=1024),
         says(
             "Partitions of the log. Fixed when the log is made; Kafka topics may grow.",
-            "More landing workers than partitions get nothing to do.",
+            "More, for more landing workers at once: each needs a partition.",
         ),
     ] = 4
     retention_days: Annotated[
@@ -61,7 +61,7 @@ class LakeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     uri: Annotated[
         str,
         says(
-            "Folder or object-store prefix of the Delta tables: a path, `s3://…`, `gs://…`, `abfs://…`.",
+            "Folder or object-store prefix of the Delta tables: a path, or an address that delta-rs takes, such as `s3://bucket/heed`.",
             "A lake that several machines see, or another disk.",
             default="`lake` in the home",
         ),

@@ -120,8 +120,22 @@ def test_a_replaced_word_is_told_once(
 
     assert not settings.windows.enabled
     assert [record.getMessage() for record in caplog.records] == [
-        "settings were renamed, the old names still work: "
-        "signals is now windows.enabled, upkeep_memory_mb is now maintenance.memory_mb"
+        "settings: signals is called windows.enabled now; upkeep_memory_mb is called maintenance.memory_mb now"
+    ]
+
+
+def test_a_misspelt_variable_is_told_and_a_foreign_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(home, "_warned", set())
+    for name in ("HEED_LANDING_BATCH_EVENT", "HEED_KEY", "HEED_ENV", "HEED_SERVING_SERVICE_HOST", "HEED_SERVING_PORT"):
+        monkeypatch.setenv(name, "tcp://10.0.0.1:80")
+
+    with caplog.at_level(logging.WARNING):
+        load_settings(tmp_path)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "settings: HEED_LANDING_BATCH_EVENT is not a setting; HEED_LANDING_BATCH_EVENTS is"
     ]
 
 
