@@ -13,12 +13,14 @@ from feedback.errors import REMEDIES
 from feedback.settings.landing import AdmissionSettings, LandingSettings
 from feedback.settings.serving import HttpSettings
 from feedback.settings.source import ROOT
+from gateway.bodies import MAX_RECORDS
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
 
 PAGE = ROOT / "docs" / "contract.md"
 
 _EVENT, _KEPT = size_words(AdmissionSettings().max_event_bytes), size_words(MAX_RAW_BYTES)
 _LINES, _RECORD = f"{LandingSettings().max_record_events:,}", size_words(LandingSettings().max_record_bytes)
+_WHOLE = "`too_large`: one row for the whole record"
 _BODY = size_words(HttpSettings().max_body_bytes)
 
 _INTRO = f"""# The event contract, version {CONTRACT_VERSION}
@@ -101,9 +103,9 @@ row that was written around them and breaks the contract is left out of learning
 |---|---|---|
 | an event of more than `admission.max_event_bytes` ({_EVENT}) | `too_large` | `too_large`, its first {_KEPT} kept |
 | nesting beyond what can be read (about 1,000 levels) | `not_json` | `undecodable` |
-| a request beyond `http.max_body_bytes` ({_BODY}) or 50,000 records | 413 | |
-| a record of the log beyond `landing.max_record_events` ({_LINES} lines) | | `too_large`: one row for the whole record |
-| a record of the log beyond `landing.max_record_bytes` ({_RECORD}) | | `too_large`: one row for the whole record |
+| a request beyond `http.max_body_bytes` ({_BODY}) or {MAX_RECORDS:,} records | 413 | |
+| a record of the log beyond `landing.max_record_events` ({_LINES} lines) | | {_WHOLE} |
+| a record of the log beyond `landing.max_record_bytes` ({_RECORD}) | | {_WHOLE} |
 
 Landing reads at most about `landing.batch_events` and `landing.batch_bytes` at a time, whatever waits in the log.
 """

@@ -82,8 +82,6 @@ def _type(type_: inspect.Type) -> str:
 
 def _value(field: inspect.Field) -> str:
     value = field.default if field.default is not NODEFAULT else field.default_factory()
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
     if field.name.endswith("_bytes"):
         return f"`{value}` ({size_words(value)})"
     return f"`{value!r}`" if not isinstance(value, str) else f'`"{value}"`'
