@@ -104,6 +104,11 @@ class Batch:
         return {p: min(day, first.get(p) or day) for p, day in clocks.items()}
 
     @property
+    def is_takeover(self) -> bool:
+        """Whether it has no records and only says from which positions a worker starts to read."""
+        return self.start == self.end
+
+    @property
     def doubted(self) -> int:
         """How many of the events stand in records whose log time is out of bounds."""
         return int(self.events["doubted"].sum()) if "doubted" in self.events.columns else 0

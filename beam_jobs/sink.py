@@ -13,7 +13,6 @@ from beam_jobs.followers.online_push import OnlinePush
 from beam_jobs.runner.fault_points import fault_point
 from beam_jobs.runner.monitor import Monitor
 from beam_jobs.runner.pipeline_context import context_of, reported_failure, rewind_of, shared
-from beam_jobs.source.reader import is_takeover
 from beam_jobs.stages.deduplicate import deduplicate
 from beam_jobs.stages.landed_ids import LandedIds
 from feedback.errors import StalePosition
@@ -48,7 +47,7 @@ class Deduplicate(beam.DoFn):
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Reject repeats."""
-        if is_takeover(batch):
+        if batch.is_takeover:
             yield batch
             return
         began = time.perf_counter()
@@ -90,7 +89,7 @@ class Commit(beam.DoFn):
 
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
-        if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
+        if batch.is_takeover:  # whoever had these partitions before may have died between commit and push
             self._online.push(batch)
             return
         ready = batch.to_commit()

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
-from feedback.fields.bounds import FIRST_VERSION, LAST_VERSION
+from feedback.bounds import FIRST_VERSION, LAST_VERSION
 
 CONTRACT_VERSION = 1
 """The version that this release knows, and takes for granted where an event states none."""

@@ -14,7 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusController
 
 from feedback.intake import open_intake
-from feedback.process.tracing import set_up_tracing
+from feedback.log.tracing import set_up_tracing
 from feedback.settings.home import Settings, ensure_home, load_settings
 from gateway.api import INTAKE_KEY
 from gateway.api import build_router as gateway_router

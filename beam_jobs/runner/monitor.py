@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from beam_jobs.batch import Batch
 from feedback.errors import Code
-from feedback.process.tracing import landing
+from feedback.log.tracing import landing
 
 LOGGER = logging.getLogger("heed.landing")
 TELL_SECONDS = 10.0

@@ -53,11 +53,6 @@ def to_the_end(log: FeedbackLog) -> Mapping[int, int]:
     return {partition: end for partition, (_, end) in log.bounds().items()}
 
 
-def is_takeover(batch: Batch) -> bool:
-    """Whether it holds no records, but says where a worker starts to read."""
-    return batch.start == batch.end
-
-
 @dataclass(frozen=True, slots=True)
 class _Start:
     """One start of reading: from which positions, and its number."""

@@ -12,7 +12,6 @@ import polars as pl
 
 from beam_jobs.batch import Batch
 from beam_jobs.runner.pipeline_context import release, reported_failure, shared
-from beam_jobs.source.reader import is_takeover
 from beam_jobs.stages.stage import LandingStage, StageContext
 from feedback.settings.home import Settings
 
@@ -95,7 +94,7 @@ class RunStages(beam.DoFn):
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """One batch; one without records goes on as it is."""
-        if is_takeover(batch):
+        if batch.is_takeover:
             yield batch
             return
         with reported_failure(self._context_id):

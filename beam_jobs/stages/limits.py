@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from beam_jobs.batch import REFUSED_SCHEMA, raw_text
+from feedback.bounds import believable
 from feedback.errors import Code
-from feedback.fields.bounds import believable
 from feedback.log.records import Records
 from feedback.settings.home import Settings
 

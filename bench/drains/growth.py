@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bench.drains.children import drain_in_child
 from bench.drains.drain_child import Drained
 from bench.drains.events import rating_chunks
+from bench.drains.in_child import drain_in_child
 from bench.drains.logs import fill_log
 from bench.figures import Figure, at_least, below, reported
 from feedback.log.open import open_log

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import click
 
-from bench.drains.children import drain_in_child, loop_in_child
 from bench.drains.drain_child import Drained
 from bench.drains.events import EVENTS_PER_SECOND, Chunk, rating_chunks
 from bench.drains.growth import NEW_EVENTS, growth_figures
+from bench.drains.in_child import drain_in_child
 from bench.drains.latency import latency_figures
 from bench.drains.logs import fill_kafka, fill_log
 from bench.figures import Figure, at_least, reported
 from bench.peers.plain_loop import Looped
+from bench.peers.plain_loop_child import loop_in_child
 from bench.peers.spark import SparkLanded, land_with_spark
 from bench.peers.spark_environment import spark_environment
 from feedback.errors import UsageError

@@ -21,9 +21,9 @@ from pathlib import Path
 import click
 import psutil  # type: ignore[import-untyped]
 
-from bench.bursting.client import Bursts
-from bench.bursting.server import IDLE_SECONDS
 from bench.figures import Figure, below, exactly, reported
+from bench.serving.burst_client import Bursts
+from bench.serving.burst_server import IDLE_SECONDS
 from cli.demo.demo import free_port
 from feedback.errors import ServiceError
 from feedback.intake import utc_now
@@ -107,7 +107,7 @@ def serving(settings: Settings) -> Iterator[psutil.Process]:
     Raises:
         ServiceError: It did not start in time.
     """
-    command = [sys.executable, "-m", "bench.bursting.server", settings.home, str(settings.http.port)]
+    command = [sys.executable, "-m", "bench.serving.burst_server", settings.home, str(settings.http.port)]
     child = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + START_SECONDS

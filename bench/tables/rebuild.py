@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from bench.drains.children import ask_child
+from bench.child_processes import ask_child
 from bench.drains.growth import write_history
 from bench.figures import Figure, below, exactly, reported
 from bench.rebuilding.child import Rebuilt

@@ -10,8 +10,8 @@ import click
 from cli.options import home_command
 from cli.output import Output
 from feedback.errors import UsageError
+from feedback.log.tracing import set_up_tracing
 from feedback.process.logs import set_up_logs
-from feedback.process.tracing import set_up_tracing
 from feedback.settings.home import Settings, override_settings
 
 

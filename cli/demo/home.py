@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from cli.services.home_lock import holding_home
+from cli.home_lock import holding_home
 from feedback.errors import HomeError
 from feedback.settings.home import Settings, ensure_home, load_settings
 from server.public_key import PUBLIC_KEY

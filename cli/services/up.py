@@ -14,9 +14,9 @@ from typing import IO
 
 import click
 
+from cli.home_lock import holding_home
 from cli.options import home_command
 from cli.output import Output
-from cli.services.home_lock import holding_home
 from cli.services.processes import Process, command_variables, processes, supervisor_config
 from feedback.errors import ServiceError
 from feedback.intake import utc_now

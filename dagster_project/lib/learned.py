@@ -10,7 +10,7 @@ import polars as pl
 from expectations.screening import Screening
 from expectations.suites.feedback import FEEDBACK_SUITE
 from expectations.suites.interactions import INTERACTIONS_SUITE
-from feedback.fields.bounds import DEFAULT_MAX_FUTURE
+from feedback.bounds import DEFAULT_MAX_FUTURE
 from feedback.preference_rules import PREFERENCE_KINDS
 from lakehouse.tables.specs import INTERACTIONS
 from models.preferences import build_interactions

@@ -15,8 +15,8 @@ from expectations.screening import Screening
 from expectations.suite import Suite
 from expectations.suites.registry import SUITES
 from expectations.validation import validate, with_counts
+from feedback.bounds import EARLIEST, EARLIEST_US, LATEST
 from feedback.errors import ContractViolation
-from feedback.fields.bounds import EARLIEST, EARLIEST_US, LATEST
 from tests.expectations.frames import NOON, broken, good_feedback, good_interactions, good_items, subject
 
 FEEDBACK = SUITES["feedback"]

@@ -11,7 +11,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.landing import drain
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.decode import decode
-from feedback.fields.bounds import microseconds
+from feedback.bounds import microseconds
 from feedback.log.open import open_log
 from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake

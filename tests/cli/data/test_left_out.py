@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import heed
-from feedback.fields.bounds import EARLIEST_US
+from feedback.bounds import EARLIEST_US
 from feedback.settings.home import load_settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake

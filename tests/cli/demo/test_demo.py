@@ -8,7 +8,7 @@ import pytest
 
 from cli.demo.chapters import CHAPTERS, DEFAULT_CHAPTER, find_chapter
 from cli.demo.home import MARKER, fresh_home
-from cli.services.home_lock import holding_home
+from cli.home_lock import holding_home
 from feedback.errors import HomeError, HomeInUse, UsageError
 from feedback.settings.home import load_settings
 from feedback.subjects import load_or_create_key

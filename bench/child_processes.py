@@ -1,42 +1,19 @@
-"""Measured work in processes of its own: one JSON object is what they answer."""
+"""Run measured work in child processes; each answers with one JSON object."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from bench.drains.drain_child import Drained
-from bench.peers.plain_loop import Looped
 from feedback.errors import ServiceError
 from feedback.settings.source import ROOT
 
 CHILD_SECONDS = 540.0
 
 Answer = TypeVar("Answer")
-
-
-def drain_in_child(home: Path, overrides: Mapping[str, object]) -> Drained:
-    """Drain a log into a home and say what it took.
-
-    Raises:
-        ServiceError: The child failed.
-    """
-    given = msgspec.json.encode(dict(overrides)).decode()
-    return ask_child([sys.executable, "-m", "bench.drains.drain_child", str(home), given], Drained)
-
-
-def loop_in_child(servers: str, topic: str, events: int, file: Path) -> Looped:
-    """Let the plain loop read so many events of a topic.
-
-    Raises:
-        ServiceError: The child failed.
-    """
-    return ask_child([sys.executable, "-m", "bench.peers.plain_loop", servers, topic, str(events), str(file)], Looped)
 
 
 def ask_child(command: Sequence[str], answer: type[Answer], *, environment: Mapping[str, str] | None = None) -> Answer:

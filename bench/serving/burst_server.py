@@ -25,4 +25,4 @@ if __name__ == "__main__":
     from feedback.settings.home import load_settings
     from server.process import run_server
 
-    run_server(load_settings(sys.argv[1], port=int(sys.argv[2])), app="bench.bursting.server:app")
+    run_server(load_settings(sys.argv[1], port=int(sys.argv[2])), app="bench.serving.burst_server:app")
