@@ -22,6 +22,7 @@ RECOMMENDERS: dict[str, str] = {
     "decayed_popularity": "models.recommenders.popularity:DecayedPopularity",
     "unsigned_als": "models.recommenders.als:UnsignedAls",
     "signed_als": "models.recommenders.als:SignedAls",
+    "item_neighbours": "models.recommenders.item_neighbours:ItemNeighbours",
 }
 """Module and class by name, in the order of tables and plots."""
 

@@ -45,7 +45,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What the registry says of a name, a version or an alias that it does not have."""
 GIT_SECONDS = 5.0
-NEEDED = ("msgspec", "numpy", "pandas", "polars")
+NEEDED = ("msgspec", "numpy", "pandas", "polars", "scipy")
 """What the logged model imports; named, because MLflow would otherwise run pip to find out."""
 
 

@@ -24,6 +24,7 @@ from lakehouse.lake import open_lake
 from lakehouse.tables.specs import EVALUATIONS, FEEDBACK, INTERACTIONS
 from lakehouse.tables.specs import ITEMS as ITEMS_TABLE
 from models.bundle.store import BundleStore
+from models.recommenders.registry import RECOMMENDERS
 from models.tracking.runs import CHAMPION, Tracking
 from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
 
@@ -171,7 +172,7 @@ class TestWholeLoop:
         rows = open_lake(looped.settings).scan(EVALUATIONS).collect()
 
         assert set(rows["evaluation_id"]) == {looped.summary.run_id}
-        assert set(rows["recommender"]) == {"popularity", "decayed_popularity", "unsigned_als", "signed_als"}
+        assert set(rows["recommender"]) == set(RECOMMENDERS)
 
     def test_the_data_docs_are_written(self, looped: Looped) -> None:
         assert (looped.settings.paths.docs_site / "index.html").is_file()

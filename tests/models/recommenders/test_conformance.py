@@ -1,0 +1,58 @@
+"""Every registered recommender passes the conformance suite; one that is registered without a class here is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models.recommenders.als import SignedAls, UnsignedAls
+from models.recommenders.item_neighbours import ItemNeighbours
+from models.recommenders.popularity import DecayedPopularity, Popularity
+from models.recommenders.registry import RECOMMENDERS
+from tests.models.recommenders.conformance import RecommenderConformance
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class TestPopularity(RecommenderConformance):
+    recommender = Popularity()
+
+
+class TestDecayedPopularity(RecommenderConformance):
+    recommender = DecayedPopularity()
+
+
+class TestItemNeighbours(RecommenderConformance):
+    recommender = ItemNeighbours()
+
+
+class OnSpark(RecommenderConformance):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def spark_of(cls, spark: SparkSession) -> Callable[[], SparkSession]:
+        return lambda: spark
+
+
+@pytest.mark.spark
+class TestSignedAls(OnSpark):
+    recommender = SignedAls(rank=4, regularization=0.05, iterations=4)
+
+
+@pytest.mark.spark
+class TestUnsignedAls(OnSpark):
+    recommender = UnsignedAls(rank=4, regularization=0.05, iterations=4)
+
+
+def subclasses(kind: type[RecommenderConformance]) -> set[type[RecommenderConformance]]:
+    return {kind} | {deeper for below in kind.__subclasses__() for deeper in subclasses(below)}
+
+
+def test_every_registered_recommender_has_a_conformance_test() -> None:
+    tested = {
+        vars(kind)["recommender"].name for kind in subclasses(RecommenderConformance) if "recommender" in vars(kind)
+    }
+
+    assert set(RECOMMENDERS) <= tested
