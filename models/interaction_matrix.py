@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from feedback.errors import ContractViolation
-from models.preferences import Floats, ItemPreference, merged, signal_of, weighed
+from models.preferences import Floats, ItemPreference, combined, merged, signal_of, weighed
 
 ItemPositions = npt.NDArray[np.int32]
 
@@ -64,6 +64,14 @@ class History:
                 changed[event.item_id] = merged(before, signal, occurred_at=event.occurred_at)
         # Stored preferences are columns already, and most people have no later event.
         return History({**self.preferences, **changed}) if changed else self
+
+    def with_linked(self, others: Iterable[History]) -> History:
+        """This history with those of linked subjects, as one person's."""
+        found: dict[str, ItemPreference] = {}
+        for other in others:
+            for item, preference in other.preferences.items():
+                found[item] = combined(found.get(item) or self.preferences.get(item), preference)
+        return History({**self.preferences, **found}) if found else self
 
     def columns(self, index: ItemIndex) -> ItemPreferenceColumns:
         """The preferences for items of an index, as arrays."""

@@ -1,6 +1,6 @@
 """What a person thinks of an item, from all that was said and done: preferences and weights.
 
-The rules per kind are `feedback.preference_rules`. Two equal readings: columns at a time for learning
+The table of signs is `feedback.preference_rules`. Two equal readings: columns at a time for learning
 (`build_interactions`) and one event at a time for serving (`merged`), so that a list never
 depends on which of the two saw an event.
 """
@@ -14,29 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feedback.preference_rules import (
-    PREFERENCE_KINDS,
-    PREFERENCE_RULES,
-    PreferenceRule,
-    Signal,
-    amount,
-    rule_frame,
-    rule_key,
-    signal_of,
-)
+from feedback.preference_rules import KINDS, RULES, Rule, Signal, amount, rule_frame, rule_key, signal_of
 
 __all__ = [
     "EVIDENCE_CAP",
     "EXPLICIT_SHARE",
     "FULL_PREFERENCE",
+    "KINDS",
     "NEUTRAL_WEIGHT",
-    "PREFERENCE_KINDS",
-    "PREFERENCE_RULES",
+    "RULES",
     "ItemPreference",
-    "PreferenceRule",
+    "Rule",
     "Signal",
     "Stance",
     "build_interactions",
+    "combined",
     "merged",
     "signal_of",
     "stance_of",
@@ -107,6 +99,15 @@ def merged(before: ItemPreference | None, signal: Signal, *, occurred_at: int) -
     return known._replace(explicit=signal.amount, explicit_at=occurred_at)
 
 
+def combined(one: ItemPreference | None, other: ItemPreference) -> ItemPreference:
+    """What two linked subjects think of one item, as if one person had said and done all of it."""
+    if one is None:
+        return other
+    stated = [known for known in (one, other) if known.explicit is not None]
+    latest = max(stated, key=lambda known: known.explicit_at, default=one)
+    return latest._replace(implicit=one.implicit + other.implicit)
+
+
 def weighed(explicit: Floats, implicit: Floats) -> tuple[Floats, Floats]:
     """Preference (-1 to 1) and weight (0 or more) of item preferences given as arrays; `explicit` is NaN where none.
 
@@ -130,7 +131,7 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
     place = ["log_partition", "log_offset", "log_index"]
     signals = (
         events.filter(pl.col("subject").is_not_null() & pl.col("item_id").is_not_null())
-        .filter(pl.col("kind").is_in(sorted(PREFERENCE_KINDS)))
+        .filter(pl.col("kind").is_in(sorted(KINDS)))
         .select("kind", "subject", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at", *place)
         .with_columns(key=rule_key())
         .join(rule_frame().lazy(), on="key", how="inner")

@@ -15,7 +15,7 @@ def open_online_store(settings: Settings) -> OnlineStore:
         SettingsError: The address names no known kind of store.
         ServiceError: It cannot be opened.
     """
-    from online.sqlite.events import SqliteOnlineStore
+    from online.sqlite.store import SqliteOnlineStore
 
     return SqliteOnlineStore(_sqlite_file(settings))
 
@@ -34,7 +34,7 @@ def open_window_store(settings: Settings) -> WindowStore:
 
 def _sqlite_file(settings: Settings) -> str:
     """The file of the one kind of store that there is."""
-    scheme, _, rest = settings.online.url.partition("://")
+    scheme, _, rest = settings.online_address.partition("://")
     if scheme != "sqlite":
-        raise SettingsError(f"online_url {settings.online.url!r}: unknown scheme {scheme!r}; use sqlite:///path")
+        raise SettingsError(f"online_url {settings.online_address!r}: unknown scheme {scheme!r}; use sqlite:///path")
     return rest

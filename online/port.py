@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import msgspec
 import polars as pl
 
 from lakehouse.lake import Lake
@@ -19,38 +18,13 @@ from lakehouse.landed.again import without_landed_again
 from lakehouse.landed.parts import PART_ROWS, landed_parts, read_part
 from lakehouse.landed.positions import Positions, Spans, spans, within
 from lakehouse.tables.specs import FEEDBACK
+from online.events import ONLINE_COLUMNS, RecentEvent
 
 LOGGER = logging.getLogger("heed.online")
 WINDOW_DAYS = 30
 """The default of `dedup_window_days`."""
 TELL_SECONDS = 5.0
 """How often a long catching-up says how far it is."""
-
-PERSONAL_KINDS = (
-    "rating", "review", "reaction", "survey",
-    "view", "click", "dwell", "scroll", "skip", "hide", "follow", "bookmark", "share",
-    "add_to_cart", "purchase", "return",
-)  # fmt: skip
-"""Kinds that can say something about an item; the others are not kept online."""
-
-
-class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
-    """One recent event of a person; `occurred_at` in microseconds since 1970 (UTC). As JSON an array."""
-
-    log_partition: int
-    log_offset: int
-    log_index: int
-    kind: str
-    item_id: str
-    value: float | None
-    scale_min: float | None
-    scale_max: float | None
-    label: str | None
-    occurred_at: int
-
-
-ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)
-"""What is kept of an event: whose it is, and the event."""
 
 PUSHED_COLUMNS = (*ONLINE_COLUMNS, "payload", "received_at", "landed_on")
 """What a push looks at: `payload` says what a consent or an identification states, the times which consent holds."""
@@ -68,12 +42,16 @@ class OnlineStore(Protocol):
         ...
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
-        """A person's recent events, oldest first, those of linked anonymous visits among them.
+        """A person's recent events, oldest first, those of linked subjects among them.
 
         Args:
             subject: Whose.
-            after: Per log partition, the offset below which the person's own events are known already.
+            after: Per log partition, the offset below which events are known already.
         """
+        ...
+
+    def linked(self, subject: str) -> list[str]:
+        """The subjects whose history is this one's, itself among them: what `recent` looks at."""
         ...
 
     def personal(self, subject: str) -> bool:
@@ -105,31 +83,12 @@ class OnlineStore(Protocol):
         ...
 
     def trim(self, *, before: dict[int, int]) -> int:
-        """Forget commits that lie wholly below these positions; returns how many events that were."""
+        """Forget events below these positions, some of them later; returns how many. Links and consent stay."""
         ...
 
     def close(self) -> None:
         """Release the connection."""
         ...
-
-
-def online_rows(feedback: pl.DataFrame) -> pl.DataFrame:
-    """Of landed rows, those that the store keeps, in its columns; times become microseconds."""
-    return (
-        feedback.filter(
-            pl.col("kind").is_in(PERSONAL_KINDS) & pl.col("subject").is_not_null() & pl.col("item_id").is_not_null()
-        )
-        .select(ONLINE_COLUMNS)
-        .with_columns(pl.col("occurred_at").dt.epoch("us"))
-    )
-
-
-def beyond(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
-    """Rows at or after the positions of their partitions."""
-    if not positions or rows.is_empty():
-        return rows
-    below = [(pl.col("log_partition") == p) & (pl.col("log_offset") < position) for p, position in positions.items()]
-    return rows.filter(~pl.any_horizontal(below))
 
 
 def push_commit(

@@ -27,6 +27,8 @@ class MadeFrom:
 
     bundle: str
     personal: bool
+    subjects: tuple[str, ...]
+    """Those that are linked with the one asked for, itself first."""
     events: bytes
     """`digest` of the places of the events: a person may have a thousand."""
 

@@ -18,8 +18,9 @@ from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
 from models.bundle.bundle import Bundle
 from models.bundle.store import BundleStore
 from models.interaction_matrix import History
+from online.events import RecentEvent
 from online.open import open_online_store
-from online.port import OnlineStore, RecentEvent
+from online.port import OnlineStore
 from serving.list_cache import ListCache, MadeFrom, MadeList, digest
 from serving.lists import ItemList, ListedItem, build_list, similar_items, titles_of
 from serving.notes import note_of
@@ -199,26 +200,33 @@ class Service:
         kept = self._lists.get(cached_as, n)
         if kept is not None and kept.stamp == stamp and kept.made_from.bundle == bundle.version:
             return kept
+        subjects = self._linked(subject, former)
         personal = self._store.personal(subject) and (former is None or self._store.personal(former))
         events = self._events(subject, former, after=bundle.manifest.positions) if personal else []
         places = digest((e.log_partition, e.log_offset, e.log_index) for e in events)
-        made_from = MadeFrom(bundle.version, personal, places)
+        made_from = MadeFrom(bundle.version, personal, subjects, places)
         if kept is not None and kept.made_from == made_from:
             made = replace(kept, stamp=stamp)
         else:
-            history = _history(bundle, subject, former).after(events) if personal else History()
+            history = _history(bundle, subjects).after(events) if personal else History()
             served = _served(bundle, build_list(bundle, loaded.titles, history, n), personal=personal)
             made = MadeList(made_from, stamp, msgspec.json.encode(served)[_AFTER_ID:])
         self._lists.put(cached_as, n, made)
         return made
+
+    def _linked(self, subject: str, former: str | None) -> tuple[str, ...]:
+        """The subjects of one person, the one asked for first."""
+        known = self._store.linked(subject)
+        known += [] if former is None else self._store.linked(former)
+        return tuple(dict.fromkeys([subject, *known]))
 
     def _events(self, subject: str, former: str | None, *, after: Mapping[int, int]) -> list[RecentEvent]:
         """What a person did since the bundle was made, under the former pseudonym too; oldest first."""
         own = self._store.recent(subject, after=after)
         if former is None:
             return own
-        known = set(self._store.recent(former))  # once the two are linked, they are among a person's own
-        events = [*(event for event in own if event not in known), *self._store.recent(former, after=after)]
+        known = set(own)  # once the two are linked, those of the former pseudonym are among them
+        events = [*own, *(event for event in self._store.recent(former, after=after) if event not in known)]
         return sorted(events, key=lambda event: event.occurred_at)
 
     def _watch(self) -> None:
@@ -242,10 +250,10 @@ def _warmed(bundle: Bundle) -> _Loaded:
     return loaded
 
 
-def _history(bundle: Bundle, subject: str, former: str | None) -> History:
-    """What the bundle knows of a person, under the former pseudonym too."""
-    own = bundle.history_of(subject)
-    return own if former is None else History({**bundle.history_of(former).preferences, **own.preferences})
+def _history(bundle: Bundle, subjects: tuple[str, ...]) -> History:
+    """What the bundle knows of a person: one that was made before two subjects were linked knows each by itself."""
+    own, *others = map(bundle.history_of, subjects)
+    return own.with_linked(others)
 
 
 def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
@@ -262,10 +270,8 @@ def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
 
 def open_service(settings: Settings, *, watch: bool = True, store: Callable[[], OnlineStore] | None = None) -> Service:
     """The service of a home, with its current bundle loaded where there is one."""
-    pseudonyms = Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
-    service = Service(
-        BundleStore(settings.paths.bundles), store() if store else open_online_store(settings), pseudonyms
-    )
+    pseudonyms = Pseudonyms(load_or_create_key(settings.subject_key_file))
+    service = Service(BundleStore(settings.bundles), store() if store else open_online_store(settings), pseudonyms)
     service.refresh()
     if watch:
         service.watch()

@@ -1,4 +1,7 @@
-"""docs/tables.md, written from the specs of the tables."""
+"""docs/tables.md, written from the specs of the tables.
+
+`python -m cli.development.tables_page` renews it.
+"""
 
 from __future__ import annotations
 
@@ -56,3 +59,7 @@ def _names(names: tuple[str, ...]) -> str:
 
 def _subject(spec: TableSpec) -> str:
     return f"`{spec.subject}`" if spec.subject else "none"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(tables_page(), encoding="utf-8")

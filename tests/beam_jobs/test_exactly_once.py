@@ -24,7 +24,7 @@ from feedback.log.port import Memo, NewRecord, pack, partition_of
 from lakehouse.commit import FEEDBACK, QUARANTINE
 from lakehouse.lake import Lake
 from online.port import catch_up
-from online.sqlite.events import SqliteOnlineStore
+from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW
 from tests.feedback.log.memory_log import MemoryLog, Storage
 from tests.lakehouse.rows import rows

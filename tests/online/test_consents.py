@@ -17,7 +17,7 @@ from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from online.port import OnlineStore, catch_up
-from online.sqlite.events import SqliteOnlineStore
+from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

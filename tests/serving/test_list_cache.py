@@ -9,7 +9,9 @@ from serving.list_cache import ENTRY_BYTES, ListCache, MadeFrom, MadeList, diges
 
 
 def made(body: bytes = b"", events: int = 0) -> MadeList:
-    return MadeList(MadeFrom("v", personal=True, events=digest((0, n, 0) for n in range(events))), 0, body)
+    return MadeList(
+        MadeFrom("v", personal=True, subjects=("s",), events=digest((0, n, 0) for n in range(events))), 0, body
+    )
 
 
 def test_made_lists_are_forgotten_by_their_bytes_the_idle_ones_first() -> None:

@@ -36,7 +36,7 @@ class CountingStore(BundleStore):
 
 @pytest.fixture
 def store(settings: Settings) -> CountingStore:
-    return CountingStore(settings.paths.bundles)
+    return CountingStore(settings.bundles)
 
 
 @pytest.fixture

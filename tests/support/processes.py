@@ -30,7 +30,7 @@ PRELOADED = (
     "bench.killing.worker",
     "feedback.log.kafka.log",
     "feedback.log.sqlite",
-    "online.sqlite.events",
+    "online.sqlite.store",
     "pyarrow.json",
     "pyarrow.parquet",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from beam_jobs.landing import drain
@@ -11,7 +12,7 @@ from beam_jobs.runner.pipeline_context import PipelineContext
 from feedback.errors import LakeError, LogGap, ServiceError, SettingsError
 from feedback.intake import open_intake, utc_now
 from feedback.log.port import NewRecord
-from feedback.settings.home import Settings, override_settings
+from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
 from tests.support.landing.streaming import ratings
 
@@ -70,7 +71,7 @@ def test_a_failure_is_raised_in_our_words(
 def test_a_runner_that_cannot_be_is_refused_with_its_settings(
     settings: Settings, runner: str, options: list[str], message: str
 ) -> None:
-    wrong = override_settings(settings, beam_runner=runner, beam_options=options)
+    wrong = msgspec.structs.replace(settings, beam_runner=runner, beam_options=options)
     open_intake(settings)
 
     with pytest.raises(SettingsError, match=r"beam_(runner|options)") as caught:

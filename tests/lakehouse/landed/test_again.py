@@ -13,7 +13,7 @@ from lakehouse.lake import Lake
 from lakehouse.landed.again import without_landed_again
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from online.port import OnlineStore, catch_up, push_commit
-from online.sqlite.events import SqliteOnlineStore
+from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 from tests.support.calls import counted_calls

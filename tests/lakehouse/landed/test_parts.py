@@ -16,7 +16,7 @@ from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.parts import joined, landed_parts, range_length, read_part
 from online.port import PUSHED_COLUMNS, catch_up, push_commit
-from online.sqlite.events import SqliteOnlineStore
+from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch
 

@@ -1,1 +1,0 @@
-"""Benches of what is learned: the lists that are really served."""

@@ -1,1 +1,0 @@
-"""Benches of the tables: maintenance, disk space, and rebuilding the online store from them."""

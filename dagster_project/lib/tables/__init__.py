@@ -1,1 +1,0 @@
-"""The tables that the loop builds: one module per table."""

@@ -1,0 +1,129 @@
+"""The online store: what consent, links and events mean, above a backend that knows keys and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from feedback.consent import NOTHING_STATED, Standing, Statement, after, is_granted
+from feedback.links import reached, same_person
+from online.backend import Basis, Changes, OnlineBackend
+from online.events import RecentEvent, beyond, decoded, encoded, online_rows
+from online.statements import Owner, links_of, statements_of
+
+MAX_RECENT = 1_000
+"""Events of one person that a list looks at; older ones are in the bundle by then."""
+
+BEFORE_PLACES = -1
+"""Log partition of a denial that a store of an earlier release kept without its place in the log."""
+
+
+class KeyedOnlineStore:
+    """An `OnlineStore` in any backend."""
+
+    def __init__(self, backend: OnlineBackend) -> None:
+        self._backend = backend
+
+    def push(self, events: pl.DataFrame, positions: dict[int, int]) -> None:
+        """Take over the rows of one commit and its positions; repeating it is harmless.
+
+        Raises:
+            ServiceError: The store cannot be written; nothing of the commit is in.
+        """
+        while not self._push(events, positions):  # another worker pushed meanwhile what is among these rows
+            pass
+        self._backend.tidy()
+
+    def _push(self, events: pl.DataFrame, positions: Mapping[int, int]) -> bool:
+        known = self._backend.positions()
+        basis = Basis({p: known.get(p, 0) for p in positions}, self._backend.owes_consents())
+        fresh = beyond(events, known)
+        rows = online_rows(fresh)
+        statements = statements_of(fresh)
+        changes = Changes(
+            positions=positions,
+            events=encoded(rows) if rows.height else None,
+            standings=_counted(self._backend.standings(statements), statements),
+            links=links_of(fresh),
+        )
+        return self._backend.apply(changes, basis=basis)
+
+    def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
+        """A person's recent events, oldest first, those of linked subjects among them."""
+        known = after or {}
+        found = decoded(self._backend.events_of(self.linked(subject), at_most=MAX_RECENT))
+        events = [event for event in found if event.log_offset >= known.get(event.log_partition, 0)]
+        events.sort(key=_in_time)
+        return events[-MAX_RECENT:]
+
+    def linked(self, subject: str) -> list[str]:
+        """The subjects whose history is this one's: those of the same person, and every visit that it claims."""
+        return list(dict.fromkeys([*self._same_person(subject), *reached(subject, self._backend.visits_of)]))
+
+    def personal(self, subject: str) -> bool:
+        """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`.
+
+        Linked are those of the same person, every visit that it claims, and whoever claims it.
+        """
+        group = {*self.linked(subject), *reached(subject, self._backend.claimants_of)}
+        return is_granted(self._backend.standings_of(group))
+
+    def owes_consents(self) -> bool:
+        """Whether an earlier release wrote the consent that is kept, by another rule."""
+        return self._backend.owes_consents()
+
+    def restate_consents(self, consents: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
+        """Take consent from all consent events below the store's positions; refused where those are others.
+
+        A denial of the earlier release of which the lake knows nothing stays.
+        """
+        if self._backend.positions() != dict(at):
+            return False
+        statements = statements_of(consents)
+        changes = Changes(
+            standings=_counted({}, statements),
+            forgotten=[Owner(owner.subject, BEFORE_PLACES) for owner in statements],
+            settles_consents=True,
+        )
+        return self._backend.apply(changes, basis=Basis(at, owes_consents=True))
+
+    def stamp(self) -> int:
+        """A number that changes whenever another process may have changed the store."""
+        return self._backend.stamp()
+
+    def positions(self) -> dict[int, int]:
+        """Up to where each partition of the log was pushed."""
+        return self._backend.positions()
+
+    def trim(self, *, before: dict[int, int]) -> int:
+        """Forget events below these positions; returns how many were forgotten. Links and consent stay for good."""
+        return self._backend.trim(before=before)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._backend.close()
+
+    def _same_person(self, subject: str) -> list[str]:
+        backend = self._backend
+        return same_person(
+            subject, claimant=lambda visit: next(iter(backend.claimants_of(visit)), None), visits=backend.visits_of
+        )
+
+
+def _counted(
+    standings: Mapping[Owner, Standing], statements: Mapping[Owner, Iterable[Statement]]
+) -> dict[Owner, Standing]:
+    """The standings that statements change, with them counted."""
+    found: dict[Owner, Standing] = {}
+    for owner, stated in statements.items():
+        before = standing = standings.get(owner, NOTHING_STATED)
+        for statement in stated:
+            standing = after(standing, statement)
+        if standing != before:
+            found[owner] = standing
+    return found
+
+
+def _in_time(event: RecentEvent) -> tuple[int, int, int, int]:
+    return event.occurred_at, event.log_partition, event.log_offset, event.log_index
