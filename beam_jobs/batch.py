@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -14,8 +14,9 @@ from feedback.admitted import HIDDEN, IDENTITY_FIELDS
 from feedback.errors import Code
 from feedback.log.records import Records
 from lakehouse.commit import LandingBatch
+from lakehouse.evolution import absent_columns
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK, FEEDBACK_DERIVED, QUARANTINE
 
 COORDINATES = ("log_partition", "log_offset", "log_index", "log_count", "landed_on")
 _IDENTITY_NAMES = tuple(name.encode() for name in IDENTITY_FIELDS)
@@ -88,6 +89,8 @@ class Batch:
     """When its poll began, in seconds since 1970."""
     more: bool = False
     """Whether more was waiting when it was polled."""
+    findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What stages found in it, by the stage and by what it was; they count once the batch is committed."""
 
     @property
     def days(self) -> dict[int, date]:
@@ -99,6 +102,11 @@ class Batch:
         first = dict(self.events.group_by("log_partition").agg(pl.col("landed_on").min()).iter_rows())
         clocks = {p: datetime.fromtimestamp(ms / 1000, UTC).date() for p, ms in self.clocks.items()}
         return {p: min(day, first.get(p) or day) for p, day in clocks.items()}
+
+    @property
+    def is_takeover(self) -> bool:
+        """Whether it has no records and only says from which positions a worker starts to read."""
+        return self.start == self.end
 
     @property
     def doubted(self) -> int:
@@ -130,18 +138,15 @@ class Batch:
     def to_commit(self) -> LandingBatch:
         """The rows by table."""
         refused = pl.concat([pl.DataFrame(schema=REFUSED_SCHEMA), *self.refused])
+        events = self.events.with_columns(absent_columns(FEEDBACK_DERIVED, self.events.columns))
         return LandingBatch(
             start=self.start,
             end=self.end,
-            feedback=_arrow(self.events.select(FEEDBACK.names)),
+            feedback=_arrow(events.select(FEEDBACK.names)),
             quarantine=_arrow(refused.select(QUARANTINE.names)),
             clocks=self.clocks,
             eras=self.eras,
         )
-
-
-Stage = Callable[[Batch], Batch]
-"""One step of cleaning: pure, from batch to batch."""
 
 
 def raw_text(line: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -42,6 +42,8 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[int, int]
     doubted: int = 0
     """Of `landed`, events of records whose log time is out of bounds."""
+    found: dict[str, int] = {}
+    """What stages found, as `redact:phone`; empty where the runner does not count."""
 
     @property
     def events(self) -> int:
@@ -88,10 +90,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         positions = lake.positions(log.name, log.partitions)
     finally:
         log.close()
-    landed = counters.get("landed", 0)
-    codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
-    if not is_embedded(settings):
-        landed, codes = count_between(lake, before, positions)
+    landed, codes = _landed(counters) if is_embedded(settings) else count_between(lake, before, positions)
     now = time.time()
     untold = (started if landed or codes else now, now)
     first, last = untold if span is None else (span[0] / 1000, span[1] / 1000)
@@ -106,7 +105,18 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         startup_seconds=max(0.0, first - started),
         positions=positions,
         doubted=counters.get("doubted", 0),
+        found=_found(counters) if is_embedded(settings) else {},
     )
+
+
+def _landed(counters: Mapping[str, int]) -> tuple[int, dict[str, int]]:
+    """How many rows landed, and how many events were refused by code, from the job's counters."""
+    codes = {name.removeprefix("code:"): n for name, n in sorted(counters.items()) if name.startswith("code:")}
+    return counters.get("landed", 0), codes
+
+
+def _found(counters: Mapping[str, int]) -> dict[str, int]:
+    return {name.removeprefix("stage:"): n for name, n in sorted(counters.items()) if name.startswith("stage:")}
 
 
 def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress = ignore_progress) -> None:
@@ -123,7 +133,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """
     context = PipelineContext(on_progress=on_progress)
     pause = RETRY_SECONDS
-    roll_seconds = settings.landing_roll_minutes * 60 if is_embedded(settings) else float("inf")
+    roll_seconds = settings.landing.roll_minutes * 60 if is_embedded(settings) else float("inf")
     with registered(context) as context_id:
         while not stop.is_set():
             context.stop, context.failure = threading.Event(), None
@@ -174,7 +184,7 @@ def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[
     build_landing(pipeline, source, settings, context_id)
     keep_heaps_small()
     with fewer_collections():
-        result = run_job(pipeline, context_of(context_id), context_id, runner=settings.beam_runner)
+        result = run_job(pipeline, context_of(context_id), context_id, runner=settings.beam.runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
 
 

@@ -12,22 +12,21 @@ import grpc  # type: ignore[import-untyped]
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from beam_jobs.batch import Batch, Stage
+from beam_jobs.batch import Batch
 from beam_jobs.followers.windows.transform import LiveWindows
 from beam_jobs.runner.coder import register_batch_coder
 from beam_jobs.runner.runners import is_embedded
 from beam_jobs.sink import Commit, Deduplicate
 from beam_jobs.source.reads import ReadForever, ReadToEnd
 from beam_jobs.stages.admit import admit
+from beam_jobs.stages.chain import RunStages, StageMaker
+from beam_jobs.stages.registry import STAGES
 from feedback.errors import ServiceError, SettingsError
 from feedback.settings.home import Settings
 
 JOB_SERVER_SECONDS = 30.0
 """What a job server may take for its first answer; less with Beam's option `--job_server_timeout`."""
 NO_TIMEOUT_SECONDS = 10 * 365 * 24 * 3600
-
-CLEANING: tuple[tuple[str, Stage], ...] = ()
-"""Stages between deduplication and commit, in order: screen, score text, redact, enrich take their place here."""
 
 
 def build_landing(
@@ -36,21 +35,21 @@ def build_landing(
     settings: Settings,
     context_id: str,
     *,
-    cleaning: Sequence[tuple[str, Stage]] = CLEANING,
+    stages: Sequence[StageMaker] = STAGES,
 ) -> beam.PCollection:
-    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, clean, commit, live windows."""
+    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, run the stages, commit, live windows."""
     register_batch_coder()
     batches = (
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
         | "Read" >> beam.ParDo(source).with_output_types(Batch)
-        | "Admit" >> beam.Map(admit, max_future=timedelta(seconds=settings.max_future_seconds)).with_output_types(Batch)
+        | "Admit"
+        >> beam.Map(admit, max_future=timedelta(seconds=settings.admission.max_future_seconds)).with_output_types(Batch)
         | "Deduplicate" >> beam.ParDo(Deduplicate(settings, context_id)).with_output_types(Batch)
     )
-    for name, stage in cleaning:
-        batches = batches | name >> beam.Map(stage).with_output_types(Batch)
-    committed = batches | "Commit" >> beam.ParDo(Commit(settings, context_id)).with_output_types(Batch)
-    if settings.signals:
+    staged = batches | "Stages" >> beam.ParDo(RunStages(stages, settings, context_id)).with_output_types(Batch)
+    committed = staged | "Commit" >> beam.ParDo(Commit(settings, context_id)).with_output_types(Batch)
+    if settings.windows.enabled:
         _ = committed | "LiveWindows" >> LiveWindows(settings, context_id)
     return committed
 
@@ -74,10 +73,10 @@ def open_pipeline(settings: Settings, *, streaming: bool) -> beam.Pipeline:
     if is_embedded(settings):
         return beam.Pipeline(runner=FnApiRunner(), options=_options(settings, streaming=streaming))
     try:
-        return beam.Pipeline(runner=settings.beam_runner, options=_options(settings, streaming=streaming))
+        return beam.Pipeline(runner=settings.beam.runner, options=_options(settings, streaming=streaming))
     except (ValueError, ImportError, AttributeError) as error:
         raise SettingsError(
-            f"beam_runner {settings.beam_runner!r} with beam_options {settings.beam_options}: {error}; "
+            f"beam_runner {settings.beam.runner!r} with beam_options {settings.beam.options}: {error}; "
             "docs/how-to/runners.md has examples"
         ) from error
 
@@ -86,11 +85,11 @@ def _options(settings: Settings, *, streaming: bool) -> PipelineOptions:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):  # where argparse says what is wrong before it ends the process
-            options = PipelineOptions(settings.beam_options, streaming=streaming)
+            options = PipelineOptions(settings.beam.options, streaming=streaming)
             portable = options.view_as(PortableOptions)
     except SystemExit as error:
         words = said.getvalue().strip().splitlines() or ["Beam did not take them"]
-        raise SettingsError(f"beam_options {settings.beam_options}: {words[-1]}") from error
+        raise SettingsError(f"beam_options {settings.beam.options}: {words[-1]}") from error
     if portable.job_endpoint and portable.job_endpoint != "embed":
         _await_job_server(settings, portable.job_endpoint, portable.job_server_timeout)
         portable.job_server_timeout = NO_TIMEOUT_SECONDS
@@ -108,7 +107,7 @@ def _await_job_server(settings: Settings, endpoint: str, seconds: float) -> None
         grpc.channel_ready_future(channel).result(timeout=min(seconds, JOB_SERVER_SECONDS))
     except grpc.FutureTimeoutError as error:
         raise ServiceError(
-            f"the job server of the Beam runner {settings.beam_runner} does not answer at {endpoint}; "
+            f"the job server of the Beam runner {settings.beam.runner} does not answer at {endpoint}; "
             "start it, or see the option --job_endpoint in beam_options"
         ) from error
     finally:

@@ -19,8 +19,10 @@ import polars as pl
 from beam_jobs.batch import Poll
 from beam_jobs.repair import Left, Repair, repaired_line
 from beam_jobs.stages.admit import admit
+from beam_jobs.stages.chain import StageChain, StageMaker, open_chain
 from beam_jobs.stages.decode import decode
 from beam_jobs.stages.limits import landing_limits
+from beam_jobs.stages.registry import STAGES
 from feedback.admitted import identity_key, owner_of
 from feedback.errors import Code, UsageError
 from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
@@ -91,12 +93,14 @@ class Replayer:
         *,
         clock: Clock = utc_now,
         fault: FaultPoint = no_faults,
+        stages: Sequence[StageMaker] = STAGES,
     ) -> None:
         self.lake = lake
         self.log = log
         self._settings = settings
         self._clock = clock
         self._fault = fault
+        self._stages = stages
         self._ledger = ReplayLedger(lake)
 
     def run(
@@ -116,6 +120,19 @@ class Replayer:
             LogError: The log refused; the next replay carries on.
         """
         refuse_code(code)
+        with open_chain(self._stages, self._settings) as chain:
+            return self._replay(code, chain, repair=repair, where=where, dry_run=dry_run, on_rows=on_rows)
+
+    def _replay(
+        self,
+        code: str,
+        chain: StageChain,
+        *,
+        repair: Repair | None,
+        where: str | None,
+        dry_run: bool,
+        on_rows: Callable[[int], None],
+    ) -> ReplayReport:
         resumed = [] if dry_run else [place for plan in self._ledger.open_plans() for place in self._carry_out(plan)]
         selection = select_rows(self.lake, code=code, where=where)
         left: Counter[str] = Counter()
@@ -123,7 +140,7 @@ class Replayer:
         went_to: list[Place] = []
         done = replayed = 0
         for part in read_parts(self.lake, selection.rows):
-            ready = self._judged(code, part, repair, left, examples)
+            ready = self._judged(code, part, repair, left, examples, chain)
             replayed += len(ready)
             if ready and not dry_run:
                 plan = self._ledger.plan(ready, at=self._clock())
@@ -153,14 +170,16 @@ class Replayer:
         repair: Repair | None,
         left: Counter[str],
         examples: list[RepairedExample],
+        chain: StageChain,
     ) -> list[PlannedLine]:
-        """The lines of a part that landing would take."""
+        """The lines of a part that landing would take, as a table may keep them."""
         repaired = [(place, raw, repaired_line(raw, place, repair)) for place, raw in part]
         left.update(line.reason for _, _, line in repaired if isinstance(line, Left))
         lines = [(place, raw, line) for place, raw, line in repaired if isinstance(line, bytes)]
-        objections = check_lines([line for _, _, line in lines], self._settings, at=self._clock())
+        objections = check_lines([line for _, _, line in lines], self._settings, chain, at=self._clock())
+        fit = chain.clean([line for _, _, line in lines])
         ready: list[PlannedLine] = []
-        for (place, raw, line), objection in zip(lines, objections, strict=True):
+        for (place, raw, _), line, objection in zip(lines, fit, objections, strict=True):
             if objection is not None:
                 left[f"still refused: {objection}"] += 1
                 continue
@@ -195,15 +214,17 @@ def refuse_code(code: str) -> None:
         raise UsageError(f"--code {code!r} is unknown; `heed quarantine` shows the codes that there are")
 
 
-def check_lines(lines: Sequence[bytes], settings: Settings, *, at: datetime) -> list[str | None]:
-    """Why landing would refuse lines that are appended at a time, by its own rules; `None` where it would not."""
+def check_lines(lines: Sequence[bytes], settings: Settings, chain: StageChain, *, at: datetime) -> list[str | None]:
+    """Why landing would refuse lines appended at a time, by its rules and stages; `None` where it would not."""
     objections: list[str | None] = [None] * len(lines)
     if not lines:
         return objections
     record = LogRecord(0, 0, int(at.timestamp() * 1000), len(lines), b"\n".join(lines))
     limits = replace(landing_limits(settings), max_record_bytes=UNLIMITED_BYTES, max_record_events=len(lines))
     poll = Poll(Records.of([record]), {0: 0}, {0: 1})
-    batch = admit(decode(poll, limits), max_future=timedelta(seconds=settings.max_future_seconds))
+    batch = chain.process(
+        admit(decode(poll, limits), max_future=timedelta(seconds=settings.admission.max_future_seconds))
+    )
     for refused in batch.refused:
         for index, code, detail in refused.select("log_index", "code", "detail").iter_rows():
             objections[index] = f"{code}: {detail}"

@@ -13,7 +13,6 @@ from beam_jobs.followers.online_push import OnlinePush
 from beam_jobs.runner.fault_points import fault_point
 from beam_jobs.runner.monitor import Monitor
 from beam_jobs.runner.pipeline_context import context_of, reported_failure, rewind_of, shared
-from beam_jobs.source.reader import is_takeover
 from beam_jobs.stages.deduplicate import deduplicate
 from beam_jobs.stages.landed_ids import LandedIds
 from feedback.errors import StalePosition
@@ -43,12 +42,12 @@ class Deduplicate(beam.DoFn):
         self._landed = shared(self._context_id, "landed ids", self._nothing_landed)
 
     def _nothing_landed(self) -> LandedIds:
-        expected = EXPECTED_IDS // self._settings.log_partitions
-        return LandedIds(self._settings.dedup_window_days, expected=expected)
+        expected = EXPECTED_IDS // self._settings.log.partitions
+        return LandedIds(self._settings.landing.dedup_window_days, expected=expected)
 
     def process(self, batch: Batch) -> Iterator[Batch]:
         """Reject repeats."""
-        if is_takeover(batch):
+        if batch.is_takeover:
             yield batch
             return
         began = time.perf_counter()
@@ -78,7 +77,7 @@ class Commit(beam.DoFn):
         lake = open_lake(self._settings)
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
-        window_days = self._settings.dedup_window_days
+        window_days = self._settings.landing.dedup_window_days
         store = open_online_store(self._settings)
         self._online = OnlinePush(store, lake, log.name, log.partitions, window_days=window_days)
         log.close()
@@ -90,7 +89,7 @@ class Commit(beam.DoFn):
 
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
-        if is_takeover(batch):  # whoever had these partitions before may have died between commit and push
+        if batch.is_takeover:  # whoever had these partitions before may have died between commit and push
             self._online.push(batch)
             return
         ready = batch.to_commit()
@@ -131,6 +130,8 @@ class Commit(beam.DoFn):
         Metrics.counter(NAMESPACE, "landed").inc(landed)
         Metrics.counter(NAMESPACE, "batches").inc()
         Metrics.counter(NAMESPACE, "doubted").inc(batch.doubted)
+        for (stage, what), found in batch.findings.items():
+            Metrics.counter(NAMESPACE, f"stage:{stage}:{what}").inc(found)
         for refused in batch.refused:
             for code, count in refused.group_by("code").len().iter_rows():
                 Metrics.counter(NAMESPACE, f"code:{code}").inc(count)

@@ -51,7 +51,7 @@ def ensure_instance(settings: Settings) -> Path:
         HomeError: The folder cannot be made or written.
     """
     ensure_home(settings)
-    folder = settings.dagster_home
+    folder = settings.paths.dagster_home
     path = folder / "dagster.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)

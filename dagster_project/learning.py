@@ -35,7 +35,7 @@ def load_training_data(settings: Settings, lake: Lake, interactions: TableVersio
     """The interactions at the version that was checked, and every item that can be listed."""
     frame = lake.scan(INTERACTIONS, version=interactions.version).collect().sort("subject", "item_id")
     catalogue = lake.scan(ITEMS, version=items.version).collect()
-    return TrainingData.of(frame, catalogue=catalogue, seed=settings.seed, session=session_of(settings))
+    return TrainingData.of(frame, catalogue=catalogue, seed=settings.learning.seed, session=session_of(settings))
 
 
 def session_of(settings: Settings) -> Callable[[], SparkSession]:
@@ -52,7 +52,7 @@ def session_of(settings: Settings) -> Callable[[], SparkSession]:
 def serving_now(settings: Settings) -> Recommender | None:
     """The recommender behind the current bundle, to be fitted afresh for a fair comparison; None where none serves."""
     try:
-        manifest = BundleStore(settings.bundles).load().manifest
+        manifest = BundleStore(settings.paths.bundles).load().manifest
         return build_recommender(manifest.recommender, manifest.parameters)
     except (NoModel, BundleCorrupt, LearningError):  # nothing that could be compared with serves
         return None
@@ -72,7 +72,7 @@ def record_fits(
                 metrics=evaluation.of(name),
                 known=evaluation.known_of(name),
                 delta_versions=delta_versions,
-                seed=settings.seed,
+                seed=settings.learning.seed,
                 tags={"dagster_run_id": dagster_run_id, "fit": "evaluation"},
             )
         )
@@ -107,7 +107,7 @@ def fit_challenger(
             metrics=comparison.of(CHALLENGER),
             known=comparison.known_of(CHALLENGER),
             delta_versions=delta_versions,
-            seed=settings.seed,
+            seed=settings.learning.seed,
             tags={"dagster_run_id": comparison.evaluation_id, "fit": "everything"},
         )
     )
@@ -177,7 +177,7 @@ def _publish(
     catalogue: pl.DataFrame,
     provenance: Provenance,
 ) -> Manifest:
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     if (held := store.hold()) is not None:  # before a stopgap is fitted for nothing
         raise RollbackHolds(held.reason)
     name = promoted.name if promoted else STOPGAP
@@ -186,14 +186,14 @@ def _publish(
     published = store.publish(
         model, name=name, parameters=parameters, interactions=interactions, items=catalogue, provenance=provenance
     )
-    store.prune(keep=settings.bundles_kept)
+    store.prune(keep=settings.learning.bundles_kept)
     return published
 
 
 def _fit_stopgap(
     settings: Settings, parameters: Mapping[str, Any], interactions: pl.DataFrame, catalogue: pl.DataFrame
 ) -> Model:
-    data = TrainingData.of(interactions, catalogue=catalogue, seed=settings.seed)
+    data = TrainingData.of(interactions, catalogue=catalogue, seed=settings.learning.seed)
     return build_recommender(STOPGAP, parameters).fit(data)
 
 

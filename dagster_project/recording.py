@@ -17,17 +17,13 @@ from dagster_project.lib.summary import (
     StepEvent,
     StepSummary,
 )
+from dagster_project.lib.tables.registry import TABLE_ASSETS, step_titles
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent
 
 TITLES: dict[str, str] = {
-    "landed_feedback": "Land feedback",
-    "feedback_suite": "Check feedback",
-    "items": "Build the catalogue",
-    "items_suite": "Check the catalogue",
-    "interactions": "Build interactions",
-    "interactions_suite": "Check interactions",
+    **step_titles(TABLE_ASSETS),
     "evaluations": "Compare recommenders",
     "challenger": "Learn from everything",
     "gate": "Judge",
@@ -108,7 +104,9 @@ class Recorder:
     def _left_out(self) -> dict[str, dict[str, int]]:
         rows = {check.name: check.left_out for check in self._checks if check.asset == "landed_feedback"}
         found = {"feedback": rows} | {
-            table: self._metadata.get(table, {}).get("left_out", {}) for table in ("items", "interactions")
+            table: self._metadata.get(asset.name, {}).get("left_out", {})
+            for table, asset in TABLE_ASSETS.items()
+            if asset.replaces
         }
         counts = {table: {rule: n for rule, n in rules.items() if n} for table, rules in found.items()}
         return {table: rules for table, rules in counts.items() if rules}

@@ -87,29 +87,32 @@ def _prune_mlflow(settings: Settings) -> dict[str, int]:
 def _prune_runs(settings: Settings, instance: DagsterInstance, now: datetime) -> dict[str, int]:
     from dagster_project.run_retention import prune_runs
 
-    return {"Dagster runs": prune_runs(instance, keep=settings.dagster_runs_kept, now=now)}
+    return {"Dagster runs": prune_runs(instance, keep=settings.dagster.runs_kept, now=now)}
 
 
 def _prune_tables(settings: Settings) -> dict[str, int]:
+    from dagster_project.lib.tables.registry import TABLE_ASSETS
     from lakehouse.lake import open_lake
     from lakehouse.maintenance.versions import trim_history
-    from lakehouse.tables.specs import EVALUATIONS, INTERACTIONS, ITEMS
+    from lakehouse.tables.evaluations import EVALUATIONS
 
     lake = open_lake(settings)
-    done = [trim_history(lake, spec, keep=settings.table_versions_kept) for spec in (ITEMS, INTERACTIONS, EVALUATIONS)]
+    replaced = [table.spec for table in TABLE_ASSETS.values() if table.replaces]
+    keep = settings.maintenance.table_versions_kept
+    done = [trim_history(lake, spec, keep=keep) for spec in (*replaced, EVALUATIONS)]
     return {"replaced table files": sum(d.files for d in done), "log entries": sum(d.log_entries for d in done)}
 
 
 def _prune_refused(settings: Settings, now: datetime) -> dict[str, int]:
-    before = now - timedelta(days=settings.refused_days)
-    old = [path for path in _files(settings.home_path / "refused") if _modified(path) < before]
+    before = now - timedelta(days=settings.maintenance.refused_days)
+    old = [path for path in _files(settings.paths.home / "refused") if _modified(path) < before]
     for path in old:
         path.unlink(missing_ok=True)
     return {"files of refused rows": len(old)}
 
 
 def _prune_leftovers(settings: Settings, now: datetime) -> dict[str, int]:
-    left = [path for pattern in KILLED for path in settings.run_folder.glob(pattern) if path.is_dir()]
+    left = [path for pattern in KILLED for path in settings.paths.run_folder.glob(pattern) if path.is_dir()]
     dead = [path for path in left if max(_modified(p) for p in (path, *path.iterdir())) < now - KILLED_AFTER]
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)

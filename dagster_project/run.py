@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import msgspec
-
 from dagster_project.instance import LOOP_TAG, ensure_instance
 from dagster_project.lib.summary import LoopSummary, StepEvent
 from dagster_project.lock import holding
@@ -62,11 +60,11 @@ def run_loop(settings: Settings, *, on_event: OnEvent = ignore_event) -> LoopSum
     """
     run_id = str(uuid4())
     ensure_instance(settings)
-    with holding(settings.run_folder, owner=run_id), _headless_instance(settings) as instance:
+    with holding(settings.paths.run_folder, owner=run_id), _headless_instance(settings) as instance:
         bury_dead_runs(instance)
         job = load_job()
         run = _create_run(instance, job, run_id=run_id, settings=settings)
-        log_file = settings.run_folder / "loop.log"
+        log_file = settings.paths.run_folder / "loop.log"
         with quiet_screen(log_file):
             return _execute(instance, job, run, on_event=on_event, log_file=log_file)
 
@@ -80,8 +78,8 @@ def load_job() -> JobDefinition:
 
 def run_config(settings: Settings) -> dict[str, Any]:
     """The run's configuration: this home, and what was set otherwise than its file and environment say."""
-    told = msgspec.structs.asdict(load_settings(settings.home))
-    overrides = {name: value for name, value in msgspec.structs.asdict(settings).items() if value != told[name]}
+    told = load_settings(settings.home).flat()
+    overrides = {name: value for name, value in settings.flat().items() if value != told[name]}
     heed = {"home": settings.home, "overrides": overrides, "wait_seconds": 0.0}
     return {"resources": {"heed": {"config": heed}}, "loggers": QUIET_LOGGERS}
 
@@ -125,7 +123,7 @@ def _headless_instance(settings: Settings) -> Iterator[DagsterInstance]:
     from dagster import DagsterInstance
     from dagster._core.instance.ref import InstanceRef
 
-    reference = InstanceRef.from_dir(str(settings.dagster_home), overrides=NO_CAPTURE)
+    reference = InstanceRef.from_dir(str(settings.paths.dagster_home), overrides=NO_CAPTURE)
     with DagsterInstance.from_ref(reference) as instance:
         yield instance
 

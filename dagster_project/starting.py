@@ -7,11 +7,11 @@ learned nothing, so its events still count as new, and it is tried again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-Positions = Mapping[int, int]
+from lakehouse.landed.positions import Positions
 
 RETRY_AFTER = timedelta(minutes=5)
 """How long to wait after a failed run; doubled with each further failure in a row, for most failures last."""

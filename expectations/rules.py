@@ -28,7 +28,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class Scope(StrEnum):
+class RuleScope(StrEnum):
     """What a rule judges, and so what follows when it is broken."""
 
     ROW = "row"
@@ -57,17 +57,17 @@ class Rule:
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     condition: Condition | None = None
     """Only rows that meet it are looked at."""
-    scope: Scope = Scope.TABLE
+    scope: RuleScope = RuleScope.TABLE
 
     @property
     def leaves_out(self) -> bool:
         """Whether learning leaves out the rows that break it."""
-        return self.scope is Scope.ROW
+        return self.scope is RuleScope.ROW
 
 
 def damage(rule: Rule) -> Rule:
     """The rule as one about the table: no sender can break it, so learning stops where it is broken."""
-    return replace(rule, scope=Scope.TABLE, severity=Severity.CRITICAL)
+    return replace(rule, scope=RuleScope.TABLE, severity=Severity.CRITICAL)
 
 
 def build_column_rules(spec: TableSpec, columns: Sequence[str], *, own: Sequence[str] = ()) -> list[Rule]:
@@ -134,7 +134,7 @@ def not_null(column: str, meaning: str, *, where: Condition | None = None) -> Ru
         name=f"not_null__{column}",
         expectation="ExpectColumnValuesToNotBeNull",
         severity=Severity.WARNING,
-        scope=Scope.ROW,
+        scope=RuleScope.ROW,
         meaning=meaning,
         columns=(column,),
         condition=where,
@@ -147,7 +147,7 @@ def in_set(column: str, values: Sequence[object], meaning: str) -> Rule:
         name=f"in_set__{column}",
         expectation="ExpectColumnValuesToBeInSet",
         severity=Severity.WARNING,
-        scope=Scope.ROW,
+        scope=RuleScope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={"value_set": list(values)},
@@ -185,7 +185,7 @@ def between(column: str, lowest: float | datetime | None, highest: float | datet
         name=f"between__{column}",
         expectation="ExpectColumnValuesToBeBetween",
         severity=Severity.WARNING,
-        scope=Scope.ROW,
+        scope=RuleScope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={name: bound for name, bound in bounds.items() if bound is not None},
@@ -198,7 +198,7 @@ def at_least(column: str, other: str, meaning: str) -> Rule:
         name=f"at_least_{other}__{column}",
         expectation="ExpectColumnPairValuesAToBeGreaterThanB",
         severity=Severity.WARNING,
-        scope=Scope.ROW,
+        scope=RuleScope.ROW,
         meaning=meaning,
         columns=(column, other),
         arguments={
@@ -212,7 +212,7 @@ def at_least(column: str, other: str, meaning: str) -> Rule:
 
 def mostly(rule: Rule, share: float, severity: Severity = Severity.INFO) -> Rule:
     """The rule as one about the table: at least this share of the rows keeps it. No row is left out."""
-    return replace(rule, scope=Scope.TABLE, severity=severity, arguments={**rule.arguments, "mostly": share})
+    return replace(rule, scope=RuleScope.TABLE, severity=severity, arguments={**rule.arguments, "mostly": share})
 
 
 def unique(columns: Sequence[str], meaning: str) -> Rule:
@@ -229,7 +229,7 @@ def unique(columns: Sequence[str], meaning: str) -> Rule:
 
 def first_of(columns: Sequence[str], meaning: str, *, name: str) -> Rule:
     """Of rows that agree in all of these columns, the first counts; the later ones are left out."""
-    return replace(unique(columns, meaning), name=name, scope=Scope.ROW, severity=Severity.WARNING)
+    return replace(unique(columns, meaning), name=name, scope=RuleScope.ROW, severity=Severity.WARNING)
 
 
 def matches(column: str, regex: str, meaning: str) -> Rule:
@@ -238,7 +238,7 @@ def matches(column: str, regex: str, meaning: str) -> Rule:
         name=f"matches__{column}",
         expectation="ExpectColumnValuesToMatchRegex",
         severity=Severity.WARNING,
-        scope=Scope.ROW,
+        scope=RuleScope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={"regex": rf"^{regex}\Z"},
@@ -251,7 +251,7 @@ def lengths(column: str, shortest: int, longest: int, meaning: str) -> Rule:
         name=f"length__{column}",
         expectation="ExpectColumnValueLengthsToBeBetween",
         severity=Severity.WARNING,
-        scope=Scope.ROW,
+        scope=RuleScope.ROW,
         meaning=meaning,
         columns=(column,),
         arguments={"min_value": shortest, "max_value": longest},

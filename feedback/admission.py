@@ -18,11 +18,11 @@ from feedback.admitted import (
     identity_key,
     owner_of,
 )
+from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
 from feedback.cloud_events import open_cloud_event
 from feedback.contract import CONTRACT_VERSION, KINDS, STATEMENTS, Consent, Context, Event, Identify, Survey
 from feedback.errors import Code
 from feedback.fields.attributes import sorted_keys
-from feedback.fields.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
 from feedback.fields.raw_ids import is_placeholder
 from feedback.fields.scales import survey_scale, value_objection
 from feedback.fields.typed_events import TypedEvent, id_of, typed_event

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
-from feedback.fields.bounds import FIRST_VERSION, LAST_VERSION
+from feedback.bounds import FIRST_VERSION, LAST_VERSION
 
 CONTRACT_VERSION = 1
 """The version that this release knows, and takes for granted where an event states none."""
@@ -28,6 +28,8 @@ Metric = Literal["nps", "csat", "ces", "choice", "text"]
 
 _ID = {"id": True}
 """Marks the types of ids: a whole number is taken as its text there, see `ID_FIELDS`."""
+_WRITTEN = {"written": True}
+"""Marks what a person wrote, or what somebody noted about one, in words of their own; see `WRITTEN_FIELDS`."""
 RecordId = Annotated[
     str, Meta(min_length=1, max_length=128, description="idempotency key within owner, kind and source", extra=_ID)
 ]
@@ -35,7 +37,7 @@ Identity = Annotated[str, Meta(min_length=1, max_length=256, extra=_ID)]
 ItemId = Annotated[str, Meta(min_length=1, max_length=256, description="what the feedback is about", extra=_ID)]
 Reference = Annotated[str, Meta(min_length=1, max_length=128, extra=_ID)]
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
-Text = Annotated[str, Meta(min_length=1, max_length=100_000)]
+Text = Annotated[str, Meta(min_length=1, max_length=100_000, extra=_WRITTEN)]
 Link = Annotated[str, Meta(max_length=2048)]
 Time = Annotated[datetime, Meta(tz=True, description="RFC 3339 with zone")]
 Count = Annotated[float, Meta(gt=0, le=1e9)]
@@ -109,7 +111,7 @@ class Review(AboutItem, kw_only=True, tag="review"):
     statement_about: ClassVar[tuple[str, ...] | None] = ("item_id",)
 
     text: Text
-    title: Annotated[str, Meta(max_length=1000)] | None = None
+    title: Annotated[str, Meta(max_length=1000, extra=_WRITTEN)] | None = None
     value: float | None = None
     scale: Scale | None = None
 
@@ -131,7 +133,10 @@ class Survey(Event, kw_only=True, tag="survey"):
     value: float | None = None
     scale: Scale | None = None
     text: Text | None = None
-    choices: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(min_length=1, max_length=100)] | None = None
+    choices: (
+        Annotated[list[Annotated[str, Meta(max_length=1000, extra=_WRITTEN)]], Meta(min_length=1, max_length=100)]
+        | None
+    ) = None
     survey_id: Reference | None = None
     question_id: Reference | None = None
     order_id: Reference | None = None
@@ -148,7 +153,7 @@ class Click(AboutItem, kw_only=True, tag="click"):
 class Search(Event, kw_only=True, tag="search"):
     """A query was typed."""
 
-    query: Annotated[str, Meta(min_length=1, max_length=1000)]
+    query: Annotated[str, Meta(min_length=1, max_length=1000, extra=_WRITTEN)]
     results: Annotated[int, Meta(ge=0)] | None = None
 
 
@@ -229,7 +234,7 @@ class Purchase(Trade, kw_only=True, tag="purchase"):
 class Return(Trade, kw_only=True, tag="return"):
     """A bought item came back."""
 
-    reason: Annotated[str, Meta(max_length=1000)] | None = None
+    reason: Annotated[str, Meta(max_length=1000, extra=_WRITTEN)] | None = None
 
 
 class Exposure(Event, kw_only=True, tag="exposure"):
@@ -263,7 +268,7 @@ class Profile(Event, kw_only=True, tag="profile"):
     statement_about: ClassVar[tuple[str, ...] | None] = ()
 
     segment: Name | None = None
-    traits: dict[str, Any] = {}
+    traits: Annotated[dict[str, Any], Meta(extra=_WRITTEN)] = {}
 
 
 class Item(AboutItem, kw_only=True, tag="item"):
@@ -301,21 +306,23 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
 """Kinds of which the latest event about a thing holds, with the fields that say what the thing is."""
 
 
-def _is_id(type_: inspect.Type) -> bool:
+def _is_marked(type_: inspect.Type, mark: str) -> bool:
     if isinstance(type_, inspect.Metadata):
-        return bool((type_.extra or {}).get("id")) or _is_id(type_.type)
+        return bool((type_.extra or {}).get(mark)) or _is_marked(type_.type, mark)
     if isinstance(type_, inspect.UnionType):
-        return any(map(_is_id, type_.types))
-    return isinstance(type_, inspect.ListType) and _is_id(type_.item_type)
+        return any(_is_marked(one, mark) for one in type_.types)
+    return isinstance(type_, inspect.ListType) and _is_marked(type_.item_type, mark)
 
 
-def _id_fields(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+def _marked_fields(struct: type[msgspec.Struct], mark: str) -> tuple[str, ...]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
-    return tuple(field.name for field in info.fields if _is_id(field.type))
+    return tuple(field.name for field in info.fields if _is_marked(field.type, mark))
 
 
-ID_FIELDS: dict[str, tuple[str, ...]] = {kind: _id_fields(struct) for kind, struct in KINDS.items()}
+ID_FIELDS: dict[str, tuple[str, ...]] = {kind: _marked_fields(struct, "id") for kind, struct in KINDS.items()}
 """Per kind, the fields that hold ids, or lists of them. Ids are often numbers at the sender."""
-CONTEXT_ID_FIELDS: tuple[str, ...] = _id_fields(Context)
+CONTEXT_ID_FIELDS: tuple[str, ...] = _marked_fields(Context, "id")
 """The same of `context`."""
+WRITTEN_FIELDS: dict[str, tuple[str, ...]] = {kind: _marked_fields(struct, "written") for kind, struct in KINDS.items()}
+"""Per kind, the fields that hold what people wrote; none of a catalogue entry."""

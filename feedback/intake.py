@@ -64,6 +64,12 @@ class Intake:
             self._admission.admit(record, now, occurrences=occurrences, keep_null_words=keep_null_words)
             for record in records
         ]
+        verdicts, fresh = self._judge(outcomes)
+        self._log.append(pack(fresh, max_events=MAX_EVENTS_PER_RECORD, headers=headers), now=now)
+        return verdicts
+
+    def _judge(self, outcomes: Sequence[Admitted | Rejected]) -> tuple[list[Verdict], list[tuple[int, bytes, Memo]]]:
+        """A verdict for each outcome, and the (partition, line, memo) of the events to append."""
         seen = _Seen(self._log, [outcome for outcome in outcomes if isinstance(outcome, Admitted)])
         verdicts: list[Verdict] = []
         fresh: list[tuple[int, bytes, Memo]] = []
@@ -79,8 +85,7 @@ class Intake:
                 verdicts.append(Verdict(index=index, verdict="accepted", id=outcome.id))
             else:
                 verdicts.append(_verdict(index, outcome.id, objection))
-        self._log.append(pack(fresh, max_events=MAX_EVENTS_PER_RECORD, headers=headers), now=now)
-        return verdicts
+        return verdicts, fresh
 
     def _placed(self, event: Admitted) -> tuple[int, bytes, Memo]:
         return partition_of(event.owner, self._log.partitions), event.line, event.memo
@@ -123,12 +128,12 @@ class _Seen:
 
 def open_intake(settings: Settings, *, clock: Clock = utc_now) -> Intake:
     """The intake of a home: its key, its limits, its log."""
-    pseudonyms = Pseudonyms(load_or_create_key(settings.subject_key_file))
+    pseudonyms = Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
     admission = Admission(
         pseudonyms,
-        max_event_bytes=settings.max_event_bytes,
-        max_future=timedelta(seconds=settings.max_future_seconds),
-        accept_placeholder_ids=settings.accept_placeholder_ids,
+        max_event_bytes=settings.admission.max_event_bytes,
+        max_future=timedelta(seconds=settings.admission.max_future_seconds),
+        accept_placeholder_ids=settings.admission.accept_placeholder_ids,
     )
     return Intake(admission, open_log(settings), clock=clock)
 

@@ -1,8 +1,7 @@
-"""What each kind of feedback says about what it is about: the one table of sign, weight and directness.
+"""Preference rules: for each kind of feedback, how much it says for or against its item.
 
-Two equal readings of it: one event at a time (`signal_of`, for serving) and in columns (`rule_key`, `rule_frame`,
-`amount`, for learning and for live windows), so that nothing depends on which of the two saw an event. What a
-person wrote is not read here: landing's text score becomes one more rule with a column of its own.
+The table is read in two ways with equal results: one event at a time (`signal_of`, for serving) and in columns
+(`rule_key`, `rule_frame`, `amount`, for learning and live windows). The text that a person wrote is not read.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ CSAT_SATISFIED = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PreferenceRule:
     """What one kind (or one label of it) says: `gain` times where the value stands.
 
     A scaled value runs from -1 at the scale's low end over 0 at `neutral` to 1 at its high end. Any other value runs
@@ -50,20 +49,20 @@ class Rule:
         return self.kind if self.label is None else f"{self.kind}/{self.label}"
 
 
-def _reaction(label: str, gain: float) -> Rule:
-    return Rule("reaction", gain, label=label, explicit=True)
+def _reaction(label: str, gain: float) -> PreferenceRule:
+    return PreferenceRule("reaction", gain, label=label, explicit=True)
 
 
-def _survey(label: str, *, neutral: float = 0.5) -> Rule:
+def _survey(label: str, *, neutral: float = 0.5) -> PreferenceRule:
     scale = SURVEY_SCALES.get(label)
-    return Rule(
+    return PreferenceRule(
         "survey", 1.0, label=label, explicit=True, scaled=True, neutral=neutral, default_scale=scale, absent=None
     )
 
 
-RULES: tuple[Rule, ...] = (
-    Rule("rating", 1.0, explicit=True, scaled=True, absent=None),
-    Rule("review", 1.0, explicit=True, scaled=True, absent=None),
+PREFERENCE_RULES: tuple[PreferenceRule, ...] = (
+    PreferenceRule("rating", 1.0, explicit=True, scaled=True, absent=None),
+    PreferenceRule("review", 1.0, explicit=True, scaled=True, absent=None),
     _reaction("love", 1.0),
     _reaction("like", 0.6),
     _reaction("helpful", 0.5),
@@ -77,24 +76,24 @@ RULES: tuple[Rule, ...] = (
     _survey("ces"),
     _survey("choice"),
     _survey("text"),
-    Rule("view", 0.05),
-    Rule("click", 0.1),
-    Rule("dwell", 0.2, at_zero=0.0, full=60.0, absent=None),
-    Rule("scroll", 0.05, at_zero=0.0, absent=None),
-    Rule("skip", -0.15, at_full=0.2, full=30.0),
-    Rule("hide", -0.8),
-    Rule("follow", 0.6),
-    Rule("bookmark", 0.5),
-    Rule("share", 0.6),
-    Rule("add_to_cart", 0.4),
-    Rule("purchase", 1.0),
-    Rule("return", -1.5),
+    PreferenceRule("view", 0.05),
+    PreferenceRule("click", 0.1),
+    PreferenceRule("dwell", 0.2, at_zero=0.0, full=60.0, absent=None),
+    PreferenceRule("scroll", 0.05, at_zero=0.0, absent=None),
+    PreferenceRule("skip", -0.15, at_full=0.2, full=30.0),
+    PreferenceRule("hide", -0.8),
+    PreferenceRule("follow", 0.6),
+    PreferenceRule("bookmark", 0.5),
+    PreferenceRule("share", 0.6),
+    PreferenceRule("add_to_cart", 0.4),
+    PreferenceRule("purchase", 1.0),
+    PreferenceRule("return", -1.5),
 )
 """Explicit gains are preferences; implicit gains are evidence, in purchases."""
 
-RULE_OF: dict[str, Rule] = {rule.key: rule for rule in RULES}
-LABELLED: frozenset[str] = frozenset(rule.kind for rule in RULES if rule.label is not None)
-KINDS: frozenset[str] = frozenset(rule.kind for rule in RULES)
+RULE_OF: dict[str, PreferenceRule] = {rule.key: rule for rule in PREFERENCE_RULES}
+LABELLED_KINDS: frozenset[str] = frozenset(rule.kind for rule in PREFERENCE_RULES if rule.label is not None)
+PREFERENCE_KINDS: frozenset[str] = frozenset(rule.kind for rule in PREFERENCE_RULES)
 """The kinds that can make an interaction."""
 
 
@@ -114,7 +113,7 @@ def signal_of(
     label: str | None = None,
 ) -> Signal | None:
     """What one event says, or nothing where its kind or its missing value says nothing."""
-    rule = RULE_OF.get(f"{kind}/{label}" if kind in LABELLED else kind)
+    rule = RULE_OF.get(f"{kind}/{label}" if kind in LABELLED_KINDS else kind)
     if rule is None:
         return None
     number = value if value is not None and math.isfinite(value) else None
@@ -134,14 +133,15 @@ def signal_of(
 
 def rule_key() -> pl.Expr:
     """Which rule an event falls under; joins with `rule_frame`."""
-    labelled = pl.col("kind").is_in(sorted(LABELLED))
+    labelled = pl.col("kind").is_in(sorted(LABELLED_KINDS))
     return pl.when(labelled).then(pl.col("kind") + "/" + pl.col("label").fill_null("")).otherwise(pl.col("kind"))
 
 
 def rule_frame() -> pl.DataFrame:
     """The table in columns, one row per rule, by `key`."""
     rows = [
-        (r.key, r.explicit, r.scaled, r.gain, r.neutral, *(r.default_scale or (None, None)), *_course(r)) for r in RULES
+        (r.key, r.explicit, r.scaled, r.gain, r.neutral, *(r.default_scale or (None, None)), *_course(r))
+        for r in PREFERENCE_RULES
     ]
     names = ["key", "is_explicit", "scaled", "gain", "neutral", "default_min", "default_max"]
     names += ["at_zero", "at_full", "full", "absent"]
@@ -149,7 +149,7 @@ def rule_frame() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _course(rule: Rule) -> tuple[float | None, ...]:
+def _course(rule: PreferenceRule) -> tuple[float | None, ...]:
     return rule.at_zero, rule.at_full, rule.full, rule.absent
 
 

@@ -11,7 +11,7 @@ from litestar import Request, Response, Router, post
 from prometheus_client import Counter
 
 from feedback.intake import Intake
-from feedback.process.tracing import receiving
+from feedback.log.tracing import receiving
 from feedback.verdicts import Verdict, count_verdicts
 from gateway.bodies import refuse_binary_mode, refuse_encoded, split_body
 from web.guard import require

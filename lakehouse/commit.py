@@ -34,7 +34,7 @@ MAX_ATTEMPTS = 20
 PLACE = ("log_partition", "log_offset", "log_index")
 FRESH_SECONDS = 600.0
 """A data file older than this is written anew before it is committed: a process that slept through maintenance's
-`upkeep_orphan_hours` (half an hour at least) would commit files that maintenance has removed as orphans."""
+`maintenance.orphan_hours` (half an hour at least) would commit files that maintenance has removed as orphans."""
 
 FaultPoint = Callable[[str], None]
 """Called with the name of each point of a commit at which a process may die: "before commit", "after data file",

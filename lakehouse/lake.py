@@ -291,9 +291,9 @@ def open_lake(settings: Settings) -> Lake:
     Raises:
         HomeError: Its folder cannot hold tables.
     """
-    if "://" not in settings.lake_root:
-        refuse_unusable_folder(settings.lake_root)
-    return Lake(settings.lake_root, settings.lake_options, lock_folder=settings.run_folder)
+    if "://" not in settings.lake.uri:
+        refuse_unusable_folder(settings.lake.uri)
+    return Lake(settings.lake.uri, settings.lake.options, lock_folder=settings.paths.run_folder)
 
 
 def conform(spec: TableSpec, rows: pa.Table) -> pa.Table:
@@ -325,8 +325,14 @@ def _properties(spec: TableSpec) -> dict[str, str | None]:
     return {
         "delta.checkpointInterval": str(CHECKPOINT_EVERY_COMMITS),
         "delta.logRetentionDuration": LOG_RETENTION,
-        "delta.dataSkippingStatsColumns": ",".join(spec.stats_columns or spec.names[:0]) or spec.names[0],
+        "delta.dataSkippingStatsColumns": ",".join(_columns_with_statistics(spec)),
     }
+
+
+def _columns_with_statistics(spec: TableSpec) -> tuple[str, ...]:
+    """One at least: where the property names no column, Delta keeps statistics of the first 32."""
+    impersonal = tuple(column.name for column in spec.columns if not column.personal)
+    return spec.stats_columns or impersonal[:1]
 
 
 def _add_columns(table: DeltaTable, spec: TableSpec, names: list[str]) -> None:

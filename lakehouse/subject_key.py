@@ -31,7 +31,7 @@ def verify_subject_key(settings: Settings) -> None:
     """
     noted = _noted(settings)
     expected = next(filter(None, noted.values()), 0)
-    path = settings.subject_key_file
+    path = settings.paths.subject_key_file
     if not path.exists() and (expected or _has_data(settings)):
         raise HomeError(_refusal(f"key file {path} is missing", expected, path))
     found = fingerprint_of(load_or_create_key(path))
@@ -47,7 +47,7 @@ def accept_subject_key(settings: Settings) -> int:
     Raises:
         HomeError: The key cannot be read or made.
     """
-    found = fingerprint_of(load_or_create_key(settings.subject_key_file))
+    found = fingerprint_of(load_or_create_key(settings.paths.subject_key_file))
     _note(settings, found, replace=True)
     return found
 
@@ -79,7 +79,7 @@ def _note(settings: Settings, fingerprint: int, *, replace: bool = False) -> Non
 
 
 def _log_file(settings: Settings) -> Path | None:
-    scheme, _, rest = settings.log_address.partition("://")
+    scheme, _, rest = settings.log.url.partition("://")
     return Path(rest) if f"{scheme}://" == _SQLITE else None
 
 

@@ -73,4 +73,4 @@ def scope_named(name: str) -> WindowScope:
 
 def lateness_of(settings: Settings) -> timedelta:
     """How long after a window's end an event may reach the log and still count."""
-    return timedelta(seconds=settings.signals_lateness_seconds)
+    return timedelta(seconds=settings.windows.lateness_seconds)

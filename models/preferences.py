@@ -1,6 +1,6 @@
 """What a person thinks of an item, from all that was said and done: preferences and weights.
 
-The table of signs is `feedback.preference_rules`. Two equal readings: columns at a time for learning
+The rules per kind are `feedback.preference_rules`. Two equal readings: columns at a time for learning
 (`build_interactions`) and one event at a time for serving (`merged`), so that a list never
 depends on which of the two saw an event.
 """
@@ -14,17 +14,26 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from feedback.preference_rules import KINDS, RULES, Rule, Signal, amount, rule_frame, rule_key, signal_of
+from feedback.preference_rules import (
+    PREFERENCE_KINDS,
+    PREFERENCE_RULES,
+    PreferenceRule,
+    Signal,
+    amount,
+    rule_frame,
+    rule_key,
+    signal_of,
+)
 
 __all__ = [
     "EVIDENCE_CAP",
     "EXPLICIT_SHARE",
     "FULL_PREFERENCE",
-    "KINDS",
     "NEUTRAL_WEIGHT",
-    "RULES",
+    "PREFERENCE_KINDS",
+    "PREFERENCE_RULES",
     "ItemPreference",
-    "Rule",
+    "PreferenceRule",
     "Signal",
     "Stance",
     "build_interactions",
@@ -131,7 +140,7 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
     place = ["log_partition", "log_offset", "log_index"]
     signals = (
         events.filter(pl.col("subject").is_not_null() & pl.col("item_id").is_not_null())
-        .filter(pl.col("kind").is_in(sorted(KINDS)))
+        .filter(pl.col("kind").is_in(sorted(PREFERENCE_KINDS)))
         .select("kind", "subject", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at", *place)
         .with_columns(key=rule_key())
         .join(rule_frame().lazy(), on="key", how="inner")

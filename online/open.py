@@ -34,7 +34,7 @@ def open_window_store(settings: Settings) -> WindowStore:
 
 def _sqlite_file(settings: Settings) -> str:
     """The file of the one kind of store that there is."""
-    scheme, _, rest = settings.online_address.partition("://")
+    scheme, _, rest = settings.online.url.partition("://")
     if scheme != "sqlite":
-        raise SettingsError(f"online_url {settings.online_address!r}: unknown scheme {scheme!r}; use sqlite:///path")
+        raise SettingsError(f"online_url {settings.online.url!r}: unknown scheme {scheme!r}; use sqlite:///path")
     return rest

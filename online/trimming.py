@@ -33,7 +33,7 @@ def trim_stores(settings: Settings, *, now: datetime, learned: Mapping[int, int]
     """
     log = open_landed_log(settings)
     try:
-        before = now - timedelta(days=settings.log_retention_days)
+        before = now - timedelta(days=settings.log.retention_days)
         records = log.trim(before=before, keep_from=open_lake(settings).positions(log.name, log.partitions))
         held = {partition: first for partition, (first, _) in log.bounds().items()}
     finally:

@@ -14,7 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusController
 
 from feedback.intake import open_intake
-from feedback.process.tracing import set_up_tracing
+from feedback.log.tracing import set_up_tracing
 from feedback.settings.home import Settings, ensure_home, load_settings
 from gateway.api import INTAKE_KEY
 from gateway.api import build_router as gateway_router
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[home_page, healthz, openapi_document, Metrics, gateway_router(), serving_router()],
         state=State(
             {
-                STATE_KEY: ApiKeys(settings.api_keys_file),
+                STATE_KEY: ApiKeys(settings.paths.api_keys_file),
                 INTAKE_KEY: intake,
                 SERVICE_KEY: service,
                 LANDING_KEY: watch,
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers={Exception: problem_response},
         middleware=[measure],
         openapi_config=_openapi(),
-        request_max_body_size=settings.max_body_bytes,
+        request_max_body_size=settings.http.max_body_bytes,
         on_shutdown=[close],
     )
     app.asgi_handler = items_in_one_segment(head_like_get(app.asgi_handler))

@@ -35,17 +35,16 @@ def run_server(settings: Settings, *, app: str = APP) -> None:
     ensure_home(settings)
     refuse_public_key(settings)
     verify_subject_key(settings)
-    refuse_taken_port("Heed's HTTP API", settings.host, settings.port, setting="port")
+    refuse_taken_port("Heed's HTTP API", settings.http.host, settings.http.port, setting="http_port")
     os.environ["HEED_HOME"] = settings.home
-    os.environ["HEED_PORT"] = str(settings.port)
     # One thread per solve: with more, small matrices wait for each other.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     # The worker is a fresh process: delta-rs, which looked into the lake above, does not work in a forked one.
     multiprocessing.set_start_method("spawn", force=True)
     Server(
         app,
-        address=settings.host,
-        port=settings.port,
+        address=settings.http.host,
+        port=settings.http.port,
         interface=Interfaces.ASGI,
         loop=Loops.uvloop,
         workers=1,

@@ -18,7 +18,7 @@ WARNING = (
 def has_public_key(settings: Settings) -> bool:
     """Whether the pseudonyms of a home are made with the demo's key."""
     try:
-        key = settings.subject_key_file.read_text(encoding="ascii").strip()
+        key = settings.paths.subject_key_file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):  # who needs the key says what is wrong with it
         return False
     return key.lower() == PUBLIC_KEY
@@ -30,10 +30,10 @@ def refuse_public_key(settings: Settings) -> None:
     Raises:
         PublicKey: The home has that key, and the host is not loopback.
     """
-    if has_public_key(settings) and not is_loopback(settings.host):
+    if has_public_key(settings) and not is_loopback(settings.http.host):
         raise PublicKey(
             f"{settings.home} was made by the demo and its pseudonym key is public: it is not served on "
-            f"{settings.host}, beyond this machine; use --host 127.0.0.1, or a home of your own with --home DIR"
+            f"{settings.http.host}, beyond this machine; use --host 127.0.0.1, or a home of your own with --home DIR"
         )
 
 

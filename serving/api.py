@@ -68,7 +68,9 @@ def recommendations(
         subject = service.subject_of(anonymous_id, "anonymous")
     else:
         raise WrongRequest(400, "whose list? neither user_id nor anonymous_id is given", "add ?user_id=…")
-    return ASGIResponse(body=service.recommend_json(subject, n or settings.list_length), media_type=MediaType.JSON)
+    return ASGIResponse(
+        body=service.recommend_json(subject, n or settings.serving.list_length), media_type=MediaType.JSON
+    )
 
 
 @get(
@@ -104,7 +106,7 @@ def similar_to(
 def _similar(request: Request[Any, Any, Any], item_id: str, n: int | None) -> SimilarItems:
     service: Service = request.app.state[SERVICE_KEY]
     settings: Settings = request.app.state["settings"]
-    found = service.similar(item_id, n or settings.list_length)
+    found = service.similar(item_id, n or settings.serving.list_length)
     if found is None:
         raise WrongRequest(
             404, f"item {item_id!r} is not in the current model", "send it as an `item` event, then `heed run`"

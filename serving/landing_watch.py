@@ -2,7 +2,7 @@
 
 A landing stream on this home touches a file as long as it reads on. A stream on another machine is known by what it
 does: while records wait in the log, the positions committed in the lake move. A process that serves alone expects no
-landing, unless the setting `expect_landing` says so or a stream was heard of while it ran; then what waits is told,
+landing, unless the setting `landing.expected` says so or a stream was heard of while it ran; then what waits is told,
 and does not make it unready.
 """
 
@@ -98,11 +98,11 @@ class LandingWatch:
         self._log = log
         self._clock = clock
         self._judgement = Judgement(
-            expected=settings.expect_landing, patience_seconds=settings.landing_stalled_seconds, since=clock()
+            expected=settings.landing.expected, patience_seconds=settings.landing.stalled_seconds, since=clock()
         )
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.status = LandingStatus(expected=settings.expect_landing)
+        self.status = LandingStatus(expected=settings.landing.expected)
 
     def start(self) -> None:
         """Begin to look."""
@@ -126,7 +126,7 @@ class LandingWatch:
 
     def _heard_at(self) -> float | None:
         try:
-            return self._settings.landing_beat_file.stat().st_mtime
+            return self._settings.paths.landing_beat_file.stat().st_mtime
         except OSError:
             return None
 

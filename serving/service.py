@@ -270,8 +270,10 @@ def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
 
 def open_service(settings: Settings, *, watch: bool = True, store: Callable[[], OnlineStore] | None = None) -> Service:
     """The service of a home, with its current bundle loaded where there is one."""
-    pseudonyms = Pseudonyms(load_or_create_key(settings.subject_key_file))
-    service = Service(BundleStore(settings.bundles), store() if store else open_online_store(settings), pseudonyms)
+    pseudonyms = Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
+    service = Service(
+        BundleStore(settings.paths.bundles), store() if store else open_online_store(settings), pseudonyms
+    )
     service.refresh()
     if watch:
         service.watch()

@@ -17,8 +17,8 @@ import msgspec
 
 from feedback.errors import HomeError, UsageError
 
-Scope = Literal["feedback:write", "recommendations:read", "admin"]
-SCOPES: tuple[Scope, ...] = ("feedback:write", "recommendations:read", "admin")
+KeyScope = Literal["feedback:write", "recommendations:read", "admin"]
+KEY_SCOPES: tuple[KeyScope, ...] = ("feedback:write", "recommendations:read", "admin")
 PREFIX = "heed_"
 
 
@@ -27,10 +27,10 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     digest: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[KeyScope, ...]
     created_at: datetime
 
-    def allows(self, scope: Scope) -> bool:
+    def allows(self, scope: KeyScope) -> bool:
         """Whether the key may do what the scope names; `admin` may do all."""
         return scope in self.scopes or "admin" in self.scopes
 
@@ -43,15 +43,15 @@ class ApiKeys:
         self._loaded: tuple[ApiKey, ...] = ()
         self._stamp: tuple[int, int] | None = None
 
-    def create(self, name: str, scopes: tuple[Scope, ...], *, now: datetime) -> str:
+    def create(self, name: str, scopes: tuple[KeyScope, ...], *, now: datetime) -> str:
         """Make a key and return its secret, which is kept nowhere.
 
         Raises:
             UsageError: The name is taken or a scope is unknown.
         """
-        unknown = sorted(set(scopes) - set(SCOPES))
+        unknown = sorted(set(scopes) - set(KEY_SCOPES))
         if unknown or not scopes:
-            raise UsageError(f"scopes {unknown or 'none'}: use one or more of {', '.join(SCOPES)}")
+            raise UsageError(f"scopes {unknown or 'none'}: use one or more of {', '.join(KEY_SCOPES)}")
         secret = PREFIX + secrets.token_urlsafe(32)
         with self._locked():
             keys = self.all()

@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from feedback.errors import AccessDenied
-from web.api_keys import ApiKeys, Scope
+from web.api_keys import ApiKeys, KeyScope
 
 STATE_KEY = "api_keys"
 
@@ -22,7 +22,7 @@ class Forbidden(AccessDenied):
     status = 403
 
 
-def require(scope: Scope) -> Guard:
+def require(scope: KeyScope) -> Guard:
     """A Litestar guard that asks for a key with a scope, in `Authorization: Bearer` or `X-API-Key`."""
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from beam_jobs.batch import Batch
 from feedback.errors import Code
-from feedback.process.tracing import landing
+from feedback.log.tracing import landing
 
 LOGGER = logging.getLogger("heed.landing")
 TELL_SECONDS = 10.0
@@ -30,6 +30,9 @@ COMMIT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FRESHNESS_BUCKETS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0, 3600.0)
 
 EVENTS = prometheus.Counter("heed_landing_events", "Events by what became of them", ["verdict", "code"])
+FINDINGS = prometheus.Counter(
+    "heed_landing_findings", "What landing's stages found in committed batches, as redaction by type", ["stage", "what"]
+)
 BATCH_EVENTS = prometheus.Histogram("heed_landing_batch_events", "Events per commit", buckets=BATCH_BUCKETS)
 COMMIT_SECONDS = prometheus.Histogram("heed_landing_commit_seconds", "Time of a commit", buckets=COMMIT_BUCKETS)
 STALE = prometheus.Counter("heed_landing_stale_batches", "Batches dropped because another worker was first")
@@ -107,6 +110,8 @@ class Monitor:
             for code, count in refused.group_by("code").len().iter_rows():
                 EVENTS.labels("duplicate" if code == "duplicate" else "quarantined", code).inc(count)
                 self._tally[code] += count
+        for (stage, what), found in batch.findings.items():
+            FINDINGS.labels(stage, what).inc(found)
         BATCH_EVENTS.observe(landed + sum(refused.height for refused in batch.refused))
         if landed:
             appended = batch.events.select(pl.col("appended_at").dt.epoch("ms")).to_series().to_numpy()

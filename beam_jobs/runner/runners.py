@@ -10,4 +10,4 @@ EMBEDDED = "FnApiRunner"
 
 def is_embedded(settings: Settings) -> bool:
     """Whether landing runs inside this process."""
-    return settings.beam_runner == EMBEDDED
+    return settings.beam.runner == EMBEDDED

@@ -20,7 +20,7 @@ class Beat:
     """Touches the file once a second at most; a disk that refuses ends nothing."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = settings.landing_beat_file
+        self._path = settings.paths.landing_beat_file
         self._clock = clock
         self._next = float("-inf")
 

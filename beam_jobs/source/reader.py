@@ -53,11 +53,6 @@ def to_the_end(log: FeedbackLog) -> Mapping[int, int]:
     return {partition: end for partition, (_, end) in log.bounds().items()}
 
 
-def is_takeover(batch: Batch) -> bool:
-    """Whether it holds no records, but says where a worker starts to read."""
-    return batch.start == batch.end
-
-
 @dataclass(frozen=True, slots=True)
 class _Start:
     """One start of reading: from which positions, and its number."""
@@ -78,7 +73,7 @@ class _Start:
         return judged
 
 
-class Reader:
+class LogReader:
     """Batches of one worker's partitions, in order.
 
     With `until` it ends: as soon as every partition has landed up to there, by this worker or another. That a batch
@@ -178,7 +173,7 @@ class Reader:
             if until is None and time.monotonic() >= told_at + LAG_SECONDS:
                 told_at = time.monotonic()
                 tell_lag(log.bounds(), start.cursor.positions, start.cursor.ages(time.time()))
-            pause = flushed_at + self._settings.landing_flush_seconds - time.monotonic()
+            pause = flushed_at + self._settings.landing.flush_seconds - time.monotonic()
             if until is None and pause > 0:
                 self._closing.wait(min(pause, LOOK_SECONDS))
                 continue
@@ -191,7 +186,7 @@ class Reader:
                 self._put(None)
                 return
             else:
-                self._closing.wait(self._settings.landing_poll_seconds if until is None else LOOK_SECONDS)
+                self._closing.wait(self._settings.landing.poll_seconds if until is None else LOOK_SECONDS)
 
     def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], background: Executor) -> _Start:
         with self._guard:  # the number is fixed before the positions are read, so that a later rewind is not missed
@@ -202,8 +197,8 @@ class Reader:
         clocks = _clocks(lake, log, owned)  # after the positions: where they moved in between, the fence refuses
         mine = {partition: positions[partition] for partition in sorted(owned)}
         refuse_gaps(log, lake, mine)
-        limits = self._settings
-        cursor = Cursor(log, mine, max_events=limits.landing_batch_events, max_bytes=limits.landing_batch_bytes)
+        limits = self._settings.landing
+        cursor = Cursor(log, mine, max_events=limits.batch_events, max_bytes=limits.batch_bytes)
         return _Start(generation, mine, cursor, PollingAhead(cursor, background, time.time), clocks, self._doubts)
 
     def _put(self, found: Batch | BaseException | None) -> None:

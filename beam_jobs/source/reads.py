@@ -19,7 +19,7 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 
 from beam_jobs.batch import Batch
 from beam_jobs.runner.pipeline_context import context_of, release, reported_failure, set_rewind, shared
-from beam_jobs.source.reader import Reader, Until, to_the_end
+from beam_jobs.source.reader import LogReader, Until, to_the_end
 from feedback.settings.home import Settings
 
 ENDLESS = 1 << 62
@@ -33,15 +33,15 @@ class _LogReader(beam.DoFn):
     def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
         self._context_id = context_id
-        self._reader: Reader | None = None
+        self._reader: LogReader | None = None
 
-    def _open(self, until: Until | None = None) -> Reader:
+    def _open(self, until: Until | None = None) -> LogReader:
         if self._reader is None or self._reader.failed:
-            self._reader = shared(self._context_id, "reader", lambda: Reader(self._settings, until=until))
+            self._reader = shared(self._context_id, "reader", lambda: LogReader(self._settings, until=until))
             set_rewind(self._context_id, self._reader.rewind)
         return self._reader
 
-    def _next(self, reader: Reader) -> Batch | None:
+    def _next(self, reader: LogReader) -> Batch | None:
         with reported_failure(self._context_id):
             return reader.next(timeout=WAIT_SECONDS)
 
@@ -102,7 +102,7 @@ class ReadForever(_LogReader):
         reader = self._open()
         stop = context_of(self._context_id).stop
         number = tracker.current_restriction().start
-        hand_back_at = time.monotonic() + self._settings.landing_bundle_seconds
+        hand_back_at = time.monotonic() + self._settings.landing.bundle_seconds
         handed_on_at = _now_not_before(watermark.current_watermark())
         while tracker.try_claim(ENDLESS if stop.is_set() else number):
             number += 1

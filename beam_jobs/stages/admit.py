@@ -17,9 +17,9 @@ from msgspec import inspect
 from beam_jobs.batch import Batch
 from beam_jobs.stages.times import judge_times
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
+from feedback.bounds import DEFAULT_MAX_FUTURE
 from feedback.contract import KINDS, SURVEY_SCALES, Consent, Context, Event, Purpose, Survey
 from feedback.errors import Code
-from feedback.fields.bounds import DEFAULT_MAX_FUTURE
 from feedback.fields.payloads import attributes_objection, needs_payload, payload_objection
 from feedback.subjects import SUBJECT_LENGTH
 

@@ -16,10 +16,10 @@ from beam_jobs.stages.limits import LandingLimits, is_line_by_line, long_lines, 
 from beam_jobs.stages.lines import Lines
 from beam_jobs.stages.unknown_fields import keep_unknown_fields
 from feedback.admitted import AdmittedEvent
+from feedback.bounds import FIRST_LOG_MS, LAST_LOG_MS, believable
 from feedback.errors import Code
-from feedback.fields.bounds import FIRST_LOG_MS, LAST_LOG_MS, believable
 from feedback.log.records import Records, line_counts
-from feedback.process.tracing import traces_of
+from feedback.log.tracing import traces_of
 from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables.specs import FEEDBACK_EVENT
 

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from beam_jobs.batch import REFUSED_SCHEMA, raw_text
+from feedback.bounds import believable
 from feedback.errors import Code
-from feedback.fields.bounds import believable
 from feedback.log.records import Records
 from feedback.settings.home import Settings
 
@@ -33,7 +33,9 @@ class LandingLimits:
 
 def landing_limits(settings: Settings) -> LandingLimits:
     """The limits that the settings name."""
-    return LandingLimits(settings.max_event_bytes, settings.max_record_bytes, settings.max_record_events)
+    return LandingLimits(
+        settings.admission.max_event_bytes, settings.landing.max_record_bytes, settings.landing.max_record_events
+    )
 
 
 def reject_too_large(records: Records, limits: LandingLimits) -> tuple[Records, pl.DataFrame | None]:

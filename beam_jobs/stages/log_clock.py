@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from beam_jobs.batch import Poll
-from feedback.fields.bounds import FIRST_LOG_MS, LAST_LOG_MS
+from feedback.bounds import FIRST_LOG_MS, LAST_LOG_MS
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000

@@ -18,8 +18,8 @@ from datetime import timedelta
 import polars as pl
 
 from beam_jobs.batch import Batch
+from feedback.bounds import EARLIEST, LATEST
 from feedback.errors import Code
-from feedback.fields.bounds import EARLIEST, LATEST
 
 _TIMES = ("occurred_at", "received_at")
 

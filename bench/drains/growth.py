@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bench.drains.children import drain_in_child
 from bench.drains.drain_child import Drained
 from bench.drains.events import rating_chunks
+from bench.drains.in_child import drain_in_child
 from bench.drains.logs import fill_log
 from bench.figures import Figure, at_least, below, reported
 from feedback.log.open import open_log
@@ -81,14 +81,14 @@ def write_history(home: Path, rows: int, *, events: int) -> Settings:
     settings = load_settings(home, log_partitions=PARTITIONS)
     each = rows // PARTITIONS
     open_log(settings).close()
-    with sqlite3.connect(settings.log_address.removeprefix("sqlite:///")) as connection:
+    with sqlite3.connect(settings.log.url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE heads SET first = ?, next = ?", (each, each))
     connection.close()
     first_at_us = int((time.time() - 120) * 1e6)
     chunks = rating_chunks(events, partitions=PARTITIONS, seed=SEED, first_at_us=first_at_us)
     fill_log(settings, chunks, events_per_record=EVENTS_PER_RECORD)
     lake = open_lake(settings)
-    committer = LandingCommitter(lake, settings.log_name, PARTITIONS)
+    committer = LandingCommitter(lake, settings.log.name, PARTITIONS)
     rng = np.random.default_rng(SEED)
     today = datetime.now(UTC)
     for start in range(0, each, COMMIT_ROWS // PARTITIONS):

@@ -134,7 +134,7 @@ def landing_times(settings: Settings) -> dict[str, float]:
 
 def _commits(folder: Path, settings: Settings) -> Iterator[tuple[float, dict[int, int]]]:
     """Each commit of positions: when it became visible, and up to where each partition has landed by it."""
-    partition_of = {application_id(settings.log_name, p): p for p in range(settings.log_partitions)}
+    partition_of = {application_id(settings.log.name, p): p for p in range(settings.log.partitions)}
     for file in folder.glob("*.json"):
         actions = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
         ends = {

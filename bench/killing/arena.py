@@ -59,7 +59,7 @@ class Arena:
     @property
     def topic(self) -> str:
         """The topic of the log, on Kafka."""
-        return self.settings.log_address.rpartition("/")[2]
+        return self.settings.log.url.rpartition("/")[2]
 
     def tick(self, watcher: Watcher) -> None:
         """Bring back what is down: dead workers, a sleeping one, room on the disk; and see that landing goes on."""
@@ -163,7 +163,7 @@ def arena(
     settings: Settings, folder: Path, *, broker: Broker | None, seed: int, breed: Breed = USUAL
 ) -> Iterator[Arena]:
     """An arena whose processes are gone afterwards; `breed` says which workers it has."""
-    with small_disk(Path(settings.lake_root)) as disk:
+    with small_disk(Path(settings.lake.uri)) as disk:
         found = Arena(settings, folder, disk=disk, broker=broker, seed=seed, breed=breed)
         try:
             yield found

@@ -119,7 +119,7 @@ def kill_sender(arena: Arena) -> bool:
     """The sender dies; on SQLite, what follows the last commit in the write-ahead log is cut and garbled."""
     arena.kill_sender()
     if arena.broker is None:
-        path = Path(arena.settings.log_address.removeprefix("sqlite:///"))
+        path = Path(arena.settings.log.url.removeprefix("sqlite:///"))
         arena.happened["bytes cut from the log's tail"] += cut_wal_tail(path, arena.rng)
     arena.restart_sender()
     return True

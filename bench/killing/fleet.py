@@ -145,7 +145,7 @@ class Fleet:
         wake_at = self._wake_at.get(worker.pid)
         if wake_at is None:
             if worker.stopped:
-                self._wake_at[worker.pid] = now + self._settings.log_lease_seconds * self._rng.uniform(*ASLEEP_LEASES)
+                self._wake_at[worker.pid] = now + self._settings.log.lease_seconds * self._rng.uniform(*ASLEEP_LEASES)
         elif now >= wake_at:
             self._wake(worker)
 

@@ -109,7 +109,7 @@ def send(settings: Settings, ledger: str, rate: float, seed: int, shift: ctypes.
     intake = _opened(settings, clock)
     with Path(ledger).open("a", encoding="utf-8", buffering=1) as file:
         known = read_ledger(Path(ledger))
-        admission = Admission(Pseudonyms(load_or_create_key(settings.subject_key_file)))
+        admission = Admission(Pseudonyms(load_or_create_key(settings.paths.subject_key_file)))
         Sender(intake, admission, file, known, random.Random(seed), clock).run(
             stop, per_beat=max(1, round(rate * BEAT_SECONDS))
         )

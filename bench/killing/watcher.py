@@ -17,7 +17,7 @@ class Watcher:
     """A thread that takes snapshots and keeps what it should not have seen."""
 
     def __init__(self, settings: Settings, *, partitions: int) -> None:
-        self._reader = PlaceReader(open_lake(settings), settings.log_name, partitions)
+        self._reader = PlaceReader(open_lake(settings), settings.log.name, partitions)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._last: Snapshot | None = None

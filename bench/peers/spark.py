@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.drains.children import ask_child
+from bench.child_processes import ask_child
 from bench.peers.spark_environment import SparkEnvironment
 
 SCRIPT = Path(__file__).with_name("spark_landing.py")

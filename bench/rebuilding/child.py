@@ -34,9 +34,9 @@ def main(home: str) -> None:
     """Rebuild the store and print what it took."""
     settings = load_settings(home)
     lake, store = open_lake(settings), open_online_store(settings)
-    lake.positions(settings.log_name, settings.log_partitions)
+    lake.positions(settings.log.name, settings.log.partitions)
     idle, began = psutil.Process().memory_info().rss / MIB, time.perf_counter()
-    rows = rebuild(store, lake, settings.log_name, settings.log_partitions)
+    rows = rebuild(store, lake, settings.log.name, settings.log.partitions)
     rebuilt = Rebuilt(rows=rows, seconds=time.perf_counter() - began, idle_mib=idle, peak_mib=peak_mib())
     sys.stdout.write(msgspec.json.encode(rebuilt).decode() + "\n")
 

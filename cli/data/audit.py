@@ -20,7 +20,7 @@ def audit(settings: Settings, output: Output) -> int:
     log = open_landed_log(settings)
     try:
         report = audit_tables(
-            open_lake(settings), log.name, bounds=log.bounds(), window_days=settings.dedup_window_days
+            open_lake(settings), log.name, bounds=log.bounds(), window_days=settings.landing.dedup_window_days
         )
     finally:
         log.close()

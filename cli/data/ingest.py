@@ -68,7 +68,7 @@ def _import(file: Path, plan: ImportPlan, settings: Settings, output: Output, ma
     from gateway.files.importing import FileStopped, import_file
     from lakehouse.subject_key import verify_subject_key
 
-    refused_to = settings.home_path / "refused" / f"{file.name[:200]}.jsonl"
+    refused_to = settings.paths.home / "refused" / f"{file.name[:200]}.jsonl"
     verify_subject_key(settings)
     intake = open_intake(settings)
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 50, 50)

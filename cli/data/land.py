@@ -6,14 +6,13 @@ import signal
 import threading
 
 import click
-from msgspec.structs import replace
 
 from cli.options import home_command
 from cli.output import Output
 from feedback.errors import UsageError
+from feedback.log.tracing import set_up_tracing
 from feedback.process.logs import set_up_logs
-from feedback.process.tracing import set_up_tracing
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 
 
 @click.command()
@@ -42,7 +41,7 @@ def land(
     if drain == stream:
         raise UsageError("heed land: choose one of --drain and --stream")
     if runner is not None or options:
-        settings = replace(settings, beam_runner=runner or settings.beam_runner, beam_options=list(options))
+        settings = override_settings(settings, beam_runner=runner or settings.beam.runner, beam_options=list(options))
     from beam_jobs import landing
 
     if skip_gap:
@@ -57,6 +56,10 @@ def land(
             report.events, report.seconds, report.startup_seconds,
             report.landed, report.duplicates, report.quarantined,
         )  # fmt: skip
+        if report.found:
+            output.styled(
+                "{}", ", ".join(f"{name.replace(':', ' ')}: {count:,}" for name, count in report.found.items())
+            )
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +68,7 @@ def land(
     set_up_tracing("heed-landing")
     if metrics_port is not None:
         _serve_metrics(settings, metrics_port)
-    output.say(f"landing {settings.log_address} in {settings.lake_root}; Ctrl-C stops")
+    output.say(f"landing {settings.log.url} in {settings.lake.uri}; Ctrl-C stops")
     landing.stream(settings, stop)
     output.say("stopped")
 
@@ -85,5 +88,5 @@ def _serve_metrics(settings: Settings, port: int) -> None:
 
     from server.process import refuse_taken_port
 
-    refuse_taken_port("landing's /metrics", settings.host, port, setting="landing_metrics_port")
-    start_http_server(port, addr=settings.host)
+    refuse_taken_port("landing's /metrics", settings.http.host, port, setting="landing_metrics_port")
+    start_http_server(port, addr=settings.http.host)

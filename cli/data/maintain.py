@@ -39,7 +39,7 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
     from lakehouse.maintenance.run import holding_service
 
     with holding_service(settings):
-        output.say(f"maintenance of {settings.lake_root} every {every:g} s; Ctrl-C stops")
+        output.say(f"maintenance of {settings.lake.uri} every {every:g} s; Ctrl-C stops")
         while not stop.is_set():
             try:
                 show(output, maintenance.run_pass(utc_now()))
@@ -76,7 +76,7 @@ class Maintenance:
         report = run_maintenance(self._settings, vacuum=vacuum, owner=OWNER, stopped=self._stop.is_set)
         self._vacuumed = now if vacuum else self._vacuumed
         if due(self._trimmed, TRIM_EVERY, now) and not self._stop.is_set():
-            learned = BundleStore(self._settings.bundles).learned_positions()
+            learned = BundleStore(self._settings.paths.bundles).learned_positions()
             trim_stores(self._settings, now=now, learned=learned)
             self._trimmed = now
         return report

@@ -11,6 +11,7 @@ import click
 from cli.options import home_command
 from cli.output import Output
 from cli.renamed import warn_renamed
+from cli.sizes import size_words
 from feedback.settings.home import Settings
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _fields(report: ReplayReport) -> dict[str, object]:
 
 
 def _show(output: Output, report: ReplayReport, found: Mapping[str, int]) -> None:
+    from lakehouse.landed.quarantine import MAX_RAW_BYTES
+
     verb = "would be replayed" if report.dry_run else "replayed"
     output.styled("[bold]{:,}[/bold] of {:,} rows {}", report.replayed, report.selected, verb)
     if report.resumed:
@@ -77,7 +80,7 @@ def _show(output: Output, report: ReplayReport, found: Mapping[str, int]) -> Non
         output.say(f"  {outcome}: {count:,}")
     apart = {
         "were replayed before": report.already_replayed,
-        "cannot be replayed: their raw line was cut at 256 KiB": report.cut,
+        f"cannot be replayed: their raw line was cut at {size_words(MAX_RAW_BYTES)}": report.cut,
         "cannot be replayed: they stand for a whole record": report.whole_records,
         "cannot be replayed: their raw line was not kept": report.without_raw,
     }

@@ -114,10 +114,10 @@ def accounting(settings: Settings, counts: VerdictCounts, output: Output) -> Non
 def serving(settings: Settings) -> Iterator[tuple[int, str]]:
     """The HTTP API and the landing stream as processes of their own; yields port and API key."""
     port = free_port()
-    keys = ApiKeys(settings.api_keys_file)
+    keys = ApiKeys(settings.paths.api_keys_file)
     key = keys.create(KEY_NAME, ("admin",), now=utc_now())
     heed = [sys.executable, "-m", "cli"]
-    settings.run_folder.mkdir(parents=True, exist_ok=True)
+    settings.paths.run_folder.mkdir(parents=True, exist_ok=True)
     commands = {
         "web": [*heed, "serve", "--home", settings.home, "--host", LOOPBACK, "--port", str(port)],
         "landing": [*heed, "land", "--stream", "--home", settings.home],
@@ -125,7 +125,7 @@ def serving(settings: Settings) -> Iterator[tuple[int, str]]:
     with contextlib.ExitStack() as stack:
         running = []
         for name, command in commands.items():
-            log = stack.enter_context((settings.run_folder / f"{name}.log").open("wb"))
+            log = stack.enter_context((settings.paths.run_folder / f"{name}.log").open("wb"))
             running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
         try:
             yield port, key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from cli.services.home_lock import holding_home
+from cli.home_lock import holding_home
 from feedback.errors import HomeError
 from feedback.settings.home import Settings, ensure_home, load_settings
 from server.public_key import PUBLIC_KEY
@@ -30,7 +30,7 @@ def fresh_home(home: Path) -> Settings:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (home / MARKER).touch()
     settings = load_settings(home, spark_memory="2g")
-    key_file = settings.subject_key_file
+    key_file = settings.paths.subject_key_file
     key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key_file.touch(mode=0o600)
     key_file.write_text(PUBLIC_KEY, encoding="ascii")

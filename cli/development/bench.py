@@ -1,7 +1,7 @@
 """`heed bench NAME`: measure one set of claims, figure by figure.
 
-A benchmark is a module of `bench/` with a function `run(report, **options)` that yields figures, and, where it has
-options of its own, a tuple `OPTIONS` of `click.Option`.
+A benchmark is a module in a folder of `bench/` with a function `run(report, **options)` that yields figures, and,
+where it has options of its own, a tuple `OPTIONS` of `click.Option`. Its name is the module's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cli.output import Output
+from cli.renamed import FORMER_BENCHMARKS, current_name
 from feedback.errors import UsageError
 from feedback.settings.source import ROOT
 
@@ -23,7 +24,7 @@ class Benches(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in order."""
-        return sorted(path.stem for path in FOLDER.glob("*.py") if "\ndef run(" in path.read_text(encoding="utf-8"))
+        return sorted(_modules())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """One benchmark as a command.
@@ -31,10 +32,13 @@ class Benches(click.Group):
         Raises:
             UsageError: There is none of that name.
         """
-        known = self.list_commands(ctx)
-        if cmd_name not in known:
-            raise UsageError(f"heed bench {cmd_name}: there is no such benchmark; there are: {', '.join(known)}")
-        module = importlib.import_module(f"bench.{cmd_name}")
+        modules = _modules()
+        cmd_name = current_name(cmd_name, FORMER_BENCHMARKS, "heed bench")
+        if cmd_name not in modules:
+            raise UsageError(
+                f"heed bench {cmd_name}: there is no such benchmark; there are: {', '.join(sorted(modules))}"
+            )
+        module = importlib.import_module(modules[cmd_name])
         as_json = click.Option(["--json", "as_json"], is_flag=True, help="One JSON object per line, for programs.")
 
         def measure(as_json: bool, **options: Any) -> int:  # noqa: ANN401 - each benchmark has its own
@@ -50,6 +54,15 @@ class Benches(click.Group):
 
         parameters = [*getattr(module, "OPTIONS", ()), as_json]
         return click.Command(cmd_name, params=parameters, callback=measure, help=module.__doc__)
+
+
+def _modules() -> dict[str, str]:
+    """Each benchmark's module, by the benchmark's name."""
+    return {
+        path.stem: f"bench.{path.parent.name}.{path.stem}"
+        for path in FOLDER.glob("*/*.py")
+        if "\ndef run(" in path.read_text(encoding="utf-8")
+    }
 
 
 @click.command(cls=Benches)

@@ -1,7 +1,4 @@
-"""docs/contract.md, written from the structs, where the contract has its one home.
-
-`python -m cli.development.contract_page` renews it.
-"""
+"""docs/contract.md, written from the structs, where the contract has its one home."""
 
 from __future__ import annotations
 
@@ -9,11 +6,22 @@ from typing import Any
 
 from msgspec import inspect
 
+from cli.development.type_words import fields_of, first_line, type_words
+from cli.sizes import size_words
 from feedback.contract import CONTRACT_VERSION, KINDS, STATEMENTS, Context, Event
 from feedback.errors import REMEDIES
+from feedback.settings.landing import AdmissionSettings, LandingSettings
+from feedback.settings.serving import HttpSettings
 from feedback.settings.source import ROOT
+from gateway.bodies import MAX_RECORDS
+from lakehouse.landed.quarantine import MAX_RAW_BYTES
 
 PAGE = ROOT / "docs" / "contract.md"
+
+_EVENT, _KEPT = size_words(AdmissionSettings().max_event_bytes), size_words(MAX_RAW_BYTES)
+_LINES, _RECORD = f"{LandingSettings().max_record_events:,}", size_words(LandingSettings().max_record_bytes)
+_WHOLE = "`too_large`: one row for the whole record"
+_BODY = size_words(HttpSettings().max_body_bytes)
 
 _INTRO = f"""# The event contract, version {CONTRACT_VERSION}
 
@@ -22,7 +30,7 @@ kind). Fields that the contract does not know, and what an envelope says beside 
 never dropped; where a name is taken there, the second value gets the suffix `@line`. `user_id` and `anonymous_id` are
 replaced by a keyed pseudonym before anything is stored. A whole number is taken as its text in every field that holds
 an id. Words for nothing (`null`, `undefined`, `NaN` …) are no person: `no_subject`, unless the setting
-`accept_placeholder_ids` takes them.
+`admission.accept_placeholder_ids` takes them.
 
     {{"kind": "rating", "user_id": "196", "item_id": "242", "value": 3, "scale": [1, 5],
      "occurred_at": "2026-01-31T09:30:00Z", "context": {{"country": "DE", "device": "phone"}}}}
@@ -46,7 +54,7 @@ that number their rows from 1 do not meet if their kind or source differs. What 
 | the same in a file that comes again: known by content and how often the file holds it | `duplicate` | `duplicate` |
 
 Kinds of which the latest event about a thing holds: STATEMENT_KINDS. Without an `occurred_at`, the time of receipt
-stands for it. A repeat is known for `dedup_window_days`. The order of keys inside objects is no content, nor is
+stands for it. A repeat is known for `landing.dedup_window_days`. The order of keys inside objects is no content, nor is
 Unicode's way to compose letters in texts and raw ids; item ids are compared, and come back, byte for byte.
 
 ## Versions
@@ -77,14 +85,14 @@ it, and landing judges by the log's clock alone, so that a repeat years later de
 |---|---|---|
 | out of order | accepted | lands in the log's order; what is latest is told by `occurred_at` |
 | late, by whatever span | accepted | lands, in the day on which the log took it |
-| ahead by at most `max_future_seconds` (a skewed clock) | accepted | lands |
+| ahead by at most `admission.max_future_seconds` (a skewed clock) | accepted | lands |
 | further ahead | `in_the_future` | `in_the_future` |
 | received ahead of the log's clock (a gateway's skewed clock) | accepted | `in_the_future` |
 | outside the years 1 to 9999 | `bad_time` | `bad_time` |
 
-An id is recognised for `dedup_window_days` after it landed; the same event sent again later than that lands again.
-That is safe: learning, the catalogue and the checks take the first row of an identity, live windows count an event of
-long ago as late, and `heed audit` tells how many rows landed again.
+An id is recognised for `landing.dedup_window_days` after it landed; the same event sent again later than that lands
+again. That is safe: learning, the catalogue and the checks take the first row of an identity, live windows count an
+event of long ago as late, and `heed audit` tells how many rows landed again.
 
 What lands is learned from, whatever its version and year: the gateway, landing and the checks read the same bounds. A
 row that was written around them and breaks the contract is left out of learning; `heed left-out` shows it.
@@ -93,13 +101,13 @@ row that was written around them and breaks the contract is left out of learning
 
 | what | at the gateway | in landing, past the gateway |
 |---|---|---|
-| an event of more than `max_event_bytes` (256 KiB) | `too_large` | `too_large`, its first 256 KiB kept |
+| an event of more than `admission.max_event_bytes` ({_EVENT}) | `too_large` | `too_large`, its first {_KEPT} kept |
 | nesting beyond what can be read (about 1,000 levels) | `not_json` | `undecodable` |
-| a request beyond `max_body_bytes` (16 MiB) or 50,000 records | 413 | |
-| a record of the log beyond `max_record_events` (100,000 lines) | | `too_large`: one row for the whole record |
-| a record of the log beyond `max_record_bytes` (32 MiB) | | `too_large`: one row for the whole record |
+| a request beyond `http.max_body_bytes` ({_BODY}) or {MAX_RECORDS:,} records | 413 | |
+| a record of the log beyond `landing.max_record_events` ({_LINES} lines) | | {_WHOLE} |
+| a record of the log beyond `landing.max_record_bytes` ({_RECORD}) | | {_WHOLE} |
 
-Landing reads at most about `landing_batch_events` and `landing_batch_bytes` at a time, whatever waits in the log.
+Landing reads at most about `landing.batch_events` and `landing.batch_bytes` at a time, whatever waits in the log.
 """
 
 
@@ -114,8 +122,8 @@ def contract_page() -> str:
     parts.append("\n## Kinds\n")
     common = set(Event.__struct_fields__)
     for kind, struct in KINDS.items():
-        parts.append(f"### `{kind}`\n\n{_first_line(struct)}\n")
-        own = [f for f in _fields(struct) if f.name not in common or f.required]
+        parts.append(f"### `{kind}`\n\n{first_line(struct)}\n")
+        own = [f for f in fields_of(struct) if f.name not in common or f.required]
         parts.append(_rows(own) if own else "No fields of its own.")
         parts.append("")
     parts.append(_RULES.replace("STATEMENT_KINDS", _statement_kinds()))
@@ -125,61 +133,11 @@ def contract_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _fields(struct: type[Any]) -> tuple[inspect.Field, ...]:
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
-    return info.fields
-
-
 def _table(struct: type[Any]) -> str:
-    return _rows(_fields(struct))
+    return _rows(fields_of(struct))
 
 
 def _rows(fields: tuple[inspect.Field, ...] | list[inspect.Field]) -> str:
     lines = ["| field | type | needed |", "|---|---|---|"]
-    lines += [f"| `{f.name}` | {_words(f.type)} | {'yes' if f.required else ''} |" for f in fields]
+    lines += [f"| `{f.name}` | {type_words(f.type)} | {'yes' if f.required else ''} |" for f in fields]
     return "\n".join(lines)
-
-
-def _words(type_: inspect.Type) -> str:
-    """A type as people read it, with its bounds."""
-    if isinstance(type_, inspect.Metadata):
-        note = (type_.extra_json_schema or {}).get("description")
-        return _words(type_.type) + (f": {note}" if note else "")
-    if isinstance(type_, inspect.UnionType):
-        parts = [t for t in type_.types if not isinstance(t, inspect.NoneType)]
-        return " or ".join(_words(t) for t in parts)
-    if isinstance(type_, inspect.LiteralType):
-        return ", ".join(f"`{value}`" for value in type_.values)
-    if isinstance(type_, inspect.StrType):
-        bounds = (type_.min_length or 0, type_.max_length)
-        pattern = f", `{type_.pattern}`" if type_.pattern else ""
-        return f"text{f' of {bounds[0]} to {bounds[1]:,} characters' if bounds[1] else ''}{pattern}"
-    if isinstance(type_, inspect.FloatType | inspect.IntType):
-        kind = "number" if isinstance(type_, inspect.FloatType) else "whole number"
-        ends = [f"{word} {end:,g}" for word, end in _ends(type_) if end is not None]
-        return f"{kind} {', '.join(ends)}" if ends else kind
-    if isinstance(type_, inspect.ListType):
-        return f"list of {_words(type_.item_type)}"
-    if isinstance(type_, inspect.CustomType):
-        return "any"
-    names: dict[type[inspect.Type], str] = {
-        inspect.DateTimeType: "time",
-        inspect.BoolType: "true or false",
-        inspect.DictType: "object",
-        inspect.StructType: "object",
-        inspect.TupleType: "[low, high]",
-    }
-    return names.get(type(type_), "any")
-
-
-def _ends(type_: inspect.FloatType | inspect.IntType) -> tuple[tuple[str, float | None], ...]:
-    return ("from", type_.ge), ("above", type_.gt), ("to", type_.le), ("below", type_.lt)
-
-
-def _first_line(struct: type[Any]) -> str:
-    return (struct.__doc__ or "").strip().splitlines()[0]
-
-
-if __name__ == "__main__":
-    PAGE.write_text(contract_page(), encoding="utf-8")

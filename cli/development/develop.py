@@ -12,21 +12,14 @@ from pathlib import Path
 import click
 
 from cli.development.locks import DEVELOPMENT, PRODUCT, lock_faults
+from cli.development.tree import circle, imports_of, read_sources, shape_faults
 from feedback.errors import ServiceError
 from feedback.settings.source import ROOT
 
 PACKAGES = (
-    "feedback",
-    "lakehouse",
-    "beam_jobs",
-    "expectations",
-    "models",
-    "dagster_project",
-    "gateway",
-    "serving",
-    "cli",
-    "bench",
-)
+    "feedback", "lakehouse", "online", "text", "beam_jobs", "expectations", "models", "web", "dagster_project",
+    "gateway", "serving", "server", "cli", "bench",
+)  # fmt: skip
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -41,16 +34,18 @@ def test(arguments: tuple[str, ...]) -> None:
 
 @click.command()
 def check() -> None:
-    """Format, lint, types, import arrows, Dagster definitions, locks: everything but the tests."""
+    """Format, lint, types, import arrows, shape of the tree, Dagster definitions, locks: everything but the tests."""
     _need_tools()
     steps: dict[str, list[str]] = {
         "format": ["ruff", "format", "--check", "."],
         "lint": ["ruff", "check", "."],
-        "types": ["mypy", *(word for package in PACKAGES for word in ("-p", package))],
+        "types": ["mypy"],
         "import arrows": ["lint-imports", "--no-cache"],
         "Dagster definitions": ["dg", "check", "defs"],
     }
     failed = [name for name, command in steps.items() if not _passes(name, command)]
+    if not _tree_is_in_shape():
+        failed.append("tree")
     if not _locks_are_current():
         failed.append("locks")
     if failed:
@@ -70,6 +65,15 @@ def _passes(name: str, command: list[str]) -> bool:
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "HEED_HOME": home}
         return subprocess.run([str(tool), *command[1:]], cwd=ROOT, env=environment, check=False).returncode == 0
+
+
+def _tree_is_in_shape() -> bool:
+    click.echo("── tree: lengths of functions and files, files per folder, import circles")
+    faults = shape_faults(read_sources(ROOT, (*PACKAGES, "tests")))
+    circular = circle(imports_of(PACKAGES))
+    for fault in [*faults, *([f"import circle: {' -> '.join(circular)}"] if circular else [])]:
+        click.echo(fault, err=True)
+    return not faults and not circular
 
 
 def _locks_are_current() -> bool:

@@ -1,7 +1,4 @@
-"""docs/tables.md, written from the specs of the tables.
-
-`python -m cli.development.tables_page` renews it.
-"""
+"""docs/tables.md, written from the specs of the tables."""
 
 from __future__ import annotations
 
@@ -59,7 +56,3 @@ def _names(names: tuple[str, ...]) -> str:
 
 def _subject(spec: TableSpec) -> str:
     return f"`{spec.subject}`" if spec.subject else "none"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(tables_page(), encoding="utf-8")

@@ -34,7 +34,7 @@ def evaluate(settings: Settings, output: Output) -> None:
     with output.progress("comparing recommenders") as bar:
         session = functools.partial(spark_session, settings)
         items, catalogue = ItemIndex.of(interactions), build_catalogue(catalogue_events(feedback)).rows
-        data = TrainingData.of(interactions, items, catalogue=catalogue, seed=settings.seed, session=session)
+        data = TrainingData.of(interactions, items, catalogue=catalogue, seed=settings.learning.seed, session=session)
         found = evaluate_models(data, progress=bar.label)
     for card in found.scorecards:
         figures = card.metrics.figures()

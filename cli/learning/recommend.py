@@ -29,7 +29,7 @@ def recommend(settings: Settings, output: Output, user: str | None, users: Path 
     service = open_service(settings, watch=False)
     try:
         for raw_id in [user] if user is not None else _read_users(users):
-            served = service.recommend(service.subject_of(str(raw_id)), n or settings.list_length)
+            served = service.recommend(service.subject_of(str(raw_id)), n or settings.serving.list_length)
             output.emit({"user_id": raw_id, "items": [item.item_id for item in served.items], **_rest(served)})
             if output.as_json:
                 continue

@@ -23,7 +23,7 @@ def rollback(settings: Settings, output: Output, version: str | None, release: b
 
     if release and version is not None:
         raise UsageError(f"heed rollback --release {version}: a release takes no version; leave one of them out")
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     before = store.current_version()
     now = before if release else store.rollback(version)
     if release:

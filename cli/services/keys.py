@@ -9,7 +9,7 @@ from cli.output import Output
 from feedback.intake import utc_now
 from feedback.settings.home import Settings
 from lakehouse.subject_key import accept_subject_key
-from web.api_keys import SCOPES, ApiKeys, Scope
+from web.api_keys import KEY_SCOPES, ApiKeys, KeyScope
 
 
 @click.group()
@@ -19,11 +19,13 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="What the key may do.")
+@click.option(
+    "--scope", "scopes", type=click.Choice(KEY_SCOPES), multiple=True, required=True, help="What the key may do."
+)
 @home_command
-def create(settings: Settings, output: Output, name: str, scopes: tuple[Scope, ...]) -> None:
+def create(settings: Settings, output: Output, name: str, scopes: tuple[KeyScope, ...]) -> None:
     """Make a key; its secret is shown once and kept nowhere."""
-    secret = ApiKeys(settings.api_keys_file).create(name, scopes, now=utc_now())
+    secret = ApiKeys(settings.paths.api_keys_file).create(name, scopes, now=utc_now())
     output.emit({"name": name, "scopes": scopes, "key": secret})
     output.styled("API key {}: [bold]{}[/bold]  (shown once)", name, secret)
 
@@ -32,7 +34,7 @@ def create(settings: Settings, output: Output, name: str, scopes: tuple[Scope, .
 @home_command
 def list_keys(settings: Settings, output: Output) -> None:
     """List the keys of this home, without their secrets."""
-    found = ApiKeys(settings.api_keys_file).all()
+    found = ApiKeys(settings.paths.api_keys_file).all()
     for key in found:
         output.emit({"name": key.name, "scopes": key.scopes, "created_at": key.created_at})
     rows = [(key.name, ", ".join(key.scopes), f"{key.created_at:%Y-%m-%d %H:%M}") for key in found]
@@ -56,6 +58,6 @@ def accept_subject_key_(settings: Settings, output: Output) -> None:
 @home_command
 def revoke(settings: Settings, output: Output, name: str) -> None:
     """Revoke a key by its name."""
-    ApiKeys(settings.api_keys_file).revoke(name)
+    ApiKeys(settings.paths.api_keys_file).revoke(name)
     output.emit({"revoked": name})
     output.say(f"revoked {name}")

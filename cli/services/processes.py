@@ -29,11 +29,11 @@ class Process:
 def processes(settings: Settings) -> tuple[Process, ...]:
     """What `heed up` runs, in the order in which it starts."""
     heed = (sys.executable, "-m", "cli")
-    home, metrics_port = ("--home", settings.home), str(settings.landing_metrics_port)
+    home, metrics_port = ("--home", settings.home), str(settings.landing.metrics_port)
     tools = Path(sys.executable).parent
     workspace = str(ROOT / "workspace.yaml")
-    web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.port, settings.dagster_port))
-    mlflow = f"http://{_host(settings)}:{settings.mlflow_port}"
+    web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.http.port, settings.dagster.port))
+    mlflow = f"http://{_host(settings)}:{settings.mlflow.port}"
     return (
         Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
         Process("landing", "landing stream", (*heed, "land", "--stream", *home, "--metrics-port", metrics_port)),
@@ -41,7 +41,15 @@ def processes(settings: Settings) -> tuple[Process, ...]:
         Process(
             "dagster-webserver",
             "Dagster",
-            (str(tools / "dagster-webserver"), "-w", workspace, "-h", settings.host, "-p", str(settings.dagster_port)),
+            (
+                str(tools / "dagster-webserver"),
+                "-w",
+                workspace,
+                "-h",
+                settings.http.host,
+                "-p",
+                str(settings.dagster.port),
+            ),
             dagster,
             f"{dagster}/server_info",
             stops_its_own=False,  # code servers outlive their parent until they miss its heartbeat
@@ -86,16 +94,16 @@ def _variable(process: Process) -> str:
 
 
 def _maintenance(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
-    return (*heed, "maintain", "--every", str(settings.upkeep_every_seconds), "--home", settings.home)
+    return (*heed, "maintain", "--every", str(settings.maintenance.every_seconds), "--home", settings.home)
 
 
 def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:
     return (
-        str(tools / "mlflow"), "server", "--backend-store-uri", settings.mlflow_address,
-        "--default-artifact-root", settings.mlflow_artifacts.as_uri(), "--host", settings.host,
-        "--port", str(settings.mlflow_port), "--workers", "1",
+        str(tools / "mlflow"), "server", "--backend-store-uri", settings.mlflow.url,
+        "--default-artifact-root", settings.paths.mlflow_artifacts.as_uri(), "--host", settings.http.host,
+        "--port", str(settings.mlflow.port), "--workers", "1",
     )  # fmt: skip
 
 
 def _host(settings: Settings) -> str:
-    return "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    return "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host

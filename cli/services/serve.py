@@ -6,7 +6,7 @@ import click
 
 from cli.options import home_command
 from cli.output import Output
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 
 
 @click.command()
@@ -15,9 +15,8 @@ from feedback.settings.home import Settings
 @home_command
 def serve(settings: Settings, output: Output, host: str | None, port: int | None) -> None:
     """Run the HTTP API (gateway and recommendations) alone."""
-    import msgspec
 
     from server.process import run_server
 
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    run_server(msgspec.structs.replace(settings, **changes))
+    run_server(override_settings(settings, **changes))

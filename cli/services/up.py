@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import IO
 
 import click
-from msgspec.structs import replace
 
+from cli.home_lock import holding_home
 from cli.options import home_command
 from cli.output import Output
-from cli.services.home_lock import holding_home
 from cli.services.processes import Process, command_variables, processes, supervisor_config
 from feedback.errors import ServiceError
 from feedback.intake import utc_now
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings, settings_environment
 from lakehouse.subject_key import verify_subject_key
 from server.process import refuse_taken_port
 from server.public_key import WARNING, has_public_key, refuse_public_key
@@ -37,17 +36,17 @@ FIRST_KEY = "first"
 @home_command
 def up(settings: Settings, output: Output, demo: bool, host: str | None) -> None:
     """Run everything on this home: HTTP API, landing stream, Dagster and MLflow; Ctrl-C stops all of it."""
-    settings = replace(settings, host=host or settings.host)
+    settings = override_settings(settings, host=host or settings.http.host)
     refuse_public_key(settings)
     verify_subject_key(settings)
     with holding_home(settings) as lock:
         for what, port, name in (
-            ("Heed's HTTP API", settings.port, "port"),
-            ("Dagster", settings.dagster_port, "dagster_port"),
-            ("landing's /metrics", settings.landing_metrics_port, "landing_metrics_port"),
-            ("MLflow", settings.mlflow_port, "mlflow_port"),
+            ("Heed's HTTP API", settings.http.port, "http_port"),
+            ("Dagster", settings.dagster.port, "dagster_port"),
+            ("landing's /metrics", settings.landing.metrics_port, "landing_metrics_port"),
+            ("MLflow", settings.mlflow.port, "mlflow_port"),
         ):
-            refuse_taken_port(what, settings.host, port, setting=name)
+            refuse_taken_port(what, settings.http.host, port, setting=name)
         if demo:
             _load_demo(settings, output)
         secret = first_key(settings)
@@ -56,7 +55,7 @@ def up(settings: Settings, output: Output, demo: bool, host: str | None) -> None
 
 def first_key(settings: Settings) -> str | None:
     """The secret of the key that is made on first use; `None` where there are keys already."""
-    keys = ApiKeys(settings.api_keys_file)
+    keys = ApiKeys(settings.paths.api_keys_file)
     return None if keys.all() else keys.create(FIRST_KEY, ("admin",), now=utc_now())
 
 
@@ -74,13 +73,8 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
     stop = threading.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, lambda *_: stop.set())
-    environment = {
-        "HEED_HOME": settings.home,
-        "HEED_HOST": settings.host,
-        "HEED_EXPECT_LANDING": "true",
-        "DAGSTER_HOME": str(ensure_instance(settings)),
-    }
-    config = settings.run_folder / "supervisord.conf"
+    environment = settings_environment(os.environ, settings.home, http_host=settings.http.host, landing_expected="true")
+    config = settings.paths.run_folder / "supervisord.conf"
     config.write_text(supervisor_config(settings), encoding="utf-8")
     config.chmod(0o600)
     command = [str(Path(sys.executable).parent / "supervisord"), "-n", "-c", str(config)]
@@ -88,10 +82,10 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
     supervisor = subprocess.Popen(
         command,
         start_new_session=True,
-        cwd=settings.run_folder,
+        cwd=settings.paths.run_folder,
         pass_fds=(lock.fileno(),),
         stdout=subprocess.DEVNULL,
-        env={**os.environ, **environment, **command_variables(settings)},
+        env={**environment, "DAGSTER_HOME": str(ensure_instance(settings)), **command_variables(settings)},
     )
     try:
         with output.progress("starting") as bar:
@@ -104,7 +98,7 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
             _welcome(settings, output, secret)
         while not stop.wait(0.5):
             if supervisor.poll() is not None:
-                raise ServiceError(f"the supervisor ended by itself; see {settings.run_folder}/supervisord.log")
+                raise ServiceError(f"the supervisor ended by itself; see {settings.paths.run_folder}/supervisord.log")
     finally:
         output.say("stopping …")
         if supervisor.poll() is None:
@@ -124,7 +118,7 @@ def _wait_ready(
             if httpx.get(process.probe or "", timeout=5).status_code < 500:
                 return
         if supervisor.poll() is not None or time.monotonic() > deadline:
-            raise ServiceError(f"{process.what} did not start; see {settings.run_folder}/{process.name}.log")
+            raise ServiceError(f"{process.what} did not start; see {settings.paths.run_folder}/{process.name}.log")
         stop.wait(0.2)
 
 
@@ -135,7 +129,7 @@ def _welcome(settings: Settings, output: Output, secret: str | None) -> None:
     output.heading("Heed is up")
     if public:
         output.say(WARNING, style="yellow")
-    output.table("", ("", ""), [*urls.items(), ("home", settings.home), ("logs", str(settings.run_folder))])
+    output.table("", ("", ""), [*urls.items(), ("home", settings.home), ("logs", str(settings.paths.run_folder))])
     if secret:
         output.styled("API key (shown once): [bold]{}[/bold]", secret)
         key = secret

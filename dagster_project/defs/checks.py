@@ -14,6 +14,7 @@ import dagster as dg
 from dagster_project.defs.resources import HeedHome, LakeResource
 from dagster_project.lib.failures import clear_failures
 from dagster_project.lib.handover import TableVersion
+from dagster_project.lib.tables.registry import TABLE_ASSETS
 from expectations.rules import Severity
 from expectations.suite import Suite
 from expectations.suites.registry import SUITES
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from expectations.validation import CheckRow
     from lakehouse.lake import Lake
 
-ASSET_OF = {"feedback": "landed_feedback", "items": "items", "interactions": "interactions"}
-"""The asset that builds a suite's table."""
+ASSET_OF = {name: table.name for name, table in TABLE_ASSETS.items()}
+"""By table, the asset that builds it."""
 
 SEVERITIES = {
     Severity.CRITICAL: dg.AssetCheckSeverity.ERROR,
@@ -38,7 +39,7 @@ SEVERITIES = {
 def build_suite_checks(suite: Suite) -> dg.AssetChecksDefinition:
     """All rules of a suite as checks of its asset, found in one validation."""
     decorated = dg.multi_asset_check(
-        name=f"{suite.name}_suite",
+        name=TABLE_ASSETS[suite.name].suite_step,
         specs=check_specs(suite),
         description=f"The Great Expectations suite `{suite.name}`: {len(suite.rules)} rules.",
         compute_kind="greatexpectations",
@@ -137,7 +138,7 @@ def _document_failure(suite: Suite, rows: pl.DataFrame, known: pl.Series | None,
     from expectations.data_docs import write_data_docs
 
     if not rows.is_empty():
-        write_data_docs(heed.settings.docs_site, {suite: rows}, catalogue=known)
+        write_data_docs(heed.settings.paths.docs_site, {suite: rows}, catalogue=known)
 
 
 @dg.definitions

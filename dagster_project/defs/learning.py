@@ -38,7 +38,7 @@ def evaluations(
         data = load_training_data(settings, lake.open(), interactions, items)
         champion = serving_now(settings)
         try:
-            evaluation = evaluate(data, k=settings.list_length, champion=champion, progress=tell)
+            evaluation = evaluate(data, k=settings.serving.list_length, champion=champion, progress=tell)
         except NotEnoughFeedback as error:
             tell(f"nothing is compared: {error}")
             unjudged = Comparison(evaluation_id, (), {}, missing={"stratified": str(error), "global_time": str(error)})
@@ -127,7 +127,7 @@ def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[Verdic
         serving=evaluations.serving,
         missing=evaluations.missing,
     )
-    held = BundleStore(heed.settings.bundles).hold()
+    held = BundleStore(heed.settings.paths.bundles).hold()
     reasons = [*decision.reasons, *([held.reason] if held else [])]
     told = {
         "approved": decision.passed,

@@ -14,8 +14,9 @@ from dagster_project.instance import LOOP_TAG
 from dagster_project.lib.stages import UPKEEP
 from dagster_project.lock import holder
 from dagster_project.past_runs import IN_PROGRESS, LOOP, bury_lost_runs, ended_runs, learned
-from dagster_project.starting import Feedback, Pace, Positions, Start, Wait, decide_start, failures_since
+from dagster_project.starting import Feedback, Pace, Start, Wait, decide_start, failures_since
 from feedback.settings.home import Settings, load_settings
+from lakehouse.landed.positions import Positions
 
 if TYPE_CHECKING:
     from feedback.log.port import FeedbackLog
@@ -83,7 +84,7 @@ def why_busy(settings: Settings, instance: dg.DagsterInstance, *, now: datetime)
     """Why no loop may be started now, in words."""
     if not Path(settings.home).is_dir():
         return f"there is no home at {settings.home} yet; `heed ingest FILE` or `heed up` makes it"
-    held = holder(settings.run_folder)
+    held = holder(settings.paths.run_folder)
     if held is None:
         bury_lost_runs(instance, now=now)
     runs = instance.get_runs(dg.RunsFilter(job_name=LOOP, statuses=IN_PROGRESS), limit=1)
@@ -113,7 +114,7 @@ def decide(
         threshold=threshold,
         failures=failures_since(past, learned_by=known.run_id),
         last=past[0] if past else None,
-        pace=Pace(now, timedelta(minutes=settings.learn_pause_minutes)) if paced else None,
+        pace=Pace(now, timedelta(minutes=settings.learning.pause_minutes)) if paced else None,
     )
 
 
@@ -136,8 +137,8 @@ def loop() -> dg.Definitions:
     @dg.schedule(
         name="nightly_loop",
         job=job,
-        cron_schedule=settings.nightly_cron,
-        execution_timezone=settings.timezone,
+        cron_schedule=settings.learning.nightly_cron,
+        execution_timezone=settings.learning.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Learn once a night, if anything new has arrived, however lately the loop ran.",
     )
@@ -153,15 +154,15 @@ def loop() -> dg.Definitions:
         job=job,
         minimum_interval_seconds=LOOK_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Learn as soon as {settings.learn_after_events:,} new events have arrived, at most every "
-        f"{settings.learn_pause_minutes:g} minutes; a run that failed is tried again, later each time.",
+        description=f"Learn as soon as {settings.learning.after_events:,} new events have arrived, at most every "
+        f"{settings.learning.pause_minutes:g} minutes; a run that failed is tried again, later each time.",
     )
     def enough_new_feedback(
         context: dg.SensorEvaluationContext, heed: HeedHome
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         told = heed.settings
         now = datetime.now(UTC)
-        decision = decide(told, context.instance, threshold=told.learn_after_events, now=now)
+        decision = decide(told, context.instance, threshold=told.learning.after_events, now=now)
         if isinstance(decision, Wait):
             yield dg.SkipReason(decision.reason)
             return

@@ -43,7 +43,7 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
     with clear_failures():
         settings = shared_home.settings
         report = run_maintenance(settings, owner="Dagster's asset lake_upkeep", wait_seconds=WAIT_SECONDS)
-        learned = BundleStore(settings.bundles).learned_positions()
+        learned = BundleStore(settings.paths.bundles).learned_positions()
         trimmed = trim_stores(settings, now=utc_now(), learned=learned)
     pruned = prune_beside_the_loop(settings, dg.AssetExecutionContext.get().instance, now=utc_now())
     problems = [*report.problems, *pruned.problems]
@@ -88,7 +88,7 @@ def maintenance() -> dg.Definitions:
         name="hourly_upkeep",
         job=job,
         cron_schedule=HOURLY,
-        execution_timezone=load_settings().timezone,
+        execution_timezone=load_settings().learning.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Once an hour; beside the maintenance process of `heed up` it finds little to do.",
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.defs.checks import ASSET_OF, load_for
 from dagster_project.defs.resources import HeedHome, LakeResource
 from dagster_project.lib.comparison import Challenger, Comparison, Verdict
 from dagster_project.lib.failures import clear_failures
@@ -21,6 +22,7 @@ from dagster_project.lib.stages import (
 )
 from dagster_project.past_runs import POSITIONS
 from dagster_project.starting import positions_text
+from expectations.suites.registry import SUITES
 
 
 @dg.asset(
@@ -89,7 +91,7 @@ def published_bundle(
             "items": manifest.n_items,
             "subjects": manifest.n_subjects,
             "bytes": sum(file.bytes for file in manifest.files.values()),
-            "folder": dg.MetadataValue.path(str(heed.settings.bundles / manifest.version)),
+            "folder": dg.MetadataValue.path(str(heed.settings.paths.bundles / manifest.version)),
         },
         data_version=dg.DataVersion(manifest.version),
     )
@@ -97,26 +99,22 @@ def published_bundle(
 
 @dg.asset(
     group_name=CHECKS,
+    ins={name: dg.AssetIn(ASSET_OF[name]) for name in SUITES},
     kinds={"greatexpectations"},
     owners=DATA_OWNERS,
     code_version=CODE_VERSION,
 )
-def data_docs(
-    landed_feedback: TableVersion, items: TableVersion, interactions: TableVersion, heed: HeedHome, lake: LakeResource
-) -> dg.MaterializeResult[None]:
+def data_docs(heed: HeedHome, lake: LakeResource, **tables: TableVersion) -> dg.MaterializeResult[None]:
     """Great Expectations' pages: every suite, and what it found in the rows that this run learned from."""
-    from dagster_project.defs.checks import load_for
     from dagster_project.lib.metadata import markdown_table
     from expectations.data_docs import write_data_docs
-    from expectations.suites.registry import SUITES
 
-    tables = {"feedback": landed_feedback, "items": items, "interactions": interactions}
     with clear_failures():
         opened = lake.open()
-        loaded = {suite: load_for(suite, opened, tables[name], items) for name, suite in SUITES.items()}
+        loaded = {suite: load_for(suite, opened, tables[name], tables["items"]) for name, suite in SUITES.items()}
         catalogue = next((known for _, known in loaded.values() if known is not None), None)
         frames = {suite: rows for suite, (rows, _) in loaded.items() if not rows.is_empty()}
-        site = heed.settings.docs_site
+        site = heed.settings.paths.docs_site
         documented = write_data_docs(site, frames, catalogue=catalogue)
     rows = [[one.suite, one.met, one.expectations, one.rows] for one in documented]
     return dg.MaterializeResult(

@@ -46,7 +46,7 @@ class HeedHome(SharedHome):
         if context.run is None:
             yield self
             return
-        with holding(self.settings.run_folder, owner=context.run.run_id, wait_seconds=self.wait_seconds):
+        with holding(self.settings.paths.run_folder, owner=context.run.run_id, wait_seconds=self.wait_seconds):
             try:
                 yield self
             finally:
@@ -86,7 +86,7 @@ class TrackingResource(dg.ConfigurableResource[Any]):
         from models.tracking.runs import Tracking
 
         settings = self.heed.settings
-        base = self.base_url or f"http://{settings.host}:{settings.mlflow_port}"
+        base = self.base_url or f"http://{settings.http.host}:{settings.mlflow.port}"
         tracking = Tracking(settings)
         experiment = tracking._experiment(tracking._client())
         return f"{base}/#/experiments/{experiment}/runs/{run_id}"

@@ -15,7 +15,7 @@ import polars as pl
 
 from expectations.predicates import breaks
 from expectations.suites.items import ITEMS_SUITE
-from feedback.fields.bounds import EARLIEST_US, LATEST_US, microseconds
+from feedback.bounds import EARLIEST_US, LATEST_US, microseconds
 from lakehouse.first_of_identity import PLACE
 from lakehouse.tables.specs import ITEMS
 

@@ -14,7 +14,7 @@ import polars as pl
 
 @dataclass(frozen=True, slots=True)
 class TableVersion:
-    """One version of a Delta table, and the state of `feedback` that it was built from."""
+    """One version of a Delta table, and what it was built from."""
 
     table: str
     version: int
@@ -22,6 +22,8 @@ class TableVersion:
     feedback_version: int
     positions: Mapping[int, int] = field(default_factory=dict)
     """Per log partition: rows of `feedback` at a lower offset are in it, all others are not."""
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """The versions of the tables that it was built from."""
 
 
 def positions_of(feedback: pl.LazyFrame) -> dict[int, int]:

@@ -10,9 +10,10 @@ import polars as pl
 from expectations.screening import Screening
 from expectations.suites.feedback import FEEDBACK_SUITE
 from expectations.suites.interactions import INTERACTIONS_SUITE
-from feedback.fields.bounds import DEFAULT_MAX_FUTURE
+from feedback.bounds import DEFAULT_MAX_FUTURE
+from feedback.preference_rules import PREFERENCE_KINDS
 from lakehouse.tables.specs import INTERACTIONS
-from models.preferences import KINDS, build_interactions
+from models.preferences import build_interactions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +46,7 @@ def screened_interactions(feedback: pl.LazyFrame) -> Screening:
 
 
 def _evidence(feedback: pl.LazyFrame) -> Screening:
-    return Screening(feedback.filter(pl.col("kind").is_in(sorted(KINDS))), FEEDBACK_SUITE)
+    return Screening(feedback.filter(pl.col("kind").is_in(sorted(PREFERENCE_KINDS))), FEEDBACK_SUITE)
 
 
 def _screened(events: Screening) -> Screening:

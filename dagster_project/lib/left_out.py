@@ -13,7 +13,7 @@ from expectations.screening import Screening
 from expectations.suite import Suite
 from expectations.suites.feedback import FEEDBACK_SUITE
 from expectations.suites.items import ITEMS_SUITE
-from feedback.fields.bounds import EARLIEST, LATEST
+from feedback.bounds import EARLIEST, LATEST
 from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
 from lakehouse.tables.specs import FEEDBACK

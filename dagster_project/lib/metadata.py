@@ -13,7 +13,7 @@ from lakehouse.tables.specs import TableSpec
 
 
 def table_metadata(spec: TableSpec, built: TableVersion, *, uri: str) -> dict[str, Any]:
-    """Rows, version, place and columns of a table version."""
+    """Rows, version, place and columns of a table version, and the versions that it was built from."""
     return {
         "dagster/row_count": built.rows,
         "dagster/table_name": spec.name,
@@ -22,6 +22,7 @@ def table_metadata(spec: TableSpec, built: TableVersion, *, uri: str) -> dict[st
         "table_version": built.version,
         "feedback_version": built.feedback_version,
         "positions": positions_text(built.positions),
+        "built_from": dict(built.sources),
     }
 
 

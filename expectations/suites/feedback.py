@@ -1,6 +1,6 @@
 """What good rows of `feedback` look like: the contract's promises, held once more where learning begins.
 
-The gateway and landing refuse what breaks the contract, by the same bounds (`feedback.fields.bounds`). A row that
+The gateway and landing refuse what breaks the contract, by the same bounds (`feedback.bounds`). A row that
 breaks it here was written around them, or by another release: learning leaves it out. Where a bound is a setting,
 rows that landed under an earlier value of it stay good.
 """
@@ -30,8 +30,8 @@ from expectations.rules import (
     unique,
 )
 from expectations.suite import Frame, Suite
+from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST, FIRST_VERSION, LAST_VERSION, LATEST
 from feedback.contract import KINDS, AboutItem
-from feedback.fields.bounds import DEFAULT_MAX_FUTURE, EARLIEST, FIRST_VERSION, LAST_VERSION, LATEST
 from feedback.subjects import SUBJECT_LENGTH
 from lakehouse.tables.specs import FEEDBACK
 

@@ -14,27 +14,27 @@ def open_log(settings: Settings) -> FeedbackLog:
         SettingsError: The address names no known kind of log.
         LogError: It cannot be opened.
     """
-    address = settings.log_address
+    address = settings.log.url
     scheme, _, rest = address.partition("://")
     if scheme == "sqlite":
         from feedback.log.sqlite import SqliteLog
 
         return SqliteLog(
             rest,
-            name=settings.log_name,
-            partitions=settings.log_partitions,
-            lease_seconds=settings.log_lease_seconds,
+            name=settings.log.name,
+            partitions=settings.log.partitions,
+            lease_seconds=settings.log.lease_seconds,
         )
     if scheme == "kafka":
         from feedback.log.kafka.log import KafkaLog
 
         return KafkaLog(
             rest,
-            name=settings.log_name,
-            partitions=settings.log_partitions,
-            options=settings.log_options,
-            retention_days=settings.log_retention_days,
-            lease_seconds=settings.log_lease_seconds,
+            name=settings.log.name,
+            partitions=settings.log.partitions,
+            options=settings.log.options,
+            retention_days=settings.log.retention_days,
+            lease_seconds=settings.log.lease_seconds,
         )
     raise SettingsError(
         f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db or kafka://host:port/topic"

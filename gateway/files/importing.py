@@ -73,8 +73,7 @@ def import_file(
         FileStopped: The file or the log stopped half-way; rows before that are in, sending the file again is safe.
     """
     check_plan(plan)
-    started = time.perf_counter()
-    counts = NO_VERDICTS
+    started, counts = time.perf_counter(), NO_VERDICTS
     rows = FileRows(plan, where=str(path))
     send = partial(intake.submit, occurrences=Occurrences(), keep_null_words=plan.keep_null_words)
     fault: Fault | None = None
@@ -100,9 +99,13 @@ def import_file(
         stopped=None if fault is None else _words_of(fault, path),
     )
     if fault is not None:
-        code = INTERRUPTED if isinstance(fault, KeyboardInterrupt) else 1
-        raise FileStopped(_half_way(report), report, exit_code=code) from fault
+        raise _stopped(report, fault) from fault
     return report
+
+
+def _stopped(report: ImportReport, fault: Fault) -> FileStopped:
+    code = INTERRUPTED if isinstance(fault, KeyboardInterrupt) else 1
+    return FileStopped(_half_way(report), report, exit_code=code)
 
 
 def _words_of(fault: Fault, path: Path) -> str:

@@ -173,9 +173,9 @@ class _Trial:
     def __init__(self, settings: Settings, now: datetime) -> None:
         admission = Admission(
             Pseudonyms(bytes(KEY_BYTES)),
-            max_event_bytes=settings.max_event_bytes,
-            max_future=timedelta(seconds=settings.max_future_seconds),
-            accept_placeholder_ids=settings.accept_placeholder_ids,
+            max_event_bytes=settings.admission.max_event_bytes,
+            max_future=timedelta(seconds=settings.admission.max_future_seconds),
+            accept_placeholder_ids=settings.admission.accept_placeholder_ids,
         )
         self._intake = Intake(admission, cast("FeedbackLog", DryLog()), clock=lambda: now)
         self._refused: dict[tuple[str, str | None], Refusal] = {}

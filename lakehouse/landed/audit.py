@@ -88,13 +88,8 @@ def audit(
     again = _landed_again(lake, version)
     is_marker = pl.col("code").eq_missing(pl.lit(str(Code.SKIPPED)))
     markers, rows = rows.filter(is_marker), rows.filter(~is_marker)
-    faults = [
-        *_doubles(rows),
-        *_incomplete(rows),
-        *_gaps(rows, markers, positions),
-        *_strays(rows, positions),
-        *_twins(again, window_days),
-    ]
+    misplaced = [*_doubles(rows), *_incomplete(rows), *_gaps(rows, markers, positions), *_strays(rows, positions)]
+    faults = [*misplaced, *_twins(again, window_days)]
     codes = dict(rows.filter(pl.col("code").is_not_null()).group_by("code").len().sort("code").iter_rows())
     partitions = [_partition(rows, p, position, bounds) for p, position in sorted(positions.items())]
     return AuditReport(

@@ -107,9 +107,9 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     def of(settings: Settings) -> Retention:
         """As the settings have it."""
         return Retention(
-            landing_hours=settings.landing_history_hours,
-            history_hours=settings.lake_history_days * 24,
-            orphan_seconds=settings.upkeep_orphan_hours * 3600,
+            landing_hours=settings.maintenance.landing_history_hours,
+            history_hours=settings.maintenance.lake_history_days * 24,
+            orphan_seconds=settings.maintenance.orphan_hours * 3600,
         )
 
     def hours(self, spec: TableSpec) -> int:

@@ -110,9 +110,9 @@ def _pass(settings: Settings, lake: Lake, lock: int, *, vacuum: bool, stopped: S
     job = Job(
         root=lake.root,
         options=lake.storage_options,
-        lock_folder=str(settings.run_folder),
+        lock_folder=str(settings.paths.run_folder),
         retention=Retention.of(settings),
-        cap_bytes=settings.upkeep_memory_mb * MEBIBYTE,
+        cap_bytes=settings.maintenance.memory_mb * MEBIBYTE,
         vacuum=vacuum,
         tables=tuple(TABLES),
     )
@@ -189,9 +189,9 @@ def _run_child(
     settings: Settings, job: Job, lock: int, collected: _Collected, stopped: Stopped
 ) -> subprocess.CompletedProcess[bytes] | None:
     """Run one child to its end; gives how it ended where that was not well."""
-    settings.run_folder.mkdir(parents=True, exist_ok=True)
+    settings.paths.run_folder.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="maintenance-", dir=settings.run_folder) as spill,
+        tempfile.TemporaryDirectory(prefix="maintenance-", dir=settings.paths.run_folder) as spill,
         tempfile.TemporaryFile() as errors,
     ):
         environment = {**os.environ, "TMPDIR": spill, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "1"}
@@ -225,11 +225,11 @@ def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Coll
     if collected.running is None:
         raise MaintenanceFailed(
             f"maintenance's child ended by {_how(end.returncode)} between two actions; the memory cap is "
-            f"{job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb): {' '.join(last_words)}"
+            f"{job.cap_bytes // MEBIBYTE} MiB (maintenance.memory_mb): {' '.join(last_words)}"
         )
     action = collected.running.action
     done = [outcome.action.name for outcome in collected.outcomes]
-    cap = f"the memory cap is {job.cap_bytes // MEBIBYTE} MiB (upkeep_memory_mb)"
+    cap = f"the memory cap is {job.cap_bytes // MEBIBYTE} MiB (maintenance.memory_mb)"
     if action.work in (Work.CLUSTER, Work.SUPERSEDE):
         collected.problems.append(f"{action.name}: too large to be rewritten, {cap}; it is compacted only")
         return msgspec.structs.replace(job, plain=(*job.plain, action.name), skip=tuple(done))

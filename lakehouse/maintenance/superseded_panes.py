@@ -51,21 +51,7 @@ def keep_latest_panes(lake: Lake, day: date, *, at: datetime) -> Rewritten:
     files = pa.table(table.get_add_actions(flatten=True)).filter(_is_of(day))
     sizes = [int(size or 0) for size in files["size_bytes"].to_pylist()]
     mine = lake.scan(SIGNALS, version=table.version()).filter(pl.col("window_on") == day)
-    adds: list[AddAction] = []
-    waiting: list[pl.DataFrame] = []
-    dropped = 0
-    start = datetime.combine(day, time(), UTC)
-    while start.date() == day:
-        within = pl.col("window_start").is_between(start, start + SLICE, closed="left")
-        with lake.reading(SIGNALS):
-            panes = mine.filter(within).collect()
-        latest = latest_panes(panes.lazy()).sort("size_seconds", "scope", "key", "window_start").collect()
-        dropped += panes.height - latest.height
-        waiting.append(latest)
-        start += SLICE
-        if start.date() > day or sum(frame.estimated_size() for frame in waiting) >= FILE_BYTES:
-            adds += write_files(lake, SIGNALS, pl.concat(waiting).to_arrow(), at=at)
-            waiting = []
+    adds, dropped = _write_latest(lake, mine, day, at=at)
     table.create_write_transaction(
         actions=list(adds),
         mode="overwrite",
@@ -75,6 +61,26 @@ def keep_latest_panes(lake: Lake, day: date, *, at: datetime) -> Rewritten:
         post_commithook_properties=NO_CHECKPOINT,
     )
     return Rewritten(dropped, len(sizes), len(adds), sum(sizes), sum(add.size for add in adds))
+
+
+def _write_latest(lake: Lake, panes_of_day: pl.LazyFrame, day: date, *, at: datetime) -> tuple[list[AddAction], int]:
+    """Write the latest pane of each window to new files, a slice of the day at a time; how many panes are dropped."""
+    adds: list[AddAction] = []
+    waiting: list[pl.DataFrame] = []
+    dropped = 0
+    start = datetime.combine(day, time(), UTC)
+    while start.date() == day:
+        within = pl.col("window_start").is_between(start, start + SLICE, closed="left")
+        with lake.reading(SIGNALS):
+            panes = panes_of_day.filter(within).collect()
+        latest = latest_panes(panes.lazy()).sort("size_seconds", "scope", "key", "window_start").collect()
+        dropped += panes.height - latest.height
+        waiting.append(latest)
+        start += SLICE
+        if start.date() > day or sum(frame.estimated_size() for frame in waiting) >= FILE_BYTES:
+            adds += write_files(lake, SIGNALS, pl.concat(waiting).to_arrow(), at=at)
+            waiting = []
+    return adds, dropped
 
 
 def _is_of(day: date) -> pc.Expression:

@@ -52,6 +52,17 @@ FEEDBACK_EVENT = (
 )
 """The columns of the admitted event, in its order (`feedback.admitted.AdmittedEvent`)."""
 
+FEEDBACK_DERIVED = (
+    Column(
+        "redaction_version",
+        pa.int32(),
+        "version of the redaction that the row's texts went through; null where it was off, and in rows of version 3",
+        added_in=4,
+        personal=False,
+    ),
+)
+"""What landing's stages add to an event; no line of the log has it. Null in rows that landed while a stage was off."""
+
 FEEDBACK = TableSpec(
     name="feedback",
     grain="one row per clean event",
@@ -61,9 +72,10 @@ FEEDBACK = TableSpec(
         *FEEDBACK_EVENT,
         *POSITION,
         Column("appended_at", TIME, "when the log took the record; null in rows of version 1", personal=False),
+        *FEEDBACK_DERIVED,
     ),
     partition_by=("landed_on",),
-    version=3,
+    version=4,
     stats_columns=("kind", "occurred_at", "received_at", "log_partition", "log_offset"),
     unlike_columns=(
         "id",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lakehouse.tables.evaluations import EVALUATIONS
-from lakehouse.tables.feedback import FEEDBACK, FEEDBACK_EVENT
+from lakehouse.tables.feedback import FEEDBACK, FEEDBACK_DERIVED, FEEDBACK_EVENT
 from lakehouse.tables.interactions import INTERACTIONS
 from lakehouse.tables.items import ITEMS
 from lakehouse.tables.quarantine import QUARANTINE
@@ -15,6 +15,7 @@ __all__ = [
     "ATTRIBUTE_TYPES",
     "EVALUATIONS",
     "FEEDBACK",
+    "FEEDBACK_DERIVED",
     "FEEDBACK_EVENT",
     "INTERACTIONS",
     "ITEMS",

@@ -9,7 +9,7 @@ from lakehouse.tables.spec import TIME, Column, TableSpec, required
 
 WINDOW_TALLIES = (
     Column("events", pa.int64(), "events that happened in the window, of every kind", personal=False),
-    Column("opinions", pa.int64(), "those that say something by the table of signs", personal=False),
+    Column("opinions", pa.int64(), "those that say something by the preference rules", personal=False),
     Column("positive", pa.int64(), "opinions above zero", personal=False),
     Column("negative", pa.int64(), "opinions below zero", personal=False),
     Column("ratings", pa.int64(), "ratings and reviews with a value", personal=False),

@@ -33,7 +33,7 @@ def align_champion(settings: Settings) -> Champion:
     It never raises: what serves does not depend on MLflow.
     """
     try:
-        manifest = BundleStore(settings.bundles).current_manifest()
+        manifest = BundleStore(settings.paths.bundles).current_manifest()
     except BundleCorrupt as error:
         return Champion(None, problem=str(error))
     if manifest is None or not has_registry(settings):
@@ -55,7 +55,7 @@ def align_champion(settings: Settings) -> Champion:
 
 def has_registry(settings: Settings) -> bool:
     """Whether there can be a registry: looking for one would make an empty database."""
-    named = settings.mlflow_address
+    named = settings.mlflow.url
     return not named.startswith(SQLITE) or Path(named.removeprefix(SQLITE)).exists()
 
 
@@ -63,9 +63,9 @@ def address(settings: Settings) -> str:
     """MLflow's address without a password."""
     from urllib.parse import urlsplit, urlunsplit
 
-    parts = urlsplit(settings.mlflow_address)
+    parts = urlsplit(settings.mlflow.url)
     if parts.password is None:
-        return settings.mlflow_address
+        return settings.mlflow.url
     return urlunsplit(parts._replace(netloc=f"{parts.username}:…@{parts.netloc.rpartition('@')[2]}"))
 
 

@@ -66,10 +66,10 @@ def prune_mlflow(settings: Settings) -> MlflowRemoved:
         return MlflowRemoved()
     ours = _Ours(client, experiment.experiment_id)
     trash = _Trash(settings)
-    manifests = BundleStore(settings.bundles).manifests()
+    manifests = BundleStore(settings.paths.bundles).manifests()
     versions = _versions(client)
     spared = {m.mlflow_model_version for m in manifests if m.mlflow_model_version} | _aliased(client)
-    beyond = versions_to_remove(versions, keep=settings.registered_models_kept, spared=spared)
+    beyond = versions_to_remove(versions, keep=settings.mlflow.registered_models_kept, spared=spared)
     obsolete = [version for version in beyond[:AT_ONCE] if ours.recorded(version.run_id)]
     for version in obsolete:
         _remove_version(client, str(version.number))
@@ -78,8 +78,8 @@ def prune_mlflow(settings: Settings) -> MlflowRemoved:
     for model in models:
         trash.remove_model(client, model)
     held = {version.run_id for version in kept} | {m.mlflow_run_id for m in manifests if m.mlflow_run_id}
-    newest = ours.runs(settings.mlflow_runs_kept, newest_first=True, trash=trash.empties)
-    full = len(newest) == settings.mlflow_runs_kept
+    newest = ours.runs(settings.mlflow.runs_kept, newest_first=True, trash=trash.empties)
+    full = len(newest) == settings.mlflow.runs_kept
     oldest = ours.runs(AT_ONCE + len(held), newest_first=False, trash=trash.empties) if full else {}
     runs = runs_to_remove(list(oldest), newest=newest, spared=held)[:AT_ONCE]
     for run in runs:
@@ -149,9 +149,9 @@ class _Trash:
     def __init__(self, settings: Settings) -> None:
         from mlflow.tracking._tracking_service.utils import _get_store
 
-        store: Any = _get_store(settings.mlflow_address)
+        store: Any = _get_store(settings.mlflow.url)
         self._store = store if hasattr(store, "_hard_delete_run") else None
-        self._folder = settings.mlflow_artifacts.resolve()
+        self._folder = settings.paths.mlflow_artifacts.resolve()
 
     @property
     def empties(self) -> bool:

@@ -198,7 +198,7 @@ class Tracking:
 
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
-        address = self.settings.mlflow_address
+        address = self.settings.mlflow.url
         mlflow.set_tracking_uri(address)
         mlflow.set_registry_uri(address)
         return mlflow.MlflowClient(address, address)
@@ -207,9 +207,9 @@ class Tracking:
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
-        self.settings.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+        self.settings.paths.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
         made = client.create_experiment(
-            EXPERIMENT, artifact_location=self.settings.mlflow_artifacts.as_uri(), tags=EXPERIMENT_TAGS
+            EXPERIMENT, artifact_location=self.settings.paths.mlflow_artifacts.as_uri(), tags=EXPERIMENT_TAGS
         )
         return str(made)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
-from feedback.settings.home import Settings, ensure_home
+from feedback.settings.home import Settings, ensure_home, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 
@@ -35,7 +34,7 @@ def send(settings: Settings, day: int, event: dict[str, Any] | None = None) -> N
 
 @pytest.mark.parametrize(("day", "duplicates"), [(WINDOW_DAYS - 1, 1), (WINDOW_DAYS, 1), (WINDOW_DAYS + 1, 0)])
 def test_a_repeat_is_known_for_the_window_of_its_own_day(settings: Settings, day: int, duplicates: int) -> None:
-    one = msgspec.structs.replace(settings, log_partitions=1, dedup_window_days=WINDOW_DAYS)
+    one = override_settings(settings, log_partitions=1, dedup_window_days=WINDOW_DAYS)
     ensure_home(one)
     send(one, 0, EVENT)
     drain(one)

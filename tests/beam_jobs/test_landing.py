@@ -17,6 +17,7 @@ from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from online.open import open_online_store
+from text.redaction import VERSION
 
 pytestmark = pytest.mark.beam
 
@@ -164,3 +165,25 @@ def test_rows_are_partitioned_by_the_day_the_log_took_them_not_by_when_they_happ
     drain(settings)
 
     assert open_lake(settings).scan(FEEDBACK).select(pl.col("landed_on")).collect()["landed_on"][0] == day.date()
+
+
+def test_what_customers_write_is_redacted_before_it_lands_and_a_retry_is_still_a_duplicate(settings: Settings) -> None:
+    review = {
+        "kind": "review", "user_id": "u", "item_id": "i", "occurred_at": "2026-01-31T09:30:00Z",
+        "title": "call 0171 1234567", "text": "mail anna@example.com", "note": "paid with 4111 1111 1111 1111",
+    }  # fmt: skip
+    open_intake(settings).submit([review])
+    first = drain(settings)
+    log = open_log(settings)
+    sent = [NewRecord(r.partition, r.value, r.count) for p in log.bounds() for r in log.read(p, 0, max_events=9)]
+    log.append(sent, now=datetime.now(UTC))  # a producer that sends its record once more
+    log.close()
+    second = drain(settings)
+
+    assert first.found == {"redact:card": 1, "redact:email": 1, "redact:phone": 1}
+    assert (second.landed, second.duplicates, second.found) == (0, 1, {})
+    row = open_lake(settings).scan(FEEDBACK).collect().row(0, named=True)
+    assert row["text"] == "mail [email]"
+    assert row["payload"] == '{"title":"call [phone]"}'
+    assert row["attributes"] == '{"note":"paid with [card]"}'
+    assert row["redaction_version"] == VERSION

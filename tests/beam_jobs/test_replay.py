@@ -14,13 +14,14 @@ from feedback.errors import UsageError
 from feedback.intake import open_intake
 from feedback.log.open import open_log
 from feedback.log.port import partition_of
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.quarantine import groups, outcomes
 from lakehouse.landed.replays import ReplayLedger
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.support.landing.lines import SUBJECT, append, line
+from text.redaction import VERSION
 
 pytestmark = pytest.mark.beam
 Repair = Callable[[dict[str, Any]], object]
@@ -203,11 +204,9 @@ def test_an_event_that_its_sender_sent_again_meanwhile_is_a_duplicate(home: Sett
 
 
 def test_a_row_refused_again_after_all_is_a_new_row_that_can_be_replayed(home: Settings) -> None:
-    import msgspec
-
     log = open_log(home)
     Replayer(open_lake(home), log, home).run("contract_broken", repair=into_scale)
-    drain(msgspec.structs.replace(home, max_event_bytes=10))
+    drain(override_settings(home, max_event_bytes=10))
     lake = open_lake(home)
     assert {g.code: (g.rows, g.replayed) for g in groups(lake)}["too_large"] == (5, 0)
 
@@ -241,3 +240,25 @@ def test_a_gateway_retry_of_a_replayed_event_is_a_duplicate(settings: Settings) 
 
     (verdict,) = intake.submit([{"kind": "click", "id": "e", "user_id": "u", "item_id": "i"}])
     assert verdict.verdict == "duplicate"
+
+
+def test_what_a_replay_notes_and_appends_is_redacted(settings: Settings) -> None:
+    written = {"text": "mail anna@example.com", "attributes": '{"note":"0171 1234567"}'}
+    log = open_log(settings)
+    append(log, line(id="r", subject="b" * 32, **BROKEN, **written))
+    log.close()
+    drain(override_settings(settings, landing_redact=[]))  # a release before redaction, or a home that had it off
+    lake = open_lake(settings)
+    assert "anna@example.com" in lake.scan(QUARANTINE).select("raw").collect().item()
+    log = open_log(settings)
+    with pytest.raises(Crash):
+        Replayer(lake, log, settings, fault=crash_at("after plan")).run("contract_broken", repair=into_scale)
+    (plan,) = ReplayLedger(lake).open_plans()
+    noted = plan.lines[0].line
+    assert "anna@example.com" not in noted
+    assert "[phone]" in noted
+    assert Replayer(lake, log, settings).run("contract_broken", repair=into_scale).resumed == 1
+    log.close()
+    assert drain(settings).found == {}  # nothing is left to find
+    row = lake.scan(FEEDBACK).select("text", "attributes", "redaction_version").collect().row(0)
+    assert row == ("mail [email]", '{"note":"[phone]"}', VERSION)

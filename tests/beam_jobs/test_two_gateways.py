@@ -57,7 +57,7 @@ def test_the_last_of_two_gateways_statements_holds(home: Settings, gateways: tup
     landed = open_lake(home).scan(FEEDBACK).sort("log_offset", "log_index").collect()
     assert landed["payload"].str.extract(r"(denied|granted)").to_list() == ["denied", "granted", "denied"]
     assert landed["id"].n_unique() == 3
-    subject = Pseudonyms(load_or_create_key(home.subject_key_file)).subject_of("ann")
+    subject = Pseudonyms(load_or_create_key(home.paths.subject_key_file)).subject_of("ann")
     store = open_online_store(home)
     assert not store.personal(subject)
     store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from bench.disk import figures, folder_of, measure, ratings_of
+from bench.tables.disk import figures, folder_of, measure, ratings_of
 
 
 def bars(sizes: list[Counter[str]], *, kept: int) -> list[bool]:

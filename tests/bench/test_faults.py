@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults import Outcome, figures, kill
 from bench.killing.fleet import Breed
+from bench.landing.faults import Outcome, figures, kill
 from feedback.errors import ServiceError
 from tests.bench.sabotage import fence_by_path, gives_up, positions_apart, rows_after_positions
 from tests.support.kafka_server import Broker

@@ -16,7 +16,7 @@ from tests.lakehouse.rows import batch
 def test_an_event_landed_when_the_commit_with_its_offset_got_its_name(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     lake = open_lake(settings)
-    committer = LandingCommitter(lake, settings.log_name, settings.log_partitions)
+    committer = LandingCommitter(lake, settings.log.name, settings.log.partitions)
     for start, end, partition in ((0, 2, 0), (0, 1, 1), (2, 3, 0)):
         committer.commit(batch(start, end, partition=partition), at=NOW)
     log = Path(lake.uri(FEEDBACK)) / "_delta_log"

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bench.load import Load, Loaded, answer_status, measure, requests_of
+from bench.serving.load import Load, Loaded, answer_status, measure, requests_of
 from feedback.errors import ServiceError
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.served import ListedUser, scores
+from bench.learning.served import ListedUser, scores
 from models.evaluation.splits import Split
 from models.interaction_matrix import ItemIndex
 from tests.models.frames import ratings

@@ -120,7 +120,7 @@ def test_a_home_that_cannot_be_made_is_named_with_a_way_out(tmp_path: Path) -> N
 
 
 def test_a_list_for_somebody_unknown_is_what_is_popular_and_says_so(tmp_path: Path) -> None:
-    publish_factors(BundleStore(load_settings(tmp_path).bundles))
+    publish_factors(BundleStore(load_settings(tmp_path).paths.bundles))
 
     done = heed("recommend", "nobody", "--n", "3", home=tmp_path)
 
@@ -130,7 +130,7 @@ def test_a_list_for_somebody_unknown_is_what_is_popular_and_says_so(tmp_path: Pa
 
 
 def test_lists_for_a_file_of_users_are_one_line_each_under_the_ids_as_given(tmp_path: Path) -> None:
-    publish_factors(BundleStore(load_settings(tmp_path).bundles))
+    publish_factors(BundleStore(load_settings(tmp_path).paths.bundles))
     (tmp_path / "users.txt").write_bytes("\ufeff007\r\n\nan\u2028na\n".encode())
 
     done = heed("recommend", "--users", str(tmp_path / "users.txt"), "--n", "2", "--json", home=tmp_path)
@@ -143,7 +143,7 @@ def test_lists_for_a_file_of_users_are_one_line_each_under_the_ids_as_given(tmp_
 @pytest.mark.parametrize(
     ("command", "setting", "words"),
     [
-        ("serve", "HEED_PORT", "Heed's HTTP API cannot listen on"),
+        ("serve", "HEED_HTTP_PORT", "Heed's HTTP API cannot listen on"),
         ("up", "HEED_DAGSTER_PORT", "Dagster cannot listen on"),
         ("up", "HEED_MLFLOW_PORT", "MLflow cannot listen on"),
     ],
@@ -151,7 +151,7 @@ def test_lists_for_a_file_of_users_are_one_line_each_under_the_ids_as_given(tmp_
 def test_a_taken_port_is_refused_by_the_name_of_who_wants_it(
     tmp_path: Path, command: str, setting: str, words: str
 ) -> None:
-    ports = {name: str(free_port()) for name in ("HEED_PORT", "HEED_DAGSTER_PORT", "HEED_MLFLOW_PORT")}
+    ports = {name: str(free_port()) for name in ("HEED_HTTP_PORT", "HEED_DAGSTER_PORT", "HEED_MLFLOW_PORT")}
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

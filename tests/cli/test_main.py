@@ -21,7 +21,7 @@ from tests.models.test_learning_core import publish_factors
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    publish_factors(BundleStore(load_settings(home).bundles))
+    publish_factors(BundleStore(load_settings(home).paths.bundles))
     return home
 
 

@@ -20,7 +20,7 @@ from tests.support.landing.streaming import ratings
 
 
 def log_file(settings: Settings) -> Path:
-    return Path(settings.log_address.removeprefix("sqlite://"))
+    return Path(settings.log.url.removeprefix("sqlite://"))
 
 
 def test_a_new_home_gets_a_key_and_its_fingerprint_stands_in_the_log_at_once(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_new_home_gets_a_key_and_its_fingerprint_stands_in_the_log_at_once(tmp
 
     verify_subject_key(settings)
 
-    key = bytes.fromhex(settings.subject_key_file.read_text())
+    key = bytes.fromhex(settings.paths.subject_key_file.read_text())
     assert noted_number(log_file(settings), NOTE) == fingerprint_of(key)
     assert key.hex().encode() not in log_file(settings).read_bytes()
     verify_subject_key(settings)
@@ -47,26 +47,26 @@ def test_a_key_that_is_lost_or_another_is_refused_wherever_the_fingerprint_is_le
     if kept == "lake":
         log_file(settings).unlink()
     else:
-        Path(settings.lake_root).rename(settings.home_path / "away")
-    settings.subject_key_file.unlink()
+        Path(settings.lake.uri).rename(settings.paths.home / "away")
+    settings.paths.subject_key_file.unlink()
     if file == "another":
-        load_or_create_key(settings.subject_key_file)
+        load_or_create_key(settings.paths.subject_key_file)
 
     with pytest.raises(HomeError, match=r"every person would become somebody else\. Put the key with fingerprint"):
         verify_subject_key(settings)
-    assert settings.subject_key_file.exists() == (file == "another")
+    assert settings.paths.subject_key_file.exists() == (file == "another")
 
 
 @pytest.mark.beam
 def test_a_home_of_an_earlier_release_gets_a_fingerprint_and_not_a_new_key(settings: Settings) -> None:
     open_intake(settings).submit(ratings(5))  # makes the key and notes nothing
     drain(settings)
-    key = settings.subject_key_file.read_bytes()
-    settings.subject_key_file.unlink()
+    key = settings.paths.subject_key_file.read_bytes()
+    settings.paths.subject_key_file.unlink()
     with pytest.raises(HomeError, match="is missing"):
         verify_subject_key(settings)
 
-    settings.subject_key_file.write_bytes(key)
+    settings.paths.subject_key_file.write_bytes(key)
     verify_subject_key(settings)
 
     expected = fingerprint_of(bytes.fromhex(key.decode()))
@@ -77,7 +77,7 @@ def test_a_home_of_an_earlier_release_gets_a_fingerprint_and_not_a_new_key(setti
 def test_every_process_that_makes_or_reads_pseudonyms_refuses_it(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     verify_subject_key(settings)
-    settings.subject_key_file.unlink()
+    settings.paths.subject_key_file.unlink()
     events = tmp_path / "events.jsonl"
     events.write_text("{}\n")
 
@@ -91,7 +91,7 @@ def test_every_process_that_makes_or_reads_pseudonyms_refuses_it(tmp_path: Path)
 def test_a_key_that_is_lost_for_good_can_be_replaced_knowingly(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     verify_subject_key(settings)
-    settings.subject_key_file.unlink()
+    settings.paths.subject_key_file.unlink()
 
     found = accept_subject_key(settings)
 

@@ -114,8 +114,8 @@ def test_the_nightly_schedule_and_the_sensor_start_the_loop(definitions: dg.Defi
     schedule = definitions.resolve_schedule_def("nightly_loop")
     sensor = definitions.resolve_sensor_def("enough_new_feedback")
 
-    assert (schedule.job_name, schedule.cron_schedule) == ("loop", settings.nightly_cron)
-    assert schedule.execution_timezone == settings.timezone
+    assert (schedule.job_name, schedule.cron_schedule) == ("loop", settings.learning.nightly_cron)
+    assert schedule.execution_timezone == settings.learning.timezone
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert sensor.job_name == "loop"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

@@ -29,7 +29,7 @@ TOLD = {"approved": True, "action": "promote", "reasons": ["better"], "challenge
 
 @pytest.fixture
 def held(settings: Settings) -> Settings:
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     publish_bundle(store)
     publish_bundle(store, START + timedelta(hours=1))
     store.rollback(at=START)
@@ -43,7 +43,7 @@ def judged(settings: Settings) -> dict[str, Any]:
 
 def test_the_gate_judges_and_says_that_a_rollback_holds(held: Settings) -> None:
     told = judged(held)
-    BundleStore(held.bundles).release()
+    BundleStore(held.paths.bundles).release()
     later = judged(held)
 
     assert told["gate"]["action"] == "keep"
@@ -54,7 +54,7 @@ def test_the_gate_judges_and_says_that_a_rollback_holds(held: Settings) -> None:
 
 
 def test_nothing_is_published_while_a_rollback_holds(held: Settings) -> None:
-    serving = BundleStore(held.bundles).current_version()
+    serving = BundleStore(held.paths.bundles).current_version()
     verdict = Verdict(Decision(Action.FALL_BACK, (), ("nothing learned serves",)), "signed_als", None)
 
     def published() -> tuple[str | None, str | None]:
@@ -65,11 +65,11 @@ def test_nothing_is_published_while_a_rollback_holds(held: Settings) -> None:
         return (came.manifest and came.manifest.version), came.hold
 
     version, hold = published()
-    assert (version, BundleStore(held.bundles).current_version()) == (None, serving)
+    assert (version, BundleStore(held.paths.bundles).current_version()) == (None, serving)
     assert hold is not None
-    BundleStore(held.bundles).release()
+    BundleStore(held.paths.bundles).release()
     version, hold = published()
-    assert (version, hold) == (BundleStore(held.bundles).current_version(), None)
+    assert (version, hold) == (BundleStore(held.paths.bundles).current_version(), None)
 
 
 def test_a_rollback_that_came_after_the_judgement_is_in_the_summary(capsys: pytest.CaptureFixture[str]) -> None:

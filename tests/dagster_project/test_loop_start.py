@@ -118,7 +118,7 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_does_not_hold_the_loop
     now = datetime.now(UTC)
 
     young = decide(settings, instance, threshold=1, now=now)
-    with holding(settings.run_folder, owner=gone.run_id):
+    with holding(settings.paths.run_folder, owner=gone.run_id):
         alive = decide(settings, instance, threshold=1, now=now + timedelta(hours=1))
     after = decide(settings, instance, threshold=1, now=now + timedelta(hours=1))
 
@@ -132,7 +132,7 @@ def test_a_run_whose_process_is_gone_is_marked_failed_and_does_not_hold_the_loop
 def test_while_another_loop_works_on_the_home_it_waits(settings: Settings, instance: dg.DagsterInstance) -> None:
     send(settings, itertools.islice(generated_events(), 100))
 
-    with holding(settings.run_folder, owner="elsewhere"):
+    with holding(settings.paths.run_folder, owner="elsewhere"):
         decision = decide(settings, instance, threshold=1, now=NOW)
 
     assert isinstance(decision, Wait)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
-import msgspec
 import pytest
 
 from dagster_project.defs.resources import HeedHome
@@ -27,7 +26,7 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def test_files_of_refused_rows_go_when_they_are_old(settings: Settings, instance: dg.DagsterInstance) -> None:
-    old, new = (settings.home_path / "refused" / f"{name}.jsonl" for name in ("old", "new"))
+    old, new = (settings.paths.home / "refused" / f"{name}.jsonl" for name in ("old", "new"))
     old.parent.mkdir(parents=True)
     for path in (old, new):
         path.write_text("{}")
@@ -44,7 +43,7 @@ def test_files_of_refused_rows_go_when_they_are_old(settings: Settings, instance
 def test_what_killed_processes_left_goes_when_nothing_works_on_it_any_more(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    spark = settings.run_folder / "spark"
+    spark = settings.paths.run_folder / "spark"
     dead, alive, ours = spark / "blockmgr-dead", spark / "blockmgr-alive", spark / "java"
     for folder in (dead / "00", alive / "00", ours):
         folder.mkdir(parents=True)
@@ -60,7 +59,7 @@ def test_what_killed_processes_left_goes_when_nothing_works_on_it_any_more(
 def test_a_store_that_cannot_be_pruned_is_named_and_the_others_are_pruned(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    (settings.home_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    (settings.paths.home / "mlflow.db").write_bytes(b"this is no database" * 100)
 
     pruned = prune(settings, instance, now=datetime.now(UTC))
 
@@ -97,7 +96,7 @@ def test_a_loop_prunes_when_it_ends_well_or_not_and_other_jobs_do_not(
 
 
 def test_pruning_that_fails_does_not_fail_the_loop(settings: Settings, instance: dg.DagsterInstance) -> None:
-    (settings.home_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    (settings.paths.home / "mlflow.db").write_bytes(b"this is no database" * 100)
 
     @dg.asset
     def interactions(heed: HeedHome) -> None: ...
@@ -113,10 +112,10 @@ def test_pruning_that_fails_does_not_fail_the_loop(settings: Settings, instance:
 
 
 def test_pruning_keeps_within_what_the_settings_say_of_each_store(settings: Settings) -> None:
-    told = msgspec.structs.asdict(settings)
+    told = settings.flat()
 
-    kept = {name: told[name] for name in told if name.endswith("_kept") and name != "signals_kept_windows"}
+    kept = {name: told[name] for name in told if name.endswith("_kept")}
     assert kept == {
-        "bundles_kept": 5, "registered_models_kept": 10, "mlflow_runs_kept": 500, "dagster_runs_kept": 100,
-        "table_versions_kept": 30,
+        "learning_bundles_kept": 5, "mlflow_registered_models_kept": 10, "mlflow_runs_kept": 500,
+        "dagster_runs_kept": 100, "maintenance_table_versions_kept": 30,
     }  # fmt: skip

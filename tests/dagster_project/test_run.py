@@ -153,7 +153,7 @@ class TestWholeLoop:
         assert looped.summary.gate.approved, looped.summary.gate.reasons
 
     def test_the_bundle_serves_what_its_person_likes_and_names_where_it_comes_from(self, looped: Looped) -> None:
-        bundle = BundleStore(looped.settings.bundles).load()
+        bundle = BundleStore(looped.settings.paths.bundles).load()
         lake = open_lake(looped.settings)
         ratings = lake.scan(FEEDBACK).filter(pl.col("kind") == "rating").collect()
         even = ratings.filter(pl.col("id") == ratings.filter(pl.col("id").str.starts_with("0-"))["id"][0])["subject"][0]
@@ -164,7 +164,7 @@ class TestWholeLoop:
         assert listed.personal
         assert sum(int(item.removeprefix("item-")) % 2 == 0 for item in listed.items) >= 4
         assert bundle.manifest.delta_versions["interactions"] == lake.version(INTERACTIONS)
-        assert bundle.manifest.positions == lake.positions("feedback", looped.settings.log_partitions)
+        assert bundle.manifest.positions == lake.positions("feedback", looped.settings.log.partitions)
         assert bundle.manifest.checks["interactions.share__in_catalogue"] is False
         assert len(bundle.manifest.checks) == len(looped.summary.checks)
 
@@ -175,7 +175,7 @@ class TestWholeLoop:
         assert set(rows["recommender"]) == set(RECOMMENDERS)
 
     def test_the_data_docs_are_written(self, looped: Looped) -> None:
-        assert (looped.settings.docs_site / "index.html").is_file()
+        assert (looped.settings.paths.docs_site / "index.html").is_file()
 
     def test_the_run_stands_in_the_list_as_a_run_of_this_code_location(self, looped: Looped) -> None:
         with open_instance(looped.settings) as instance:
@@ -195,9 +195,9 @@ class TestWholeLoop:
         champion = Tracking(looped.settings).holder(CHAMPION)
 
         assert known.run_id == looped.summary.run_id
-        assert known.positions == open_lake(looped.settings).positions("feedback", looped.settings.log_partitions)
+        assert known.positions == open_lake(looped.settings).positions("feedback", looped.settings.log.partitions)
         assert champion is not None
-        assert champion.version == BundleStore(looped.settings.bundles).load().manifest.mlflow_model_version
+        assert champion.version == BundleStore(looped.settings.paths.bundles).load().manifest.mlflow_model_version
 
 
 def test_a_place_that_landed_twice_stops_learning_and_publishing(settings: Settings) -> None:
@@ -219,8 +219,8 @@ def test_a_place_that_landed_twice_stops_learning_and_publishing(settings: Setti
         "Check feedback: landed_feedback, unique__log_partition_log_offset_log_index: "
         f"2 of 61 rows (3.28 %) are not as expected, such as {place}"
     ]
-    assert BundleStore(settings.bundles).current_version() is None
-    assert list(settings.docs_site.rglob("feedback*.html"))
+    assert BundleStore(settings.paths.bundles).current_version() is None
+    assert list(settings.paths.docs_site.rglob("feedback*.html"))
 
 
 def run_landing(settings: Settings) -> dg.ExecuteInProcessResult:
@@ -245,8 +245,8 @@ def test_with_too_little_feedback_to_judge_what_is_popular_is_published(settings
     assert summary.failures == []
     assert summary.gate is not None
     assert (summary.gate.approved, summary.gate.action) == (False, "fall_back")
-    assert BundleStore(settings.bundles).load().manifest.recommender == "decayed_popularity"
-    assert summary.published_version == BundleStore(settings.bundles).current_version()
+    assert BundleStore(settings.paths.bundles).load().manifest.recommender == "decayed_popularity"
+    assert summary.published_version == BundleStore(settings.paths.bundles).current_version()
 
 
 def test_a_home_without_feedback_is_told_what_to_do(settings: Settings) -> None:
@@ -279,4 +279,4 @@ def test_settings_given_in_code_reach_the_steps(tmp_path: Path) -> None:
     config = run_config(settings)["resources"]["heed"]["config"]
 
     assert config["home"] == str(tmp_path)
-    assert config["overrides"] == {"seed": 7, "lake_uri": str(tmp_path / "elsewhere")}
+    assert config["overrides"] == {"learning_seed": 7, "lake_uri": str(tmp_path / "elsewhere")}

@@ -47,12 +47,12 @@ def run(instance: dg.DagsterInstance, job: dg.JobDefinition | None = None) -> st
 
 def check_results(settings: Settings) -> set[str]:
     """The runs that the store holds check results of."""
-    with closing(sqlite3.connect(settings.dagster_home / "history/runs/index.db")) as index:
+    with closing(sqlite3.connect(settings.paths.dagster_home / "history/runs/index.db")) as index:
         return {run_id for (run_id,) in index.execute("SELECT run_id FROM asset_check_executions")}
 
 
 def shards(settings: Settings) -> set[str]:
-    return {path.stem for path in (settings.dagster_home / "history/runs").glob("*.db")} - {"index"}
+    return {path.stem for path in (settings.paths.dagster_home / "history/runs").glob("*.db")} - {"index"}
 
 
 def test_the_newest_runs_and_the_spared_ones_stay() -> None:
@@ -97,7 +97,7 @@ def test_runs_of_other_jobs_stay_and_each_job_keeps_its_own(instance: dg.Dagster
 def test_files_of_runs_that_nobody_knows_go_once_they_are_old(settings: Settings, instance: dg.DagsterInstance) -> None:
     known = run(instance)
     unknown = "00000000-0000-4000-8000-000000000000"
-    shard = settings.dagster_home / "history/runs" / f"{unknown}.db"
+    shard = settings.paths.dagster_home / "history/runs" / f"{unknown}.db"
     logs = Path(instance.storage_directory()) / unknown / "compute_logs"
     kept = Path(instance.storage_directory()) / "interactions"
     kept.mkdir(parents=True)

@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 
 from expectations.predicates import breaks
-from expectations.rules import Rule, Scope, Severity
+from expectations.rules import Rule, RuleScope, Severity
 from expectations.screening import Screening
 from expectations.suite import Suite
 from expectations.suites.registry import SUITES
 from expectations.validation import validate, with_counts
+from feedback.bounds import EARLIEST, EARLIEST_US, LATEST
 from feedback.errors import ContractViolation
-from feedback.fields.bounds import EARLIEST, EARLIEST_US, LATEST
 from tests.expectations.frames import NOON, broken, good_feedback, good_interactions, good_items, subject
 
 FEEDBACK = SUITES["feedback"]
@@ -154,7 +154,7 @@ def test_counts_of_the_whole_table_replace_those_of_the_rows_that_were_validated
 
 
 def test_a_rule_without_a_reading_in_columns_is_refused() -> None:
-    rule = Rule("odd__v", "ExpectColumnValuesToBeIncreasing", Severity.WARNING, "", columns=("v",), scope=Scope.ROW)
+    rule = Rule("odd__v", "ExpectColumnValuesToBeIncreasing", Severity.WARNING, "", columns=("v",), scope=RuleScope.ROW)
 
     with pytest.raises(ContractViolation, match="odd__v: ExpectColumnValuesToBeIncreasing has no reading"):
         breaks(rule, good_feedback().schema)

@@ -12,7 +12,7 @@ from expectations.rules import Severity
 from expectations.screening import Screening
 from expectations.suites.registry import SUITES
 from expectations.validation import CheckRow, validate
-from feedback.fields.bounds import EARLIEST_US, LATEST_US
+from feedback.bounds import EARLIEST_US, LATEST_US
 from tests.expectations.frames import NOON, broken, good_feedback, good_interactions, good_items, subject
 
 GOOD: dict[str, Callable[[], pl.DataFrame]] = {

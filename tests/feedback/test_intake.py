@@ -5,13 +5,12 @@ import stat
 import threading
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from feedback.errors import HomeError, SettingsError, UsageError
 from feedback.intake import open_intake
 from feedback.log.port import Memo, pack
-from feedback.settings.home import Settings, ensure_home, load_settings
+from feedback.settings.home import Settings, ensure_home, load_settings, override_settings
 from feedback.subjects import load_or_create_key
 from feedback.verdicts import count_verdicts
 from tests.conftest import NOW
@@ -71,22 +70,22 @@ def test_a_damaged_subject_key_is_refused_not_replaced(tmp_path: Path, content: 
 
 
 def test_api_keys_are_hashed_scoped_and_revocable(settings: Settings) -> None:
-    keys = ApiKeys(settings.api_keys_file)
+    keys = ApiKeys(settings.paths.api_keys_file)
 
     secret = keys.create("web", ("feedback:write",), now=NOW)
 
-    found = ApiKeys(settings.api_keys_file).find(secret)
+    found = ApiKeys(settings.paths.api_keys_file).find(secret)
     assert found is not None
     assert found.allows("feedback:write")
     assert not found.allows("recommendations:read")
-    assert secret.encode() not in settings.api_keys_file.read_bytes()
-    assert stat.S_IMODE(settings.api_keys_file.stat().st_mode) == 0o600
+    assert secret.encode() not in settings.paths.api_keys_file.read_bytes()
+    assert stat.S_IMODE(settings.paths.api_keys_file.stat().st_mode) == 0o600
     keys.revoke("web")
     assert keys.find(secret) is None
 
 
 def test_api_key_names_are_unique_and_scopes_known(settings: Settings) -> None:
-    keys = ApiKeys(settings.api_keys_file)
+    keys = ApiKeys(settings.paths.api_keys_file)
     keys.create("web", ("admin",), now=NOW)
 
     with pytest.raises(UsageError, match="exists"):
@@ -104,7 +103,7 @@ def test_settings_come_from_arguments_environment_and_file_in_that_order(
 
     settings = load_settings(tmp_path, port=3)
 
-    assert (settings.port, settings.list_length, settings.seed) == (3, 8, 9)
+    assert (settings.http.port, settings.serving.list_length, settings.learning.seed) == (3, 8, 9)
 
 
 @pytest.mark.parametrize("line", ["prot = 1", "port = 0", "port = 'x'", "port = = 1"])
@@ -124,7 +123,7 @@ def test_a_home_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
 
 def test_an_unknown_log_address_is_refused(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="unknown scheme 'ftp'"):
-        open_intake(msgspec.structs.replace(settings, log_url="ftp://somewhere"))
+        open_intake(override_settings(settings, log_url="ftp://somewhere"))
 
 
 def test_records_are_bounded_by_events_and_by_bytes() -> None:

@@ -11,7 +11,7 @@ import pytest
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from lakehouse.lake import Lake
 from lakehouse.tables.registry import TABLES
-from lakehouse.tables.specs import FEEDBACK, Column
+from lakehouse.tables.specs import FEEDBACK, Column, TableSpec
 from tests.lakehouse.rows import rows
 
 
@@ -91,6 +91,14 @@ def test_ids_of_persons_and_texts_never_stand_in_the_delta_log(lake: Lake, tmp_p
     log = b"".join(path.read_bytes() for path in tmp_path.rglob("_delta_log/*.json"))
     assert b"s" * 32 not in log
     assert b"numRecords" in log
+
+
+@pytest.mark.parametrize("spec", TABLES.values(), ids=lambda spec: spec.name)
+def test_statistics_cover_some_column_of_each_table_and_no_personal_one(lake: Lake, spec: TableSpec) -> None:
+    covered = lake.ensure(spec).metadata().configuration["delta.dataSkippingStatsColumns"]
+
+    assert covered
+    assert not {column.name for column in spec.columns if column.personal}.intersection(covered.split(","))
 
 
 def test_scans_are_lazy(lake: Lake) -> None:

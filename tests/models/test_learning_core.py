@@ -16,7 +16,7 @@ from models.bundle.bundle import Provenance
 from models.bundle.store import BundleStore
 from models.evaluation.splits import stratified_by_item
 from models.interaction_matrix import History, ItemIndex
-from models.preferences import KINDS, RULES, ItemPreference, build_interactions, merged, signal_of
+from models.preferences import PREFERENCE_KINDS, PREFERENCE_RULES, ItemPreference, build_interactions, merged, signal_of
 from models.recommenders.factors import FactorModel, ItemFactors
 from models.recommenders.foldin import FoldIn
 from models.recommenders.popularity import Popularity
@@ -28,7 +28,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def random_events(count: int, seed: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
-    rules = [RULES[place] for place in rng.integers(0, len(RULES), count)]
+    rules = [PREFERENCE_RULES[place] for place in rng.integers(0, len(PREFERENCE_RULES), count)]
     return [
         {
             "kind": rule.kind, "label": rule.label, "subject": f"s{rng.integers(4)}", "item_id": f"i{rng.integers(4)}",
@@ -90,7 +90,7 @@ def test_a_rating_has_the_sign_of_its_place_on_the_scale(
 
 
 def test_kinds_without_a_preference_make_no_interaction() -> None:
-    assert not KINDS & {"search", "session", "message", "exposure", "consent", "identify", "profile", "item"}
+    assert not PREFERENCE_KINDS & {"search", "session", "message", "exposure", "consent", "identify", "profile", "item"}
 
 
 def test_the_best_are_exact_and_ties_go_by_position() -> None:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback.contract import KINDS as CONTRACT_KINDS
+from feedback.contract import KINDS
 from models.preferences import (
     EVIDENCE_CAP,
-    KINDS,
     NEUTRAL_WEIGHT,
-    RULES,
+    PREFERENCE_KINDS,
+    PREFERENCE_RULES,
     ItemPreference,
     Signal,
     Stance,
@@ -32,8 +32,8 @@ SILENT = {"search", "session", "message", "exposure", "consent", "identify", "pr
 
 
 def test_every_kind_of_the_contract_either_says_something_or_is_known_to_be_silent() -> None:
-    assert set(CONTRACT_KINDS) == KINDS | SILENT
-    assert not KINDS & SILENT
+    assert set(KINDS) == PREFERENCE_KINDS | SILENT
+    assert not PREFERENCE_KINDS & SILENT
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_rows_without_subject_or_item_are_left_out() -> None:
 NUMBERS = st.one_of(st.none(), st.floats(-10, 120), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 7.0]))
 EVENT = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(sorted(KINDS | SILENT)),
+        "kind": st.sampled_from(sorted(PREFERENCE_KINDS | SILENT)),
         "subject": st.sampled_from(["s", "t"]),
         "item_id": st.sampled_from(["i", "j"]),
         "value": NUMBERS,
         "scale_min": st.sampled_from([None, 0.0, 1.0, math.nan]),
         "scale_max": st.sampled_from([None, 1.0, 5.0, 10.0]),
-        "label": st.sampled_from([None, *sorted({rule.label for rule in RULES if rule.label}), "unheard"]),
+        "label": st.sampled_from([None, *sorted({rule.label for rule in PREFERENCE_RULES if rule.label}), "unheard"]),
         "occurred_at": st.integers(0, 5).map(lambda days: START + timedelta(days=days)),
     }
 )

@@ -38,7 +38,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @contextmanager
 def served(settings: Settings) -> Iterator[httpx.Client]:
     """A client of `heed serve` on a home; the server ends in order."""
-    key = ApiKeys(settings.api_keys_file).create("test", ("feedback:write", "recommendations:read"), now=NOW)
+    key = ApiKeys(settings.paths.api_keys_file).create("test", ("feedback:write", "recommendations:read"), now=NOW)
     port = free_port()
     command = [sys.executable, "-m", "cli", "serve", "--home", settings.home, "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT)
@@ -72,7 +72,7 @@ def _until(condition) -> None:  # noqa: ANN001
 def test_before_the_first_model_a_list_is_a_503_that_names_the_command(
     client: httpx.Client, settings: Settings
 ) -> None:
-    assert BundleStore(settings.bundles).current_version() is None
+    assert BundleStore(settings.paths.bundles).current_version() is None
 
     answer = client.get("/v1/recommendations", params={"user_id": "anna"})
 
@@ -169,11 +169,11 @@ def test_the_api_describes_itself(client: httpx.Client) -> None:
 
 
 def test_a_new_bundle_is_taken_over_and_new_feedback_changes_the_list(client: httpx.Client, settings: Settings) -> None:
-    version = publish(BundleStore(settings.bundles))
+    version = publish(BundleStore(settings.paths.bundles))
     _until(lambda: client.get("/readyz").status_code == 200)
 
     before = client.get("/v1/recommendations", params={"user_id": "anna"}).json()
-    subject = Pseudonyms(load_or_create_key(settings.subject_key_file)).subject_of("anna")
+    subject = Pseudonyms(load_or_create_key(settings.paths.subject_key_file)).subject_of("anna")
     event = {"subject": subject, "item_id": before["items"][0]["item_id"], "id": "1", "log_offset": 0, "value": 5.0}
     frame = pl.from_arrow(rows(FEEDBACK, {**event, "scale_min": 1.0, "scale_max": 5.0}))
     assert isinstance(frame, pl.DataFrame)

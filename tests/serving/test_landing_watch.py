@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-import msgspec
 import pytest
 
 from beam_jobs.landing import drain
 from beam_jobs.source.heartbeat import Beat
 from feedback.intake import open_intake
 from feedback.log.open import open_log
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from serving.landing_watch import Judgement, LandingWatch, Sight
 from tests.support.landing.streaming import eventually, ratings, streaming
 
@@ -66,7 +65,7 @@ def test_who_serves_alone_is_told_what_waits_but_does_not_expect_it_to_land() ->
 def test_a_watch_on_a_real_home(settings: Settings) -> None:
     now = [time.time()]
     log = open_log(settings)
-    watch = LandingWatch(msgspec.structs.replace(settings, expect_landing=True), log, clock=lambda: now[0])
+    watch = LandingWatch(override_settings(settings, landing_expected=True), log, clock=lambda: now[0])
     open_intake(settings).submit(ratings(5))
     watch.look()
     now[0] += 61
@@ -81,21 +80,21 @@ def test_a_watch_on_a_real_home(settings: Settings) -> None:
 @pytest.mark.beam
 def test_a_stream_is_heard_of_as_long_as_it_runs(settings: Settings) -> None:
     with streaming(settings):
-        eventually(settings.landing_beat_file.exists)
-        first = settings.landing_beat_file.stat().st_mtime
-        eventually(lambda: settings.landing_beat_file.stat().st_mtime > first)
-    assert not settings.landing_beat_file.exists()
+        eventually(settings.paths.landing_beat_file.exists)
+        first = settings.paths.landing_beat_file.stat().st_mtime
+        eventually(lambda: settings.paths.landing_beat_file.stat().st_mtime > first)
+    assert not settings.paths.landing_beat_file.exists()
 
 
 def test_the_heart_beats_once_a_second_at_most(settings: Settings) -> None:
     now = [0.0]
     beat = Beat(settings, clock=lambda: now[0])
     beat.touch()
-    os.utime(settings.landing_beat_file, (1, 1))
+    os.utime(settings.paths.landing_beat_file, (1, 1))
 
     now[0] = 0.9
     beat.touch()
-    assert settings.landing_beat_file.stat().st_mtime == 1
+    assert settings.paths.landing_beat_file.stat().st_mtime == 1
     now[0] = 1.1
     beat.touch()
-    assert settings.landing_beat_file.stat().st_mtime > 1
+    assert settings.paths.landing_beat_file.stat().st_mtime > 1

@@ -28,28 +28,28 @@ Break = Callable[[Settings], None]
 
 
 def _damage_the_bundle(settings: Settings) -> None:
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     version = publish_factors(store)
-    (settings.bundles / version / "popularity.npy").write_bytes(b"x")
+    (settings.paths.bundles / version / "popularity.npy").write_bytes(b"x")
 
 
 def _damage_the_pointer(settings: Settings) -> None:
-    version = publish_factors(BundleStore(settings.bundles))
-    shutil.rmtree(settings.bundles / version)
+    version = publish_factors(BundleStore(settings.paths.bundles))
+    shutil.rmtree(settings.paths.bundles / version)
 
 
 def _damage_the_log(settings: Settings) -> None:
-    for path in settings.home_path.glob("feedback-log.db*"):
+    for path in settings.paths.home.glob("feedback-log.db*"):
         path.write_bytes(b"no database " * 1000)
 
 
 def _damage_the_online_store(settings: Settings) -> None:
-    for path in settings.home_path.glob("online.db*"):
+    for path in settings.paths.home.glob("online.db*"):
         path.write_bytes(b"no database " * 1000)
 
 
 def _damage_the_keys(settings: Settings) -> None:
-    settings.api_keys_file.write_text("{")
+    settings.paths.api_keys_file.write_text("{")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def ask(settings: Settings) -> Callable[[Break, Break, str, str], tuple[int, str
     """Answers of an app that broke before or after its start."""
 
     def ask(before: Break, after: Break, method: str, path: str) -> tuple[int, str]:
-        key = ApiKeys(settings.api_keys_file).create("test", ("admin",), now=NOW)
+        key = ApiKeys(settings.paths.api_keys_file).create("test", ("admin",), now=NOW)
         before(settings)
         headers = {"Authorization": f"Bearer {key}"}
         with TestClient(create_app(settings), raise_server_exceptions=False) as client:
@@ -84,7 +84,7 @@ def _nothing(_: Settings) -> None:
 
 
 def _publish(settings: Settings) -> None:
-    publish_factors(BundleStore(settings.bundles))
+    publish_factors(BundleStore(settings.paths.bundles))
 
 
 @pytest.mark.parametrize(

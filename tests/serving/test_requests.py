@@ -26,7 +26,7 @@ EVENT = b'{"kind":"view","user_id":"u%d","item_id":"i1"}'
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = load_settings(tmp_path_factory.mktemp("home"))
-    publish_factors(BundleStore(settings.bundles), (*ODD, *TWELVE))
+    publish_factors(BundleStore(settings.paths.bundles), (*ODD, *TWELVE))
     open_lake(settings).ensure(FEEDBACK)  # a home where something has landed: the server's start looks into its tables
     with served(settings) as client:
         yield client

@@ -28,7 +28,7 @@ def store(settings: Settings) -> OnlineStore:
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[Service]:
-    publish_factors(BundleStore(settings.bundles))
+    publish_factors(BundleStore(settings.paths.bundles))
     opened = open_service(settings, watch=False)
     yield opened
     opened.close()
@@ -103,7 +103,7 @@ def test_who_withdraws_personalization_gets_what_is_popular_from_then_on(service
 
 
 def test_a_popularity_model_never_claims_that_nothing_is_known(settings: Settings) -> None:
-    publish(BundleStore(settings.bundles))
+    publish(BundleStore(settings.paths.bundles))
     service = open_service(settings, watch=False)
 
     known, stranger = service.recommend("s1", 3), service.recommend("stranger", 3)
@@ -116,7 +116,10 @@ def test_a_popularity_model_never_claims_that_nothing_is_known(settings: Setting
 
 
 def test_a_fallback_says_in_the_gates_words_why_its_lists_are_popular(settings: Settings) -> None:
-    publish(BundleStore(settings.bundles), reasons=["the model's lists fall short of popular ones", "it stays popular"])
+    publish(
+        BundleStore(settings.paths.bundles),
+        reasons=["the model's lists fall short of popular ones", "it stays popular"],
+    )
     service = open_service(settings, watch=False)
 
     known = service.recommend("s1", 3)
@@ -127,7 +130,7 @@ def test_a_fallback_says_in_the_gates_words_why_its_lists_are_popular(settings: 
 
 def test_a_new_bundle_is_served_from_the_next_list_on(service: Service, settings: Settings) -> None:
     before = service.recommend("s1", 3)
-    version = publish(BundleStore(settings.bundles), START + timedelta(hours=1))
+    version = publish(BundleStore(settings.paths.bundles), START + timedelta(hours=1))
 
     assert service.refresh()
     assert service.recommend("s1", 3).model_version == version != before.model_version

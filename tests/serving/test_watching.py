@@ -36,7 +36,7 @@ class CountingStore(BundleStore):
 
 @pytest.fixture
 def store(settings: Settings) -> CountingStore:
-    return CountingStore(settings.bundles)
+    return CountingStore(settings.paths.bundles)
 
 
 @pytest.fixture

@@ -22,6 +22,6 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tracked(settings: Settings, empty_mlflow: Path) -> Settings:
     """The settings of a home that has such a database."""
-    settings.home_path.mkdir(mode=0o700)
-    shutil.copy(empty_mlflow, settings.home_path / "mlflow.db")
+    settings.paths.home.mkdir(mode=0o700)
+    shutil.copy(empty_mlflow, settings.paths.home / "mlflow.db")
     return settings

@@ -45,7 +45,7 @@ def composed(name: str) -> str:
 @pytest.fixture
 def pseudonyms(settings: Settings) -> Pseudonyms:
     ensure_home(settings)
-    return Pseudonyms(load_or_create_key(settings.subject_key_file))
+    return Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
 
 
 def former(pseudonyms: Pseudonyms, name: str) -> str:
@@ -75,12 +75,12 @@ def home(settings: Settings, pseudonyms: Pseudonyms) -> Settings:
         line = msgspec.json.encode({**common, **event})
         log.append([NewRecord(partition_of(str(event["subject"]), log.partitions), line, 1)], now=datetime.now(UTC))
     log.close()
-    with sqlite3.connect(settings.home_path / "feedback-log.db") as file:
+    with sqlite3.connect(settings.paths.home / "feedback-log.db") as file:
         keys = [(former_identity_key(andre, "r1"),), (former_identity_key(zoe, "c1"),)]
         file.executemany("INSERT INTO identities (key, day) VALUES (?, 99999)", keys)
     file.close()
     drain(settings)
-    publish_factors(BundleStore(settings.bundles), people=(andre, zoe, "s2", "s3"))
+    publish_factors(BundleStore(settings.paths.bundles), people=(andre, zoe, "s2", "s3"))
     return settings
 
 

@@ -114,8 +114,8 @@ class WindowSink:
             log_name=name,
             partitions=partitions,
             lateness=lateness_of(settings),
-            every=timedelta(seconds=settings.signals_every_seconds),
-            kept_windows=settings.signals_kept_windows,
+            every=timedelta(seconds=settings.windows.every_seconds),
+            kept_windows=settings.windows.kept,
             log_ends=lambda: _ends(settings),
         )
         try:

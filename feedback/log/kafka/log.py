@@ -17,7 +17,7 @@ from feedback.errors import LogError
 from feedback.log.kafka.assignment import GroupAssignment
 from feedback.log.kafka.client import Connection, parse_address
 from feedback.log.kafka.producer import Appender
-from feedback.log.kafka.reader import KnownEnds, Reader
+from feedback.log.kafka.reader import KafkaReader, KnownEnds
 from feedback.log.kafka.topic import Topic
 from feedback.log.leases import Monotonic
 from feedback.log.port import UNLIMITED_BYTES, Memo, NewRecord, PartitionAssignment
@@ -49,7 +49,7 @@ class KafkaLog:
         self._topic = Topic(self._connection)
         self._facts = self._topic.open(partitions=partitions, retention_days=retention_days)
         self._lock = threading.Lock()
-        self._reader: Reader | None = None
+        self._reader: KafkaReader | None = None
         self._appender: Appender | None = None
         self._known_ends = KnownEnds()
         self._memory = _Memory(REMEMBERED_KEYS)
@@ -130,11 +130,11 @@ class KafkaLog:
     def _group(self) -> str:
         return f"heed-landing-{self._name}"
 
-    def _reading(self) -> Reader:
+    def _reading(self) -> KafkaReader:
         with self._lock:
             self._require_open()
             if self._reader is None:
-                self._reader = Reader(
+                self._reader = KafkaReader(
                     self._connection, self._topic, self._facts, known_ends=self._known_ends, group=self._group
                 )
             return self._reader

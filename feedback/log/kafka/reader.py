@@ -111,7 +111,7 @@ class KnownEnds:
         return self._ends.get(partition, 0)
 
 
-class Reader:
+class KafkaReader:
     """Reads partitions of one topic; threads take turns."""
 
     def __init__(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from feedback.bounds import EARLIEST_US, LATEST_US
 from feedback.errors import ImportFileError
-from feedback.fields.bounds import EARLIEST_US, LATEST_US
 from gateway.files.formats.tables import check_names
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 
 import beam_jobs.followers.online_push
@@ -22,7 +21,7 @@ from feedback.errors import ServiceError
 from feedback.intake import open_intake
 from feedback.log.open import open_log
 from feedback.log.records import Records
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.window_table import read_windows
 from online.open import open_online_store
@@ -40,7 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def held(settings: Settings) -> Iterator[None]:
-    with closing(sqlite3.connect(settings.online_address.removeprefix("sqlite://"), isolation_level=None)) as holder:
+    with closing(sqlite3.connect(settings.online.url.removeprefix("sqlite://"), isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         yield
 
@@ -109,7 +108,7 @@ def test_after_a_failure_the_store_is_told_of_every_partition_not_of_the_next_ba
         with pytest.raises(ServiceError):
             drain(settings)
         store = open_online_store(settings)
-        push = OnlinePush(store, open_lake(settings), settings.log_name, settings.log_partitions)
+        push = OnlinePush(store, open_lake(settings), settings.log.name, settings.log.partitions)
     assert len(ends(settings)) > 1
     partition, end = next(iter(ends(settings).items()))
     eventually(lambda: push.is_ready)
@@ -124,7 +123,7 @@ def test_batches_of_a_backlog_are_told_together(settings: Settings, monkeypatch:
     for start in range(0, 40, 2):
         intake.submit(ratings(2, start=start))
     calls = counted_calls(monkeypatch, beam_jobs.followers.online_push, "push_commit")
-    report = drain(msgspec.structs.replace(settings, landing_batch_events=8))
+    report = drain(override_settings(settings, landing_batch_events=8))
     assert report.batches >= 5
     assert len(calls) < report.batches
     assert pushed(settings) == ends(settings)
@@ -146,7 +145,7 @@ def test_no_commit_waits_long_to_be_told_with_others(settings: Settings) -> None
     partition, end = next(iter(ends(settings).items()))
     now = [10.0]
     store = open_online_store(settings)
-    push = OnlinePush(store, open_lake(settings), settings.log_name, settings.log_partitions, clock=lambda: now[0])
+    push = OnlinePush(store, open_lake(settings), settings.log.name, settings.log.partitions, clock=lambda: now[0])
     told: list[int] = []
     store.push = lambda rows, positions: told.append(positions[partition])  # type: ignore[method-assign]
     for later in (0.0, 0.2, 0.4, 0.1, 0.2):
@@ -205,7 +204,7 @@ def test_landing_goes_on_during_a_long_rebuild_and_what_it_commits_meanwhile_is_
     monkeypatch.setattr("beam_jobs.followers.online_push.CATCH_UP_SECONDS", 0.05)
     open_intake(settings).submit(ratings(10))
     drain(settings)
-    for part in settings.home_path.glob("online.db*"):
+    for part in settings.paths.home.glob("online.db*"):
         part.unlink()
     go_on = threading.Event()
     catch_up = beam_jobs.followers.online_push.catch_up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from beam_jobs.landing import drain
@@ -12,7 +11,7 @@ from beam_jobs.runner.pipeline_context import PipelineContext
 from feedback.errors import LakeError, LogGap, ServiceError, SettingsError
 from feedback.intake import open_intake, utc_now
 from feedback.log.port import NewRecord
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from tests.support.landing.streaming import ratings
 
@@ -71,7 +70,7 @@ def test_a_failure_is_raised_in_our_words(
 def test_a_runner_that_cannot_be_is_refused_with_its_settings(
     settings: Settings, runner: str, options: list[str], message: str
 ) -> None:
-    wrong = msgspec.structs.replace(settings, beam_runner=runner, beam_options=options)
+    wrong = override_settings(settings, beam_runner=runner, beam_options=options)
     open_intake(settings)
 
     with pytest.raises(SettingsError, match=r"beam_(runner|options)") as caught:

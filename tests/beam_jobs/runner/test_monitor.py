@@ -19,8 +19,8 @@ from beam_jobs.landing import drain
 from beam_jobs.runner.monitor import BulkHistogram, tell_lag
 from feedback.intake import open_intake
 from feedback.log.port import NewRecord
+from feedback.log.tracing import receiving, traces_of
 from feedback.process.logs import set_up_logs
-from feedback.process.tracing import receiving, traces_of
 from feedback.settings.home import Settings
 
 SENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apache_beam as beam
-import msgspec
 import pytest
 
 from beam_jobs.landing import drain, stream
@@ -20,7 +19,7 @@ from beam_jobs.runner.pipeline_context import PipelineContext, registered
 from feedback.errors import LogGap, ServiceError
 from feedback.intake import open_intake, utc_now
 from feedback.log.port import NewRecord
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from feedback.settings.source import ROOT
 from tests.support.kafka_server import Broker
 from tests.support.landing.streaming import (
@@ -42,7 +41,7 @@ EMPTY_SECONDS = 3.0
 
 def on(prism: Prism, settings: Settings, *options: str) -> Settings:
     """The settings of landing on Prism; nothing but settings. Jobs outlive the time that a job server has to answer."""
-    return msgspec.structs.replace(
+    return override_settings(
         settings,
         beam_runner="PortableRunner",
         beam_options=[*(options or prism.options), "--job_server_timeout=2"],
@@ -54,7 +53,7 @@ def on(prism: Prism, settings: Settings, *options: str) -> Settings:
 def prism_settings(request: pytest.FixtureRequest, settings: Settings, prism: Prism, tmp_path: Path) -> Settings:
     if request.param == "kafka":
         broker: Broker = request.getfixturevalue("kafka_broker")
-        settings = msgspec.structs.replace(settings, log_url=f"kafka://{broker.address}/{tmp_path.name}")
+        settings = override_settings(settings, log_url=f"kafka://{broker.address}/{tmp_path.name}")
     return on(prism, settings)
 
 
@@ -135,7 +134,7 @@ def test_an_error_of_ours_keeps_its_words_from_another_process(
 ) -> None:
     open_intake(settings).submit(ratings(50))
     drain(settings)
-    Path(settings.log_address.removeprefix("sqlite:///")).unlink()
+    Path(settings.log.url.removeprefix("sqlite:///")).unlink()
     open_intake(settings)
 
     with pytest.raises(LogGap, match="it was made anew") as here:
@@ -150,7 +149,7 @@ def test_an_error_of_ours_keeps_its_words_from_another_process(
 
 
 def test_a_runner_that_is_not_there_is_an_error_with_its_name(settings: Settings) -> None:
-    nowhere = msgspec.structs.replace(
+    nowhere = override_settings(
         settings,
         beam_runner="PortableRunner",
         beam_options=["--job_endpoint=127.0.0.1:9", "--environment_type=LOOPBACK", "--job_server_timeout=1"],

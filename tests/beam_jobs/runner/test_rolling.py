@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import msgspec
 import pytest
 
 import beam_jobs.pipeline
@@ -12,7 +11,7 @@ import beam_jobs.source.reads
 import beam_jobs.stages.landed_ids
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from tests.support.calls import counted_calls
 from tests.support.landing.streaming import eventually, first_event_seconds, holds, landed, ratings, streaming
 
@@ -28,9 +27,9 @@ LONGEST_SECONDS = 15.0
 def test_pipelines_roll_and_nothing_is_lost_doubled_or_delayed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rolling = msgspec.structs.replace(settings, landing_roll_minutes=ROLL_SECONDS / 60)
+    rolling = override_settings(settings, landing_roll_minutes=ROLL_SECONDS / 60)
     pipelines = counted_calls(monkeypatch, beam_jobs.pipeline, "build_landing")
-    readers = counted_calls(monkeypatch, beam_jobs.source.reads, "Reader")
+    readers = counted_calls(monkeypatch, beam_jobs.source.reads, "LogReader")
     loads = counted_calls(monkeypatch, beam_jobs.stages.landed_ids, "landed_hashes")
     intake = open_intake(rolling)
     waits: list[float] = []

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import polars as pl
 import pytest
 
@@ -16,7 +15,7 @@ from beam_jobs.landing import drain
 from bench.killing.odd import append_at, make_topic
 from feedback.log.open import open_log
 from feedback.log.port import FeedbackLog, NewRecord
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.log_clocks import committed_clocks
@@ -44,7 +43,7 @@ def events(*numbers: int, at: datetime = MINUTE) -> list[bytes]:
 
 def set_time(settings: Settings, offset: int, ms: int) -> None:
     """Another log time for one record, as a producer on Kafka may choose it."""
-    with closing(sqlite3.connect(settings.log_address.removeprefix("sqlite:///"))) as connection, connection:
+    with closing(sqlite3.connect(settings.log.url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE records SET appended_at_ms = ? WHERE partition = 0 AND offset = ?", (ms, offset))
 
 
@@ -89,7 +88,7 @@ def test_on_a_topic_that_keeps_its_producers_times_an_absurd_one_moves_nothing(
     )  # as where it may not be changed
     topic = f"odd-{secrets.token_hex(4)}"
     make_topic(kafka_broker.address, topic, partitions=4)
-    settings = msgspec.structs.replace(settings, log_url=f"kafka://{kafka_broker.address}/{topic}")
+    settings = override_settings(settings, log_url=f"kafka://{kafka_broker.address}/{topic}")
     log = open_log(settings)
     append(log, *events(*range(20)), at=MINUTE)
     for number, time_of in enumerate(ODD.values(), start=20):

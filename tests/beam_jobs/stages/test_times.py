@@ -11,9 +11,9 @@ from beam_jobs.batch import Batch
 from beam_jobs.landing import drain
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.decode import decode
-from feedback.fields.bounds import microseconds
+from feedback.bounds import microseconds
 from feedback.log.open import open_log
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from tests.conftest import NOW
@@ -84,11 +84,10 @@ def test_events_out_of_order_and_late_land_in_the_day_of_the_log_in_its_order(se
 
 @pytest.mark.beam
 def test_how_far_ahead_is_believed_is_a_setting(settings: Settings) -> None:
-    import msgspec
 
     append(open_log(settings), line(occurred_at=microseconds(NOW + timedelta(seconds=2))), at=NOW)
 
-    report = drain(msgspec.structs.replace(settings, max_future_seconds=1.0))
+    report = drain(override_settings(settings, max_future_seconds=1.0))
 
     assert report.codes == {"in_the_future": 1}
     assert open_lake(settings).scan(QUARANTINE).collect()["detail"][0] == "`occurred_at` is ahead of the log's clock"

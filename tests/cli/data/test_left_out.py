@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import heed
-from feedback.fields.bounds import EARLIEST_US
+from feedback.bounds import EARLIEST_US
 from feedback.settings.home import load_settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
@@ -27,7 +27,7 @@ def land(home: Path, *given: dict[str, object]) -> None:
     settings = load_settings(home)
     landed = [{**RATED, "id": f"e{offset}", "log_offset": offset, **row} for offset, row in enumerate(given)]
     batch = LandingBatch({0: 0}, {0: len(given)}, rows(FEEDBACK, *landed), rows(QUARANTINE))
-    LandingCommitter(open_lake(settings), settings.log_name, settings.log_partitions).commit(batch, at=NOW)
+    LandingCommitter(open_lake(settings), settings.log.name, settings.log.partitions).commit(batch, at=NOW)
 
 
 def run(home: Path, *arguments: str) -> Result:

@@ -101,7 +101,7 @@ def test_old_landed_records_leave_the_log_and_the_online_store_but_what_has_not_
     settings: Settings,
 ) -> None:
     now = datetime.now(UTC)
-    old = now - timedelta(days=settings.log_retention_days + 1)
+    old = now - timedelta(days=settings.log.retention_days + 1)
     log = open_log(settings)
     log.append([NewRecord(0, b"{}", 1) for _ in range(6)], now=old)
     log.append([NewRecord(0, b"{}", 1) for _ in range(2)], now=now)

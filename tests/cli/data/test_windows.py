@@ -66,7 +66,7 @@ def test_where_there_is_no_window_the_next_step_is_named(tmp_path: Path, monkeyp
     monkeypatch.setenv("COLUMNS", "200")
 
     assert "heed land" in windows(tmp_path, "--window", "1h").stdout
-    monkeypatch.setenv("HEED_SIGNALS", "false")
+    monkeypatch.setenv("HEED_WINDOWS_ENABLED", "false")
     assert "switched off" in windows(tmp_path, "--window", "1h").stdout
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cli.demo.chapters import CHAPTERS, DEFAULT_CHAPTER, find_chapter
 from cli.demo.home import MARKER, fresh_home
-from cli.services.home_lock import holding_home
+from cli.home_lock import holding_home
 from feedback.errors import HomeError, HomeInUse, UsageError
 from feedback.settings.home import load_settings
 from feedback.subjects import load_or_create_key
@@ -26,9 +26,9 @@ def test_a_fresh_home_keeps_downloads_alone_and_has_the_public_key(tmp_path: Pat
     settings = fresh_home(tmp_path)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [MARKER, "cache", "keys"]
-    assert settings.port == load_settings(tmp_path).port != 9999
+    assert settings.http.port == load_settings(tmp_path).http.port != 9999
     assert has_public_key(settings)
-    assert len(load_or_create_key(settings.subject_key_file)) == 32
+    assert len(load_or_create_key(settings.paths.subject_key_file)) == 32
 
 
 def test_a_home_that_is_not_the_demos_or_runs_is_left_alone(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_home_that_is_not_the_demos_or_runs_is_left_alone(tmp_path: Path) -> N
 def test_a_home_of_ones_own_has_no_public_key(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert not has_public_key(settings)
-    load_or_create_key(settings.subject_key_file)
+    load_or_create_key(settings.paths.subject_key_file)
     assert not has_public_key(settings)
 
 
@@ -71,7 +71,7 @@ def test_the_demos_home_is_not_served_beyond_this_machine(
     assert done.returncode == 1
     assert is_one_clear_line(done, "its pseudonym key is public"), done.stderr
     assert "--home DIR" in done.stderr
-    assert not settings.api_keys_file.exists()
+    assert not settings.paths.api_keys_file.exists()
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from tests.models.test_learning_core import publish
 
 
 def test_why_a_known_persons_list_is_popular_is_never_cut(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    anna = Pseudonyms(load_or_create_key(settings.subject_key_file)).subject_of("anna", "user")
+    anna = Pseudonyms(load_or_create_key(settings.paths.subject_key_file)).subject_of("anna", "user")
     reason = "the model's lists fall short of popular ones, " * 6 + "and that is all"
-    publish(BundleStore(settings.bundles), reasons=[reason], interactions=ratings([(anna, "i1", 5), ("ben", "i2", 4)]))
+    publish(
+        BundleStore(settings.paths.bundles), reasons=[reason], interactions=ratings([(anna, "i1", 5), ("ben", "i2", 4)])
+    )
     monkeypatch.setenv("COLUMNS", "80")
 
     done = CliRunner().invoke(recommend, ["anna", "--home", settings.home])

@@ -26,7 +26,7 @@ def told(settings: Settings, *arguments: str) -> dict[str, Any]:
 
 
 def test_a_rollback_says_what_serves_and_that_it_holds_and_a_release_that_it_does_not(settings: Settings) -> None:
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     first, second = publish(store), publish(store, START + timedelta(hours=1))
 
     back = told(settings)
@@ -42,7 +42,7 @@ def test_a_rollback_says_what_serves_and_that_it_holds_and_a_release_that_it_doe
 
 
 def test_people_are_told_how_a_rollback_ends(settings: Settings) -> None:
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     publish(store)
     publish(store, START + timedelta(hours=1))
 
@@ -61,10 +61,10 @@ def test_a_release_takes_no_version(settings: Settings) -> None:
 
 
 def test_a_registry_that_cannot_be_told_is_a_warning(settings: Settings) -> None:
-    store = BundleStore(settings.bundles)
+    store = BundleStore(settings.paths.bundles)
     publish(store)
     publish(store, START + timedelta(hours=1))
-    (settings.home_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    (settings.paths.home / "mlflow.db").write_bytes(b"this is no database" * 100)
 
     done = CliRunner().invoke(rollback, ["--home", settings.home, "--json"])
 

@@ -27,8 +27,8 @@ print(json.dumps({"programs": programs, "log": options.logfile, "pid": options.p
 @pytest.mark.parametrize("name", ["home", "my home #1", "a ;b", "q\"uo'te", "ünï %(x)s 50%", "$HOME `ls`"])
 def test_every_program_gets_its_command_and_its_log(tmp_path: Path, name: str) -> None:
     settings = load_settings(tmp_path / name)
-    settings.run_folder.mkdir(parents=True)
-    file = settings.run_folder / "supervisord.conf"
+    settings.paths.run_folder.mkdir(parents=True)
+    file = settings.paths.run_folder / "supervisord.conf"
     file.write_text(supervisor_config(settings), encoding="utf-8")
     given = {**os.environ, **command_variables(settings)}
 
@@ -36,6 +36,6 @@ def test_every_program_gets_its_command_and_its_log(tmp_path: Path, name: str) -
     told = subprocess.run(command, cwd=file.parent, env=given, capture_output=True, text=True, timeout=60)
 
     assert told.returncode == 0, told.stderr
-    read, run = json.loads(told.stdout), str(settings.run_folder)
+    read, run = json.loads(told.stdout), str(settings.paths.run_folder)
     assert read["programs"] == {p.name: [list(p.command), f"{p.name}.log"] for p in processes(settings)}
     assert (read["log"], read["pid"]) == (f"{run}/supervisord.log", f"{run}/supervisord.pid")

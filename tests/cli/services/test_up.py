@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from cli.demo.demo import free_port
-from cli.services.home_lock import holding_home
+from cli.home_lock import holding_home
 from feedback.settings.home import load_settings
 from tests.support.launcher import ROOT, environment_of_tests, evil_folder
 

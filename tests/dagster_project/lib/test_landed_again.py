@@ -45,7 +45,7 @@ def send(settings: Settings, events: list[dict[str, Any]], *, days_ago: int) -> 
     now = datetime.now(UTC) - timedelta(days=days_ago)
     intake = open_intake(settings, clock=lambda: now)
     log = intake.log
-    log.trim(before=now - timedelta(days=settings.dedup_window_days), keep_from={0: 0})
+    log.trim(before=now - timedelta(days=settings.landing.dedup_window_days), keep_from={0: 0})
     assert {verdict.verdict for verdict in intake.submit(events)} == {"accepted"}
     log.close()
 
@@ -70,7 +70,7 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> Reimported:
 def test_the_audit_holds_and_says_how_many_rows_landed_again(again: Reimported) -> None:
     log = open_intake(again.settings).log
 
-    report = audit(again.lake, log.name, bounds=log.bounds(), window_days=again.settings.dedup_window_days)
+    report = audit(again.lake, log.name, bounds=log.bounds(), window_days=again.settings.landing.dedup_window_days)
 
     assert report.faults == []
     assert (report.holds, report.landed, report.landed_again) == (True, 2 * len(FILE) + DAYS - 1, len(FILE))

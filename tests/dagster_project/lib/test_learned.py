@@ -10,7 +10,7 @@ import pytest
 
 from dagster_project.lib.catalogue import build_catalogue
 from dagster_project.lib.learned import catalogue_events, interactions_of
-from feedback.fields.bounds import DEFAULT_MAX_FUTURE, EARLIEST, LATEST
+from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST, LATEST
 from lakehouse.tables.specs import FEEDBACK
 from models.evaluation.splits import global_time
 from models.interaction_matrix import ItemIndex

@@ -8,14 +8,13 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from feedback.errors import LogError, SettingsError
 from feedback.intake import open_intake
 from feedback.log.open import open_log
 from feedback.log.port import NewRecord
-from feedback.settings.home import Settings, ensure_home, load_settings
+from feedback.settings.home import Settings, ensure_home, load_settings, override_settings
 from feedback.verdicts import count_verdicts
 from tests.feedback.log.log_conformance import EVERY_PARTITION, eventually
 from tests.support.kafka_server import PASSWORD, USER, Broker
@@ -92,7 +91,7 @@ def test_credentials_that_are_refused_are_told_soon_and_without_the_password(
 def test_the_gateway_appends_to_kafka_as_it_does_to_sqlite(settings: Settings, kafka_broker: Broker) -> None:
     url = f"kafka://{kafka_broker.address}/intake-{zlib.crc32(settings.home.encode())}"
     ensure_home(settings)
-    intake = open_intake(msgspec.structs.replace(settings, log_url=url))
+    intake = open_intake(override_settings(settings, log_url=url))
     rating = {"kind": "rating", "item_id": "i", "value": 4, "scale": [1, 5]}
     ratings = [{**rating, "id": f"{n % 90}", "user_id": f"u{n % 90 % 7}"} for n in range(100)]
 

@@ -32,7 +32,7 @@ def lake(settings: Settings) -> Lake:
     return open_lake(settings)
 
 
-class Reader(threading.Thread):
+class PollingReader(threading.Thread):
     """Polls the table all along, and holds one version over a whole pass of maintenance."""
 
     def __init__(self, lake: Lake) -> None:
@@ -74,7 +74,7 @@ class Lander(threading.Thread):
 
 def test_readers_always_see_each_row_once_while_landing_and_maintenance_go_on(settings: Settings, lake: Lake) -> None:
     land(lake, 1, today)
-    reader, lander = Reader(lake), Lander(lake, 1)
+    reader, lander = PollingReader(lake), Lander(lake, 1)
     rewritten, deadline = 0, time.monotonic() + 120
     problems: list[str] = []
 

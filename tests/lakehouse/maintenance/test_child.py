@@ -32,9 +32,11 @@ def test_a_child_that_outgrows_its_cap_at_once_is_an_error_that_names_the_settin
     settings: Settings, lake: Lake
 ) -> None:
     land(lake, 1)
+    cap = msgspec.structs.replace(settings.maintenance, memory_mb=20)
+    tight = msgspec.structs.replace(settings, maintenance=cap)
 
-    with pytest.raises(MaintenanceFailed, match=r"SIGKILL .*upkeep_memory_mb|memory .*upkeep_memory_mb"):
-        run_maintenance(msgspec.structs.replace(settings, upkeep_memory_mb=20))
+    with pytest.raises(MaintenanceFailed, match=r"SIGKILL .*maintenance.memory_mb|memory .*maintenance.memory_mb"):
+        run_maintenance(tight)
 
     assert run_maintenance(settings).problems == []
 
@@ -55,7 +57,7 @@ def test_after_a_childs_death_the_next_goes_on_without_what_killed_it(work: Work
 
     assert first.name in then.skip
     assert (fatal.name in then.plain, fatal.name in then.skip) == (work is not Work.COMPACT, work is Work.COMPACT)
-    assert "1024 MiB (upkeep_memory_mb)" in collected.problems[0]
+    assert "1024 MiB (maintenance.memory_mb)" in collected.problems[0]
 
 
 def test_a_day_that_could_not_be_rewritten_is_not_passed_over_by_the_mark_of_a_later_one(

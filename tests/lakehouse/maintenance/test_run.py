@@ -108,8 +108,8 @@ def test_old_log_entries_and_tombstones_go_but_positions_stay(settings: Settings
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     from feedback.errors import SettingsError
 
-    with pytest.raises(SettingsError, match="upkeep_orphan_hours"):
-        load_settings(tmp_path, upkeep_orphan_hours=0.1)
+    with pytest.raises(SettingsError, match=r"maintenance\.orphan_hours"):
+        load_settings(tmp_path, maintenance_orphan_hours=0.1)
 
 
 def test_a_table_that_cannot_be_read_is_named_and_the_others_are_worked_all_the_same(

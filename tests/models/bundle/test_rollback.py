@@ -80,16 +80,16 @@ def test_a_rollback_while_a_bundle_is_being_written_holds_against_that_bundle(
 
 
 def test_without_a_registry_none_is_made(settings: Settings) -> None:
-    publish(BundleStore(settings.bundles), hour=0, model_version="1")
+    publish(BundleStore(settings.paths.bundles), hour=0, model_version="1")
 
     champion = align_champion(settings)
 
     assert (champion.version, champion.problem) == (None, None)
-    assert not (settings.home_path / "mlflow.db").exists()
+    assert not (settings.paths.home / "mlflow.db").exists()
 
 
 def test_the_champion_is_what_serves_whoever_moved_the_pointer(tracked: Settings) -> None:
-    tracking, store = Tracking(tracked), BundleStore(tracked.bundles)
+    tracking, store = Tracking(tracked), BundleStore(tracked.paths.bundles)
     client = tracking._client()
     run = tracking.record(FitRecord("signed_als", {}, {}, {}, seed=1))
     client.create_registered_model(REGISTERED_MODEL)
@@ -117,8 +117,8 @@ def test_the_champion_is_what_serves_whoever_moved_the_pointer(tracked: Settings
 
 
 def test_a_registry_that_does_not_answer_is_named_and_stops_nothing(settings: Settings) -> None:
-    publish(BundleStore(settings.bundles), hour=0, model_version="1")
-    (settings.home_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    publish(BundleStore(settings.paths.bundles), hour=0, model_version="1")
+    (settings.paths.home / "mlflow.db").write_bytes(b"this is no database" * 100)
 
     champion = align_champion(settings)
 

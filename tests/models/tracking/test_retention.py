@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from mlflow.entities import ViewType
 
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, load_settings, override_settings
 from models.bundle.store import BundleStore
 from models.tracking.retention import MlflowRemoved, Version, prune_mlflow, runs_to_remove, versions_to_remove
 from models.tracking.runs import CHALLENGER, CHAMPION, EXPERIMENT, REGISTERED_MODEL, FitRecord, Tracking
@@ -66,13 +65,13 @@ class Made:
 
 @pytest.fixture
 def made(tracked: Settings) -> Made:
-    return Made(msgspec.structs.replace(tracked, registered_models_kept=2, mlflow_runs_kept=3))
+    return Made(override_settings(tracked, mlflow_registered_models_kept=2, mlflow_runs_kept=3))
 
 
 def test_versions_beyond_go_with_their_files_but_for_those_in_use(made: Made) -> None:
     runs = [made.fit() for _ in range(6)]
     versions = [made.version(run) for run in runs]
-    publish(BundleStore(made.settings.bundles), hour=0, model_version=versions[1][0])
+    publish(BundleStore(made.settings.paths.bundles), hour=0, model_version=versions[1][0])
     made.client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, versions[2][0])
     made.client.set_registered_model_alias(REGISTERED_MODEL, "theirs", versions[0][0])
     made.client.set_registered_model_alias(REGISTERED_MODEL, CHALLENGER, versions[5][0])
@@ -131,11 +130,11 @@ def test_what_others_made_stays(made: Made) -> None:
 def test_a_copied_home_leaves_the_files_of_the_home_it_was_copied_from(made: Made, tmp_path: Path) -> None:
     original = [made.version(made.fit())[1] for _ in range(4)]
     copy = tmp_path / "copy"
-    made.settings.home_path.rename(copy)
+    made.settings.paths.home.rename(copy)
     for folder in original:  # the copy names the folders of the original, which live on
         folder.mkdir(parents=True)
 
-    removed = prune_mlflow(msgspec.structs.replace(made.settings, home=str(copy)))
+    removed = prune_mlflow(load_settings(copy, mlflow_registered_models_kept=2, mlflow_runs_kept=3))
 
     assert (removed.versions, removed.models) == (2, 2)
     assert all(folder.exists() for folder in original)

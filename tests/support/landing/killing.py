@@ -66,5 +66,5 @@ def land_until_killed(settings: Settings, rng: random.Random, kill: int) -> None
 
 def version(settings: Settings) -> int:
     """The newest Delta commit of `feedback`, by its file: cheap enough to poll."""
-    log = Path(settings.lake_root) / "feedback" / "_delta_log"
+    log = Path(settings.lake.uri) / "feedback" / "_delta_log"
     return max((int(path.stem) for path in log.glob("*.json")), default=-1)

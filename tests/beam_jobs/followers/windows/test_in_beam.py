@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import msgspec
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -19,7 +18,7 @@ from beam_jobs.landing import drain, stream
 from beam_jobs.runner.monitor import WINDOW_FAILURES
 from feedback.errors import LakeError, ServiceError
 from feedback.intake import open_intake
-from feedback.settings.home import Settings
+from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.tables.specs import FEEDBACK, SIGNALS
 from lakehouse.window_rows import SCOPES, SIZES
@@ -71,7 +70,7 @@ def test_a_drain_leaves_the_windows_of_what_landed(settings: Settings) -> None:
 
 
 def test_a_quiet_stream_shows_its_last_events_without_an_end_and_equals_a_drain(settings: Settings) -> None:
-    settings = msgspec.structs.replace(settings, signals_every_seconds=0.2)
+    settings = override_settings(settings, windows_every_seconds=0.2)
     intake = open_intake(settings)
     stop, landed = threading.Event(), threading.Event()
 
@@ -107,7 +106,7 @@ def eventually(holds: Callable[[], bool], pause: threading.Event, *, seconds: fl
 
 
 def test_switched_off_no_window_is_kept(settings: Settings) -> None:
-    settings = msgspec.structs.replace(settings, signals=False)
+    settings = override_settings(settings, windows_enabled=False)
     open_intake(settings).submit(feedback(10))
 
     assert drain(settings).landed == 10
@@ -171,9 +170,9 @@ def test_a_flush_that_fails_once_is_made_up_for_by_the_next(
         monkeypatch.undo()
         raise error
 
-    world = World(settings.home_path)
+    world = World(settings.paths.home)
     log = numbered([event(after=n, partition=n % 2, item_id="a") for n in range(16)])
-    patient = msgspec.structs.replace(settings, signals_every_seconds=0.001, signals_kept_windows=KEEP_ALL)
+    patient = override_settings(settings, windows_every_seconds=0.001, windows_kept=KEEP_ALL)
     monkeypatch.setattr("beam_jobs.followers.windows.sink.WRITING_SHARE", 1e9)
     counting = CountWindows(patient, "elsewhere")
     counting.setup()
@@ -193,7 +192,7 @@ def test_a_flush_that_fails_once_is_made_up_for_by_the_next(
 
 
 def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> None:
-    world = World(settings.home_path)
+    world = World(settings.paths.home)
     log = numbered([event(after=n, partition=n % 2, item_id="a") for n in range(6)])
     WindowSink.open(settings, now=world.now).close(world.now)
     batches = [world.commit(log[:2]), world.commit(log[2:])]

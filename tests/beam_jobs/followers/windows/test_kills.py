@@ -23,7 +23,7 @@ KILLS = 6
 def test_kills_neither_lose_nor_double_what_windows_count(
     settings: Settings, record_property: Callable[[str, object], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HEED_SIGNALS_EVERY_SECONDS", "0.1")
+    monkeypatch.setenv("HEED_WINDOWS_EVERY_SECONDS", "0.1")
     seed = random.randrange(1 << 30)
     record_property("seed", seed)
     rng = random.Random(seed)

@@ -1,0 +1,107 @@
+"""What people wrote in a line of the log: by field where it is JSON, else all but the ids that can be made out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
+from feedback.contract import ID_FIELDS, WRITTEN_FIELDS, Item
+from lakehouse.landed.quarantine import MAX_RAW_BYTES
+from text.redactor import Redactor
+
+_COLUMNS = frozenset(AdmittedEvent.__struct_fields__)
+_TEXT, _PAYLOAD, _ATTRIBUTES = "text", "payload", "attributes"
+
+CATALOGUE = str(Item.__struct_config__.tag)
+"""The kind of catalogue entries, which hold what a shop wrote about an item."""
+
+WRITTEN_PAYLOAD: dict[str, frozenset[str]] = {
+    kind: frozenset(there)
+    for kind, fields in WRITTEN_FIELDS.items()
+    if (there := [field for field in fields if COLUMN_OF_FIELD.get(field, field) not in _COLUMNS])
+}
+"""Per kind that has some, the fields of `payload` that people write."""
+
+_IDS = sorted({"subject", "source", "kind", *(name for names in ID_FIELDS.values() for name in names)})
+_ID_MEMBER = re.compile(rf'(\\*"(?:{"|".join(_IDS)})\\*"\s*:\s*\\*"[^"\\]*(?:\\*"|\Z))')
+"""A member of an object that holds an id, also in a JSON text within JSON."""
+_CATALOGUE_ENTRY = re.compile(rf'"kind"\s*:\s*"{CATALOGUE}"')
+
+
+def redact_line(line: str, redactor: Redactor) -> str:
+    """A line of the log without personal data in what people wrote; a catalogue entry as it is.
+
+    A line that was cut at the largest size stays as long as that, for this is how it is known to be cut.
+    """
+    before = redactor.counts.total()
+    event = _object(line)
+    if event is None:
+        redacted = line if _CATALOGUE_ENTRY.search(line) else _redact_pieces(line, redactor)
+    else:
+        redacted = _written(_redact_event(event, redactor))
+    if redactor.counts.total() == before:
+        return line
+    size, cut = len(redacted.encode()), len(line.encode()) >= MAX_RAW_BYTES
+    return redacted + " " * (MAX_RAW_BYTES - size) if cut and size < MAX_RAW_BYTES else redacted
+
+
+def redact_object(
+    value: dict[str, Any], redactor: Redactor, *, fields: Collection[str] | None = None
+) -> dict[str, Any]:
+    """An object whose members, or those of some names, are redacted."""
+    return {
+        name: redactor.value(member, name=name) if fields is None or name in fields else member
+        for name, member in value.items()
+    }
+
+
+def _redact_event(event: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """An admitted event, or what somebody wrote in its place: unknown fields are redacted as attributes are."""
+    kind = event.get("kind")
+    if kind == CATALOGUE:
+        return event
+    return {name: _redact_member(name, member, kind, redactor) for name, member in event.items()}
+
+
+def _redact_member(name: str, member: Any, kind: object, redactor: Redactor) -> Any:  # noqa: ANN401 - any JSON
+    if name in (_PAYLOAD, _ATTRIBUTES):
+        fields = WRITTEN_PAYLOAD.get(kind, frozenset()) if name == _PAYLOAD and kind in WRITTEN_FIELDS else None
+        return _redact_document(member, redactor, fields)
+    if name == _TEXT:
+        return redactor.value(member)
+    return member if name in _COLUMNS else redactor.value(member, name=name)
+
+
+def _redact_document(member: Any, redactor: Redactor, fields: Collection[str] | None) -> Any:  # noqa: ANN401 - any JSON
+    """An object, as it is or as a text of JSON; any other text is redacted as one."""
+    if isinstance(member, dict):
+        return redact_object(member, redactor, fields=fields)
+    if not isinstance(member, str):
+        return redactor.value(member)
+    inner = _object(member)
+    if inner is None:
+        return redactor.text(member)
+    before = redactor.counts.total()
+    redacted = _written(redact_object(inner, redactor, fields=fields))
+    return redacted if redactor.counts.total() > before else member
+
+
+def _redact_pieces(line: str, redactor: Redactor) -> str:
+    """A line that cannot be read, without its ids' members, piece by piece."""
+    return "".join(piece if number % 2 else redactor.text(piece) for number, piece in enumerate(_ID_MEMBER.split(line)))
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _written(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,1 +1,0 @@
-"""Bursts of requests with pauses between them: the server with short-lived threads, and the client."""

@@ -1,0 +1,1 @@
+"""Benches of what is learned: the lists that are really served."""

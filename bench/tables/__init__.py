@@ -1,0 +1,1 @@
+"""Benches of the tables: maintenance, disk space, and rebuilding the online store from them."""

@@ -1,0 +1,1 @@
+"""The tables that the loop builds: one module per table."""

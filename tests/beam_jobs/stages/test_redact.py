@@ -1,0 +1,136 @@
+"""The stage redaction: what of events and of refused lines it changes, and what it never touches."""
+
+from __future__ import annotations
+
+import msgspec
+import polars as pl
+import pytest
+
+from beam_jobs.batch import Batch
+from beam_jobs.stages.admit import admit
+from beam_jobs.stages.chain import StageChain
+from beam_jobs.stages.decode import decode
+from beam_jobs.stages.redact import COLUMN, Redact
+from beam_jobs.stages.registry import STAGES
+from feedback.settings.home import Settings, load_settings, override_settings
+from lakehouse.landed.quarantine import MAX_RAW_BYTES
+from lakehouse.tables.specs import FEEDBACK_DERIVED
+from tests.support.landing.lines import line, poll
+from text.redaction import VERSION
+from text.sensitive import Sensitive
+
+MAIL, CARD = "anna@example.com", "4111 1111 1111 1111"
+
+
+def run(settings: Settings, *lines: bytes) -> Batch:
+    """Lines as one batch through admission and the registered stages."""
+    chain = StageChain(STAGES, settings)
+    try:
+        return chain.process(admit(decode(poll(*lines))))
+    finally:
+        chain.close()
+
+
+def as_json(**fields: object) -> str:
+    return msgspec.json.encode(fields).decode()
+
+
+def test_texts_titles_and_attributes_are_redacted_and_ids_are_not(settings: Settings) -> None:
+    review = line(
+        kind="review",
+        id="+49 171 1234567",
+        item_id=MAIL,
+        order_id=CARD,
+        text=f"write to {MAIL}",
+        payload=as_json(title=f"call +49 171 1234567, {MAIL}"),
+        attributes=as_json(
+            note=[f"paid by {CARD}"], nested={"mail": MAIL}, customer_id=MAIL, phone="4155550123", order_no="4155550123"
+        ),
+    )
+    batch = run(settings, review)
+    row = batch.events.row(0, named=True)
+    assert row["text"] == "write to [email]"
+    assert msgspec.json.decode(row["payload"]) == {"title": "call [phone], [email]"}
+    assert msgspec.json.decode(row["attributes"]) == {
+        "note": ["paid by [card]"],
+        "nested": {"mail": "[email]"},
+        "customer_id": MAIL,
+        "phone": "[phone]",
+        "order_no": "4155550123",
+    }
+    assert (row["id"], row["item_id"], row["order_id"]) == ("+49 171 1234567", MAIL, CARD)
+    assert row[COLUMN] == VERSION
+    assert batch.findings == {("redact", "email"): 3, ("redact", "phone"): 2, ("redact", "card"): 1}
+
+
+def test_catalogue_entries_stay_as_they_are(settings: Settings) -> None:
+    payload = as_json(title=f"Shop {MAIL}", description="hotline 0800 123 4567")
+    item = line(kind="item", subject=..., text=MAIL, payload=payload, attributes=as_json(contact=MAIL))
+    row = run(settings, item, line(text=MAIL)).events.row(0, named=True)
+    assert (row["text"], row["payload"], row["attributes"]) == (MAIL, payload, as_json(contact=MAIL))
+
+
+def test_signs_that_json_escapes_hide_nothing(settings: Settings) -> None:
+    written = line(attributes='{"note":"anna\\u0040example.com, 0171\\u00a01234567"}')
+    assert run(settings, written).events["attributes"].to_list() == ['{"note":"[email], [phone]"}']
+
+
+def test_fields_of_a_payload_that_nobody_writes_stay(settings: Settings) -> None:
+    survey = line(
+        kind="survey", item_id=..., label="choice", payload=as_json(survey_id=MAIL, question_id=CARD, choices=[MAIL])
+    )
+    row = run(settings, survey).events.row(0, named=True)
+    assert msgspec.json.decode(row["payload"]) == {"survey_id": MAIL, "question_id": CARD, "choices": ["[email]"]}
+
+
+def test_the_raw_of_refused_lines_is_redacted_by_field(settings: Settings) -> None:
+    broken = line(kind="rating", id=CARD, value=9, scale_min=1, scale_max=5, text=MAIL, attributes=as_json(note=MAIL))
+    item = line(kind="item", subject=..., price=-1.0, payload=as_json(title=MAIL))
+    torn = b'{"id":"' + CARD.encode() + b'","subject":"0171 1234567","text":"mail ' + MAIL.encode() + b", 0171 1234567"
+    batch = run(settings, broken, item, torn)
+    raw = {row["log_index"]: row["raw"] for frame in batch.refused for row in frame.iter_rows(named=True)}
+    assert msgspec.json.decode(raw[0]) == {
+        **msgspec.json.decode(broken), "text": "[email]", "attributes": as_json(note="[email]"),
+    }  # fmt: skip
+    assert raw[1] == item.decode()
+    assert raw[2] == f'{{"id":"{CARD}","subject":"0171 1234567","text":"mail [email], [phone]'
+    assert batch.findings == {("redact", "email"): 3, ("redact", "phone"): 1}
+
+
+def test_a_raw_that_was_cut_is_still_known_to_be_cut(settings: Settings) -> None:
+    long = line(text="call +49 171 1234567890 " * 20_000)
+    (refused,) = run(settings, long).refused
+    raw = refused["raw"][0]
+    assert "1234567" not in raw
+    assert len(raw.encode()) >= MAX_RAW_BYTES
+
+
+def test_each_type_can_be_switched_off_and_all_of_them(settings: Settings) -> None:
+    def texts(*types: str) -> pl.DataFrame:
+        chosen = override_settings(settings, landing_redact=list(types))
+        landed = pl.from_arrow(run(chosen, line(text=f"{MAIL} {CARD}")).to_commit().feedback)
+        assert isinstance(landed, pl.DataFrame)
+        return landed
+
+    assert texts("card")["text"].to_list() == [f"{MAIL} [card]"]
+    off = texts()
+    assert off["text"].to_list() == [f"{MAIL} {CARD}"]
+    assert off[COLUMN].to_list() == [None]
+
+
+def test_the_setting_names_every_type_by_default(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(load_settings(str(tmp_path)).landing.redact) == {kind.value for kind in Sensitive}
+    monkeypatch.setenv("HEED_LANDING_REDACT", '["iban"]')
+    assert load_settings(str(tmp_path)).landing.redact == ["iban"]
+
+
+def test_every_stage_fills_columns_of_its_own() -> None:
+    filled = [column for make in STAGES for column in make().columns]
+    assert sorted(filled) == sorted(column.name for column in FEEDBACK_DERIVED)
+    assert Redact.columns == (COLUMN,)
+
+
+def test_a_producer_cannot_write_a_derived_column(settings: Settings) -> None:
+    row = run(settings, line(**{COLUMN: 99})).events.row(0, named=True)
+    assert row[COLUMN] == VERSION
+    assert msgspec.json.decode(row["attributes"]) == {COLUMN: 99}
