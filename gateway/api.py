@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, post
+from litestar.datastructures import State
 from prometheus_client import Counter
 
-from feedback.intake import Intake
+from feedback.intake import Intake, open_intake
 from feedback.log.tracing import receiving
+from feedback.settings.home import Settings
 from feedback.verdicts import Verdict, count_verdicts
 from gateway.bodies import refuse_binary_mode, refuse_encoded, split_body
 from web.guard import require
+from web.part import LOG_KEY, Part
 
 VERDICTS = Counter("heed_verdicts", "Records by verdict and code", ["verdict", "code"])
 INTAKE_KEY = "intake"
@@ -58,9 +63,16 @@ async def receive_feedback(request: Request[Any, Any, Any]) -> Response[Feedback
     return Response(answer, status_code=422 if counts.rejected == counts.sent else 202)
 
 
-def build_router() -> Router:
-    """The gateway's routes."""
-    return Router("/", route_handlers=[receive_feedback])
+@contextmanager
+def _resources(settings: Settings, state: State) -> Iterator[None]:
+    intake = state[INTAKE_KEY] = open_intake(settings)
+    state[LOG_KEY] = intake.log
+    try:
+        yield
+    finally:
+        intake.log.close()
 
 
-__all__ = ["INTAKE_KEY", "FeedbackAnswer", "build_router"]
+PART = Part((receive_feedback,), _resources)
+
+__all__ = ["INTAKE_KEY", "PART", "FeedbackAnswer"]

@@ -1,46 +1,32 @@
-"""The one HTTP app: gateway and serving on one port."""
+"""The HTTP app: the endpoints of every part on one port."""
 
 from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
 
 from litestar import Litestar, MediaType, Request, get
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusController
 
-from feedback.intake import open_intake
 from feedback.log.tracing import set_up_tracing
 from feedback.settings.home import Settings, ensure_home, load_settings
-from gateway.api import INTAKE_KEY
-from gateway.api import build_router as gateway_router
 from lakehouse.subject_key import verify_subject_key
-from serving.api import LANDING_KEY, SERVICE_KEY
-from serving.api import build_router as serving_router
+from server.home_page import render_home_page
+from server.parts import PARTS
 from serving.item_paths import items_in_one_segment
-from serving.landing_watch import LandingWatch
-from serving.service import open_service
 from web.api_keys import ApiKeys
 from web.guard import STATE_KEY
 from web.measure import measure
 from web.methods import head_like_get
 from web.problem import problem_response
-
-_HOME_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Heed</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem;color:#1b2430}
-code{background:#f1f4f8;padding:.1rem .3rem;border-radius:4px}
-td{padding:.25rem 1rem .25rem 0;vertical-align:top}</style>
-<h1>Heed</h1><p>What your customers say becomes what they see next.</p><table>
-<tr><td><code>POST /v1/feedback</code><td>send events; each gets a verdict
-<tr><td><code>GET /v1/recommendations?user_id=…</code><td>a list with reasons
-<tr><td><code>GET /v1/items/{id}/similar</code><td>items like this one; <code>/v1/similar?item_id=…</code> as well
-<tr><td><a href="/readyz"><code>/readyz</code></a><td>what is ready and what is not
-<tr><td><a href="/metrics"><code>/metrics</code></a><td>figures for Prometheus
-<tr><td><a href="/openapi.json"><code>/openapi.json</code></a><td>the whole API</table></html>"""
 
 
 class Metrics(PrometheusController):
@@ -48,12 +34,6 @@ class Metrics(PrometheusController):
 
     path = "/metrics"
     openmetrics_format = False
-
-
-@get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
-def home_page() -> str:
-    """Name the endpoints for a person who opens the port in a browser."""
-    return _HOME_PAGE
 
 
 @get("/healthz", tags=["health"], summary="Whether the process is alive", sync_to_thread=False)
@@ -69,36 +49,24 @@ def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 def create_app(settings: Settings) -> Litestar:
-    """The app over one home; opens the log, the online store and the current bundle."""
+    """The app over one home; opens the resources of every part."""
     ensure_home(settings)
     verify_subject_key(settings)
     set_up_tracing("heed-web")
-    service = open_service(settings)
-    intake = open_intake(settings)
-    watch = LandingWatch(settings, intake.log)
-    watch.start()
-
-    def close(_: Litestar) -> None:
-        watch.close()
-        service.close()
-        intake.log.close()
-
+    endpoints = [endpoint for part in PARTS for endpoint in part.endpoints]
+    state = State({STATE_KEY: ApiKeys(settings.paths.api_keys_file), "settings": settings})
+    with ExitStack() as opened:  # what is open is closed again where a later part cannot be opened
+        for part in PARTS:
+            opened.enter_context(part.resources(settings, state))
+        close = opened.pop_all().close
     app = Litestar(
-        route_handlers=[home_page, healthz, openapi_document, Metrics, gateway_router(), serving_router()],
-        state=State(
-            {
-                STATE_KEY: ApiKeys(settings.paths.api_keys_file),
-                INTAKE_KEY: intake,
-                SERVICE_KEY: service,
-                LANDING_KEY: watch,
-                "settings": settings,
-            }
-        ),
+        route_handlers=[_home_page(endpoints), healthz, openapi_document, Metrics, *endpoints],
+        state=state,
         exception_handlers={Exception: problem_response},
         middleware=[measure],
         openapi_config=_openapi(),
         request_max_body_size=settings.http.max_body_bytes,
-        on_shutdown=[close],
+        on_shutdown=[lambda _: close()],
     )
     app.asgi_handler = items_in_one_segment(head_like_get(app.asgi_handler))
     return app
@@ -111,6 +79,16 @@ def app_from_environment() -> Litestar:
     gc.collect()
     gc.freeze()
     return app
+
+
+def _home_page(endpoints: Iterable[HTTPRouteHandler]) -> HTTPRouteHandler:
+    page = render_home_page(endpoints)
+
+    @get("/", media_type=MediaType.HTML, include_in_schema=False, sync_to_thread=False)
+    def home_page() -> str:
+        return page
+
+    return home_page
 
 
 def _openapi() -> OpenAPIConfig:

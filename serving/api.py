@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import msgspec
-from litestar import MediaType, Request, Response, Router, get
+from litestar import MediaType, Request, Response, get
+from litestar.datastructures import State
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from litestar.response.base import ASGIResponse
@@ -15,8 +18,9 @@ from feedback.settings.home import Settings
 from serving.item_paths import decode_item
 from serving.landing_watch import LandingStatus, LandingWatch
 from serving.lists import ListedItem
-from serving.service import Served, Service
+from serving.service import Served, Service, open_service
 from web.guard import require
+from web.part import LOG_KEY, Part
 from web.problem import PLAIN_WORDS, WrongRequest, log_incident, plain_words
 
 SERVICE_KEY = "service"
@@ -138,6 +142,15 @@ def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
     )
 
 
-def build_router() -> Router:
-    """Serving's routes."""
-    return Router("/", route_handlers=[recommendations, similar, similar_to, readyz])
+@contextmanager
+def _resources(settings: Settings, state: State) -> Iterator[None]:
+    with ExitStack() as opened:
+        service = state[SERVICE_KEY] = open_service(settings)
+        opened.callback(service.close)
+        watch = state[LANDING_KEY] = LandingWatch(settings, state[LOG_KEY])
+        watch.start()
+        opened.callback(watch.close)
+        yield
+
+
+PART = Part((recommendations, similar, similar_to, readyz), _resources)
