@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from dagster_project.instance import LOOP_TAG, ensure_instance
+from dagster_project.lib.recording import Recorder
 from dagster_project.lib.summary import LoopSummary, StepEvent
 from dagster_project.lock import holding
-from dagster_project.recording import Recorder
 from feedback.settings.home import Settings, load_settings
 from feedback.settings.source import ROOT
 

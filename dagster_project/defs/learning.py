@@ -5,11 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from dagster_project.defs.resources import HeedHome, LakeResource, TrackingResource
-from dagster_project.lib.comparison import Challenger, Comparison, Verdict
 from dagster_project.lib.failures import RETRY_STORAGE, clear_failures
 from dagster_project.lib.handover import TableVersion
 from dagster_project.lib.stages import CODE_VERSION, LEARNING, LEARNING_OWNERS, MODELS_POOL, table_pool
 from dagster_project.progress import tell
+from models.evaluation.gate import GateResult
+from models.learning.challenger import Challenger
+from models.learning.comparison import Comparison
 
 
 @dg.asset(
@@ -27,15 +29,18 @@ def evaluations(
 
     Every fit is a run in MLflow; every figure is a row of the table `evaluations`.
     """
-    from dagster_project.learning import append_evaluation, load_training_data, record_fits, serving_now
-    from dagster_project.lib.comparison import build_comparison, challenger_figures, figures
+    from dagster_project.lib.comparison import challenger_figures, figures
     from feedback.errors import NotEnoughFeedback
     from models.evaluation.comparison import evaluate
+    from models.learning.comparison import build_comparison
+    from models.learning.inputs import load_training_data, serving_now
+    from models.learning.records import append_evaluation, record_fits
 
     settings = heed.settings
     evaluation_id = dg.AssetExecutionContext.get().run.run_id
     with clear_failures():
-        data = load_training_data(settings, lake.open(), interactions, items)
+        versions = {"interactions": interactions.version, "items": items.version}
+        data = load_training_data(settings, lake.open(), **versions)
         champion = serving_now(settings)
         try:
             evaluation = evaluate(data, k=settings.serving.list_length, champion=champion, progress=tell)
@@ -43,7 +48,6 @@ def evaluations(
             tell(f"nothing is compared: {error}")
             unjudged = Comparison(evaluation_id, (), {}, missing={"stratified": str(error), "global_time": str(error)})
             return dg.MaterializeResult(value=unjudged, metadata={"figures": [], "not_judged": str(error)})
-        versions = {"interactions": interactions.version, "items": items.version}
         runs = record_fits(settings, evaluation, delta_versions=versions, dagster_run_id=evaluation_id)
         table_version = append_evaluation(lake.open(), evaluation, evaluation_id=evaluation_id)
     comparison = build_comparison(
@@ -79,16 +83,17 @@ def challenger(
     tracking: TrackingResource,
 ) -> dg.MaterializeResult[Challenger | None]:
     """Signed ALS with the chosen parameters, fitted on every interaction and registered in MLflow."""
-    from dagster_project.learning import fit_challenger, load_training_data
+    from models.learning.challenger import fit_challenger
+    from models.learning.inputs import load_training_data
     from models.recommenders.registry import CHALLENGER
 
     if CHALLENGER not in evaluations.parameters:
         return dg.MaterializeResult(value=None, metadata={"not_fitted": "there is too little feedback to judge it"})
     settings = heed.settings
     with clear_failures():
-        data = load_training_data(settings, lake.open(), interactions, items)
-        tell(f"fitting {CHALLENGER} on {data.interactions.height:,} interactions")
         versions = {"interactions": interactions.version, "items": items.version}
+        data = load_training_data(settings, lake.open(), **versions)
+        tell(f"fitting {CHALLENGER} on {data.interactions.height:,} interactions")
         fitted = fit_challenger(settings, evaluations, data, delta_versions=versions)
     return dg.MaterializeResult(
         value=fitted,
@@ -109,59 +114,44 @@ def challenger(
     owners=LEARNING_OWNERS,
     code_version=CODE_VERSION,
 )
-def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[Verdict]:
+def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[GateResult]:
     """Whether the challenger may serve: compared with decayed popularity and with what serves now.
 
     While a rollback holds it is judged all the same, and not published.
     """
-    from dagster_project.lib.comparison import CHAMPION, rulings_table
-    from models.bundle.store import BundleStore
-    from models.evaluation.gate import Action, decide
-    from models.recommenders.registry import CHALLENGER, STOPGAP
+    import msgspec
 
-    decision = decide(
-        evaluations.of(CHALLENGER),
-        evaluations.of(STOPGAP),
-        champion=evaluations.of(CHAMPION) or None,
-        known=evaluations.known_people(),
-        serving=evaluations.serving,
-        missing=evaluations.missing,
-    )
+    from dagster_project.lib.comparison import decision_line, gate_summary, rulings_table
+    from models.bundle.store import BundleStore
+    from models.learning.comparison import judge_challenger
+
+    result = judge_challenger(evaluations)
     held = BundleStore(heed.settings.paths.bundles).hold()
-    reasons = [*decision.reasons, *([held.reason] if held else [])]
-    told = {
-        "approved": decision.passed,
-        "action": Action.KEEP.value if held else decision.action.value,
-        "reasons": reasons,
-        "hold": held.reason if held else None,
-        "challenger": CHALLENGER,
-        "champion": evaluations.serving,
-    }
+    hold = held.reason if held else None
+    summary = gate_summary(result, serving=evaluations.serving, hold=hold)
     return dg.MaterializeResult(
-        value=Verdict(decision, CHALLENGER, evaluations.serving),
+        value=result,
         metadata={
-            "decision": ("passed" if decision.passed else f"refused: {decision.action.value}")
-            + (", not published: a rollback holds" if held else ""),
-            "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in reasons)),
-            "rulings": dg.MetadataValue.md(rulings_table(decision)),
-            "gate": told,
+            "decision": decision_line(result, hold=hold),
+            "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in summary.reasons)),
+            "rulings": dg.MetadataValue.md(rulings_table(result)),
+            "gate": msgspec.to_builtins(summary),
         },
     )
 
 
 @dg.asset_check(asset=gate)
-def challenger_passed(gate: Verdict) -> dg.AssetCheckResult:
+def challenger_passed(gate: GateResult) -> dg.AssetCheckResult:
     """The challenger may serve. Where it may not, the present model stays, or popularity serves."""
-    decision = gate.decision
-    reasons = "; ".join(decision.reasons)
+    reasons = "; ".join(gate.reasons)
     return dg.AssetCheckResult(
-        passed=decision.passed,
+        passed=gate.passed,
         severity=dg.AssetCheckSeverity.WARN,
         description=reasons,
         metadata={
             "severity": "warning",
             "observed": reasons,
-            "unexpected": sum(not ruling.holds for ruling in decision.rulings),
+            "unexpected": sum(not ruling.holds for ruling in gate.rulings),
         },
     )
 

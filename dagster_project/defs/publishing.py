@@ -8,7 +8,6 @@ import dagster as dg
 
 from dagster_project.defs.checks import ASSET_OF, load_for
 from dagster_project.defs.resources import HeedHome, LakeResource
-from dagster_project.lib.comparison import Challenger, Comparison, Verdict
 from dagster_project.lib.failures import clear_failures
 from dagster_project.lib.handover import TableVersion
 from dagster_project.lib.stages import (
@@ -23,6 +22,9 @@ from dagster_project.lib.stages import (
 from dagster_project.past_runs import POSITIONS
 from dagster_project.starting import positions_text
 from expectations.suites.registry import SUITES
+from models.evaluation.gate import GateResult
+from models.learning.challenger import Challenger
+from models.learning.comparison import Comparison
 
 
 @dg.asset(
@@ -34,7 +36,7 @@ from expectations.suites.registry import SUITES
     freshness_policy=FRESH_ENOUGH,
 )
 def published_bundle(
-    gate: Verdict,
+    gate: GateResult,
     challenger: Challenger | None,
     evaluations: Comparison,
     interactions: TableVersion,
@@ -48,8 +50,8 @@ def published_bundle(
     yet, what is popular lately is published, so that serving always has something to say. While a rollback holds,
     nothing is published.
     """
-    from dagster_project.learning import publish
     from lakehouse.tables.specs import INTERACTIONS, ITEMS
+    from models.learning.publication import publish
 
     with clear_failures():
         opened = lake.open()
@@ -71,7 +73,7 @@ def published_bundle(
     manifest = publication.manifest
     told: dict[str, Any] = {
         POSITIONS: positions_text(interactions.positions),
-        "action": gate.decision.action.value,
+        "action": gate.outcome.value,
     }
     if publication.registry_problem is not None:
         dg.get_dagster_logger().warning(f"{publication.registry_problem}; the next run tells it what serves")
@@ -79,7 +81,7 @@ def published_bundle(
     if publication.hold is not None:
         told["hold"] = publication.hold
     if manifest is None:
-        told["kept"] = publication.hold or "; ".join(gate.decision.reasons)
+        told["kept"] = publication.hold or "; ".join(gate.reasons)
         return dg.MaterializeResult(value=None, metadata=told)
     return dg.MaterializeResult(
         value=manifest.version,

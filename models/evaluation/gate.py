@@ -19,7 +19,7 @@ BASELINES = ("popularity", STOPGAP)
 """Recommenders that a learnt one replaces without a comparison."""
 
 
-class Action(StrEnum):
+class GateOutcome(StrEnum):
     """What to publish."""
 
     PROMOTE = "promote"
@@ -77,10 +77,10 @@ class KnownPeople:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class GateResult:
     """What the gate says, and why."""
 
-    action: Action
+    outcome: GateOutcome
     rulings: tuple[Ruling, ...]
     reasons: tuple[str, ...]
     """Sentences: what failed, or what the model passed with."""
@@ -88,7 +88,7 @@ class Decision:
     @property
     def passed(self) -> bool:
         """Whether the challenger may serve."""
-        return self.action is Action.PROMOTE
+        return self.outcome is GateOutcome.PROMOTE
 
 
 def decide(
@@ -100,7 +100,7 @@ def decide(
     serving: str | None = None,
     missing: Mapping[str, str] | None = None,
     rules: GateRules = RULES,
-) -> Decision:
+) -> GateResult:
     """Compare a challenger with decayed popularity and with the champion, split by split.
 
     Args:
@@ -127,10 +127,10 @@ def decide(
     if not rulings:
         said.append("no split could be judged")
     if passed:
-        return Decision(Action.PROMOTE, tuple(rulings), tuple(said))
+        return GateResult(GateOutcome.PROMOTE, tuple(rulings), tuple(said))
     stopgap = serving is None or serving in BASELINES
     said.append("what is popular lately is served instead" if stopgap else f"the present model ({serving}) stays")
-    return Decision(Action.FALL_BACK if stopgap else Action.KEEP, tuple(rulings), tuple(said))
+    return GateResult(GateOutcome.FALL_BACK if stopgap else GateOutcome.KEEP, tuple(rulings), tuple(said))
 
 
 def _rulings(

@@ -12,13 +12,13 @@ from cli.learning.run import show_summary
 from cli.output import Output
 from dagster_project.defs.learning import gate
 from dagster_project.defs.resources import HeedHome
-from dagster_project.learning import publish
-from dagster_project.lib.comparison import Comparison, Verdict
+from dagster_project.lib.recording import Recorder
 from dagster_project.lib.summary import GateSummary
-from dagster_project.recording import Recorder
 from feedback.settings.home import Settings
 from models.bundle.store import BundleStore
-from models.evaluation.gate import Action, Decision
+from models.evaluation.gate import GateOutcome, GateResult
+from models.learning.comparison import Comparison
+from models.learning.publication import publish
 from tests.models.bundle.test_rollback import INTERACTIONS
 from tests.models.test_learning_core import START
 from tests.models.test_learning_core import publish as publish_bundle
@@ -55,11 +55,11 @@ def test_the_gate_judges_and_says_that_a_rollback_holds(held: Settings) -> None:
 
 def test_nothing_is_published_while_a_rollback_holds(held: Settings) -> None:
     serving = BundleStore(held.paths.bundles).current_version()
-    verdict = Verdict(Decision(Action.FALL_BACK, (), ("nothing learned serves",)), "signed_als", None)
+    refused = GateResult(GateOutcome.FALL_BACK, (), ("nothing learned serves",))
 
     def published() -> tuple[str | None, str | None]:
         came = publish(
-            held, verdict, None, NOTHING_JUDGED, interactions=INTERACTIONS,
+            held, refused, None, NOTHING_JUDGED, interactions=INTERACTIONS,
             catalogue=INTERACTIONS.select("item_id").unique(), delta_versions={}, positions={}, checks={},
         )  # fmt: skip
         return (came.manifest and came.manifest.version), came.hold

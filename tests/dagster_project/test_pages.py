@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from dagster_project.lib.comparison import Comparison, challenger_figures, figures, figures_table, rulings_table
+from dagster_project.lib.comparison import challenger_figures, figures, figures_table, rulings_table
 from dagster_project.lib.handover import positions_of
 from dagster_project.lib.metadata import column_schema, counts_table, markdown_table
 from dagster_project.lib.plots import comparison as plotted
@@ -14,6 +14,7 @@ from lakehouse.tables.specs import ITEMS
 from models.evaluation.comparison import Scorecard
 from models.evaluation.gate import decide
 from models.evaluation.metrics import Metrics
+from models.learning.comparison import Comparison
 
 GOOD = Metrics(ndcg=0.5, precision=0.3, recall=0.4, map=0.2, coverage=0.9, disliked=0.01, users=50, k=10)
 PLAIN = Metrics(ndcg=0.3, precision=0.2, recall=0.3, map=0.1, coverage=0.4, disliked=0.05, users=50, k=10)
@@ -55,11 +56,11 @@ def test_tables_are_markdown_with_numbers_to_the_right() -> None:
 
 
 def test_every_rule_of_the_gate_is_shown_with_its_figure_and_bound() -> None:
-    decision = decide({"stratified": GOOD}, {"stratified": PLAIN}, missing={"global_time": "one moment"})
+    result = decide({"stratified": GOOD}, {"stratified": PLAIN}, missing={"global_time": "one moment"})
 
-    table = rulings_table(decision)
+    table = rulings_table(result)
 
-    assert decision.passed
+    assert result.passed
     assert "| ✓ | ndcg_over_baseline | stratified | 0.5 | 0.306 |" in table
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.comparison import measure_groups
-from models.evaluation.gate import Action, Decision, KnownPeople, decide
+from models.evaluation.gate import GateOutcome, GateResult, KnownPeople, decide
 from models.evaluation.metrics import Metrics
 from models.evaluation.splits import Split
 from models.interaction_matrix import ItemIndex
@@ -25,41 +25,41 @@ def better(times: float) -> Metrics:
     return replace(PLAIN, ndcg=PLAIN.ndcg * times, precision=min(PLAIN.precision * times, 1.0))
 
 
-def judged(stratified: Metrics, over_time: Metrics, **more: object) -> Decision:
+def judged(stratified: Metrics, over_time: Metrics, **more: object) -> GateResult:
     return decide(
         dict(zip(SPLITS, (stratified, over_time), strict=True)), dict.fromkeys(SPLITS, PLAIN), **more  # type: ignore[arg-type]
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("by_item", "over_time", "action"),
+    ("by_item", "over_time", "outcome"),
     [
-        (1.9, 0.974, Action.PROMOTE),
-        (1.02, 0.95, Action.PROMOTE),
-        (1.9, 0.94, Action.FALL_BACK),
-        (1.01, 1.2, Action.FALL_BACK),
+        (1.9, 0.974, GateOutcome.PROMOTE),
+        (1.02, 0.95, GateOutcome.PROMOTE),
+        (1.9, 0.94, GateOutcome.FALL_BACK),
+        (1.01, 1.2, GateOutcome.FALL_BACK),
     ],
 )
 def test_a_model_has_to_win_by_item_and_may_lose_a_little_over_time(
-    by_item: float, over_time: float, action: Action
+    by_item: float, over_time: float, outcome: GateOutcome
 ) -> None:
-    assert judged(better(by_item * 1.0001), better(over_time * 1.0001)).action is action
+    assert judged(better(by_item * 1.0001), better(over_time * 1.0001)).outcome is outcome
 
 
 def test_without_hits_nothing_is_promoted_whatever_the_baseline_reaches() -> None:
-    decision = decide(dict.fromkeys(SPLITS, ZERO), dict.fromkeys(SPLITS, ZERO))
+    result = decide(dict.fromkeys(SPLITS, ZERO), dict.fromkeys(SPLITS, ZERO))
 
-    assert decision.action is Action.FALL_BACK
-    assert "none of the model's lists holds an item" in decision.reasons[0]
+    assert result.outcome is GateOutcome.FALL_BACK
+    assert "none of the model's lists holds an item" in result.reasons[0]
 
 
 def test_one_disliked_slot_in_twenty_thousand_refuses_nothing() -> None:
     clean = replace(PLAIN, disliked=0.0)
     three_times = replace(better(3.0), disliked=1 / 20_000)
 
-    decision = decide(dict.fromkeys(SPLITS, three_times), dict.fromkeys(SPLITS, clean))
+    result = decide(dict.fromkeys(SPLITS, three_times), dict.fromkeys(SPLITS, clean))
 
-    assert decision.passed, decision.reasons
+    assert result.passed, result.reasons
 
 
 def test_ten_dislikes_more_than_eighty_are_chance_and_eighty_more_are_not() -> None:
@@ -77,28 +77,28 @@ def test_ten_dislikes_more_than_eighty_are_chance_and_eighty_more_are_not() -> N
 def test_clearly_more_dislikes_per_hit_are_refused(champion: dict[str, Metrics] | None) -> None:
     worse = replace(better(1.2), disliked=0.02)
 
-    decision = judged(worse, worse, champion=champion, serving=champion and "signed_als")
+    result = judged(worse, worse, champion=champion, serving=champion and "signed_als")
 
-    assert decision.action is (Action.KEEP if champion else Action.FALL_BACK)
-    assert "dislike" in decision.reasons[0]
+    assert result.outcome is (GateOutcome.KEEP if champion else GateOutcome.FALL_BACK)
+    assert "dislike" in result.reasons[0]
 
 
 def test_known_people_are_told_beside_and_decide_nothing() -> None:
     few = KnownPeople(replace(PLAIN, ndcg=0.01, users=20), replace(PLAIN, ndcg=0.5, users=20))
 
-    decision = judged(better(1.5), better(1.0), known={"global_time": few})
+    result = judged(better(1.5), better(1.0), known={"global_time": few})
 
-    assert decision.passed
-    assert "for the 20 of them who are known: 0.0100, decayed popularity 0.5000" in decision.reasons[1]
+    assert result.passed
+    assert "for the 20 of them who are known: 0.0100, decayed popularity 0.5000" in result.reasons[1]
 
 
 def test_a_missing_split_is_named_and_the_other_one_decides() -> None:
     only = {"global_time": better(1.0)}
 
-    decision = decide(only, {"global_time": PLAIN}, missing={"stratified": "one row per item"})
+    result = decide(only, {"global_time": PLAIN}, missing={"stratified": "one row per item"})
 
-    assert decision.passed
-    assert "not judged on the stratified split: one row per item" in decision.reasons
+    assert result.passed
+    assert "not judged on the stratified split: one row per item" in result.reasons
     assert not decide({}, {}, missing=dict.fromkeys(SPLITS, "too little")).passed
 
 
