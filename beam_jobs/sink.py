@@ -13,8 +13,8 @@ from beam_jobs.followers.online_push import OnlinePush
 from beam_jobs.runner.fault_points import fault_point
 from beam_jobs.runner.monitor import Monitor
 from beam_jobs.runner.pipeline_context import context_of, reported_failure, rewind_of, shared
-from beam_jobs.stages.deduplicate import deduplicate
-from beam_jobs.stages.landed_ids import LandedIds
+from beam_jobs.stages.deduplication.deduplicate import deduplicate
+from beam_jobs.stages.deduplication.landed_ids import LandedIds
 from feedback.errors import StalePosition
 from feedback.intake import utc_now
 from feedback.settings.home import Settings

@@ -19,8 +19,8 @@ import polars as pl
 from beam_jobs.source.poll import Cursor
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.decode import Decoder
-from beam_jobs.stages.deduplicate import deduplicate
-from beam_jobs.stages.landed_ids import LandedIds
+from beam_jobs.stages.deduplication.deduplicate import deduplicate
+from beam_jobs.stages.deduplication.landed_ids import LandedIds
 from beam_jobs.stages.limits import landing_limits
 from bench.drains.events import EVENTS_PER_SECOND, rating_chunks
 from bench.drains.logs import fill_kafka, fill_log

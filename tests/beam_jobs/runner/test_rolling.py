@@ -8,7 +8,7 @@ import pytest
 
 import beam_jobs.pipeline
 import beam_jobs.source.reads
-import beam_jobs.stages.landed_ids
+import beam_jobs.stages.deduplication.landed_ids
 from beam_jobs.landing import drain
 from feedback.intake import open_intake
 from feedback.settings.home import Settings, override_settings
@@ -30,7 +30,7 @@ def test_pipelines_roll_and_nothing_is_lost_doubled_or_delayed(
     rolling = override_settings(settings, landing_roll_minutes=ROLL_SECONDS / 60)
     pipelines = counted_calls(monkeypatch, beam_jobs.pipeline, "build_landing")
     readers = counted_calls(monkeypatch, beam_jobs.source.reads, "LogReader")
-    loads = counted_calls(monkeypatch, beam_jobs.stages.landed_ids, "landed_hashes")
+    loads = counted_calls(monkeypatch, beam_jobs.stages.deduplication.landed_ids, "landed_hashes")
     intake = open_intake(rolling)
     waits: list[float] = []
     sent = 0

@@ -9,8 +9,8 @@ from beam_jobs.source.poll import Cursor
 from beam_jobs.source.reader import refuse_gaps
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.decode import Decoder
-from beam_jobs.stages.deduplicate import deduplicate
-from beam_jobs.stages.landed_ids import LandedIds
+from beam_jobs.stages.deduplication.deduplicate import deduplicate
+from beam_jobs.stages.deduplication.landed_ids import LandedIds
 from feedback.errors import StalePosition
 from feedback.log.port import FeedbackLog
 from lakehouse.commit import LandingCommitter

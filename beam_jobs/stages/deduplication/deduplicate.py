@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from beam_jobs.batch import Batch
-from beam_jobs.stages.landed_ids import LandedIds
+from beam_jobs.stages.deduplication.landed_ids import LandedIds
 from feedback.errors import Code
 
 DETAIL = "this event landed before: an equal owner, kind, source and id"

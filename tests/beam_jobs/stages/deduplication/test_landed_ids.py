@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-import beam_jobs.stages.landed_ids
-from beam_jobs.stages.landed_ids import HashSet, LandedIds
+import beam_jobs.stages.deduplication.landed_ids
+from beam_jobs.stages.deduplication.landed_ids import HashSet, LandedIds
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
 from tests.conftest import NOW
@@ -122,7 +122,7 @@ def test_around_midnight_nothing_is_read_again_for_batches_that_take_turns(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = LandedIds(30)
-    reads = counted_calls(monkeypatch, beam_jobs.stages.landed_ids, "landed_hashes")
+    reads = counted_calls(monkeypatch, beam_jobs.stages.deduplication.landed_ids, "landed_hashes")
 
     for at, days_before in enumerate((1, 0, 1, 0, 1)):
         ids.prepare(lake, {0: at}, {0: TODAY - timedelta(days=days_before)})

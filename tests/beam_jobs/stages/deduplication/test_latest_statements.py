@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from beam_jobs.batch import Batch
 from beam_jobs.stages.decode import decode
-from beam_jobs.stages.deduplicate import deduplicate
-from beam_jobs.stages.landed_ids import LandedIds
-from beam_jobs.stages.latest_statements import LatestStatements
+from beam_jobs.stages.deduplication.deduplicate import deduplicate
+from beam_jobs.stages.deduplication.landed_ids import LandedIds
+from beam_jobs.stages.deduplication.latest_statements import LatestStatements
 from feedback.admission import Admission, Admitted
 from feedback.subjects import Pseudonyms
 from lakehouse.commit import LandingCommitter
@@ -176,7 +176,7 @@ def test_a_repeat_is_a_duplicate_in_the_quarantine(landing: Landing) -> None:
 
 
 def test_batches_without_undated_statements_look_at_no_topic(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beam_jobs.stages.landed_ids.with_topics", None)
+    monkeypatch.setattr("beam_jobs.stages.deduplication.landed_ids.with_topics", None)
 
     assert landing.land(DATED, WITH_ID, DATED) == 2
 

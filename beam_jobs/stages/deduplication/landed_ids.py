@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from beam_jobs.stages.latest_statements import (
+from beam_jobs.stages.deduplication.latest_statements import (
     COLUMNS,
     PLACE,
     Hashes,

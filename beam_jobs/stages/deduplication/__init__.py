@@ -1,0 +1,1 @@
+"""Which events landed before: known ids per partition, and the latest undated statements."""
