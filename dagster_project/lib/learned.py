@@ -13,6 +13,7 @@ from expectations.suites.interactions import INTERACTIONS_SUITE
 from feedback.bounds import DEFAULT_MAX_FUTURE
 from feedback.preference_rules import PREFERENCE_KINDS
 from lakehouse.tables.specs import INTERACTIONS
+from models.linked_subjects import as_persons, canonical_frame
 from models.preferences import build_interactions
 
 
@@ -34,25 +35,27 @@ def catalogue_events(feedback: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def interactions_of(feedback: pl.LazyFrame) -> Learned:
-    """Interactions from rows of `feedback`: bad rows and repeats are left out, then bad interactions."""
+    """Interactions from rows of `feedback`: bad rows and repeats are left out, then bad interactions.
+
+    Linked subjects are one person, under the canonical one of them (`feedback.links`).
+    """
     events = _evidence(feedback)
-    screening = _screened(events)
+    screening = _screened(events, canonical_frame(feedback))
     return Learned(screening.kept().collect(), events.counts.rows, screening.counts.broken_rules)
 
 
 def screened_interactions(feedback: pl.LazyFrame) -> Screening:
     """The interactions that rows of `feedback` make, and which of them are left out."""
-    return _screened(_evidence(feedback))
+    return _screened(_evidence(feedback), canonical_frame(feedback))
 
 
 def _evidence(feedback: pl.LazyFrame) -> Screening:
     return Screening(feedback.filter(pl.col("kind").is_in(sorted(PREFERENCE_KINDS))), FEEDBACK_SUITE)
 
 
-def _screened(events: Screening) -> Screening:
-    return Screening(
-        build_interactions(_not_ahead(events.kept())).select(INTERACTIONS.names).lazy(), INTERACTIONS_SUITE
-    )
+def _screened(events: Screening, canonical: pl.DataFrame) -> Screening:
+    interactions = build_interactions(as_persons(_not_ahead(events.kept()), canonical))
+    return Screening(interactions.select(INTERACTIONS.names).lazy(), INTERACTIONS_SUITE)
 
 
 def _not_ahead(events: pl.LazyFrame) -> pl.LazyFrame:
