@@ -21,6 +21,7 @@ from models.preferences import (
     Signal,
     Stance,
     build_interactions,
+    combined,
     merged,
     signal_of,
     stance_of,
@@ -235,3 +236,12 @@ def test_behaviour_adds_to_the_weight_of_a_neutral_rating() -> None:
 )
 def test_a_person_is_told_no_more_than_they_said(explicit: float, implicit: float, stance: Stance) -> None:
     assert stance_of(explicit, implicit) is stance
+
+
+def test_linked_subjects_think_of_an_item_what_one_person_would() -> None:
+    stated, later = ItemPreference(0.5, 10, 1.0), ItemPreference(-1.0, 20, 0.25)
+
+    assert combined(None, stated) == stated
+    assert combined(stated, later) == combined(later, stated) == ItemPreference(-1.0, 20, 1.25)
+    assert combined(ItemPreference(implicit=2.0), stated) == ItemPreference(0.5, 10, 3.0)
+    assert combined(ItemPreference(implicit=2.0), ItemPreference(implicit=1.0)) == ItemPreference(implicit=3.0)
