@@ -134,7 +134,8 @@ class FactorModel(Model):
         vectors[~vectors.any(axis=1)] = np.nan
         scores: Scores = vectors.astype(np.float32) @ self.factors.ranked_by.T
         cumulated = np.concatenate([[0.0], np.cumsum(weight)])[indptr]
-        return scores + lean_of(np.diff(cumulated))[:, None] * self._prior
+        scores += lean_of(np.diff(cumulated))[:, None] * self._prior
+        return scores
 
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
         """For each listed item, the items of the history that speak most for it, the strongest first."""

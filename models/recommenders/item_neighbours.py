@@ -75,7 +75,9 @@ class ItemNeighboursModel(Model):
         histories = sparse.csr_array((liked, items, indptr), shape=(len(indptr) - 1, len(self.items)))
         total = np.asarray(histories.sum(axis=1), dtype=np.float32).reshape(-1, 1)
         total[total <= 0] = np.nan
-        scores: Scores = (histories @ self.similarity).toarray() / total + self._prior
+        scores: Scores = (histories @ self.similarity).toarray()
+        scores /= total
+        scores += self._prior
         return scores
 
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:

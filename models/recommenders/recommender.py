@@ -27,7 +27,8 @@ Config = Mapping[str, Any]
 Parameters = Mapping[str, float | int | str | bool]
 
 USERS_PER_BLOCK = 1024
-"""Rows scored at once in a batch: bounds memory to this many times the catalogue."""
+CELLS_PER_BLOCK = 4_000_000
+"""Scores made at once, users x items: 16 MB, which the allocator uses again instead of asking for new pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,10 @@ class Model(ABC):
 
     @abstractmethod
     def batch_scores(self, histories: InteractionMatrix, rows: slice) -> Scores:
-        """Scores of a block of histories, users x items; a row of NaN where `scores` would give None."""
+        """Scores of a block of histories, users x items; a row of NaN where `scores` would give None.
+
+        The array is the caller's to change.
+        """
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What a bundle stores, by name, so that `from_arrays` gives an equal model; `popularity` is always there."""
@@ -125,12 +129,14 @@ class Model(ABC):
     def recommend_all(self, histories: InteractionMatrix, n: int) -> ItemPositions:
         """Lists for many at once: users x n positions in `items`, best first, -1 where a list ends early."""
         lists = np.full((len(histories), n), -1, dtype=np.int32)
-        for start in range(0, len(histories), USERS_PER_BLOCK):
-            stop = min(start + USERS_PER_BLOCK, len(histories))
+        if not len(self.items):
+            return lists
+        block = min(USERS_PER_BLOCK, max(1, CELLS_PER_BLOCK // len(self.items)))
+        for start in range(0, len(histories), block):
+            stop = min(start + block, len(histories))
             scores = self.batch_scores(histories, slice(start, stop))
-            silent = np.isnan(scores[:, 0]) if scores.shape[1] else np.zeros(stop - start, dtype=np.bool_)
-            scores = np.where(silent[:, None], self.popularity, scores)
-            scores = np.where(self.available, scores, np.float32(-np.inf))
+            scores[np.isnan(scores[:, 0])] = self.popularity
+            scores[:, ~self.available] = -np.inf
             for row in range(start, stop):
                 seen = histories.items[histories.indptr[row] : histories.indptr[row + 1]]
                 scores[row - start, seen] = -np.inf

@@ -19,6 +19,7 @@ from feedback.errors import NotEnoughFeedback
 from models.bundle.bundle import Provenance, load_bundle, write_bundle
 from models.interaction_matrix import History, InteractionMatrix, ItemIndex
 from models.preferences import ItemPreference
+from models.recommenders import recommender
 from models.recommenders.recommender import Model, Recommender
 from models.recommenders.registry import RECOMMENDERS, build_recommender, load_model, recommender_class
 from models.recommenders.training_data import TrainingData, no_session
@@ -86,7 +87,11 @@ class RecommenderConformance:
             assert ranking.items == ((f"i{row:02d}",) if model.personal else (popular,))
             assert ranking.personal is model.personal
 
-    def test_a_batch_gives_the_lists_of_single_calls(self, board: TrainingData, model: Model) -> None:
+    def test_a_batch_of_several_blocks_gives_the_lists_of_single_calls(
+        self, board: TrainingData, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(recommender, "CELLS_PER_BLOCK", 5 * SIZE)
+
         lists = model.recommend_all(board.matrix, SIZE)
 
         for row, positions in enumerate(lists):
