@@ -30,29 +30,21 @@ def evaluations(
     Every fit is a run in MLflow; every figure is a row of the table `evaluations`.
     """
     from dagster_project.lib.comparison import challenger_figures, figures
-    from feedback.errors import NotEnoughFeedback
-    from models.evaluation.comparison import evaluate
-    from models.learning.comparison import build_comparison
-    from models.learning.inputs import load_training_data, serving_now
-    from models.learning.records import append_evaluation, record_fits
+    from models.learning.inputs import load_training_data
+    from models.learning.records import compare_and_record
 
-    settings = heed.settings
-    evaluation_id = dg.AssetExecutionContext.get().run.run_id
+    settings, run_id = heed.settings, dg.AssetExecutionContext.get().run.run_id
     with clear_failures():
         versions = {"interactions": interactions.version, "items": items.version}
         data = load_training_data(settings, lake.open(), **versions)
-        champion = serving_now(settings)
-        try:
-            evaluation = evaluate(data, k=settings.serving.list_length, champion=champion, progress=tell)
-        except NotEnoughFeedback as error:
-            tell(f"nothing is compared: {error}")
-            unjudged = Comparison(evaluation_id, (), {}, missing={"stratified": str(error), "global_time": str(error)})
-            return dg.MaterializeResult(value=unjudged, metadata={"figures": [], "not_judged": str(error)})
-        runs = record_fits(settings, evaluation, delta_versions=versions, dagster_run_id=evaluation_id)
-        table_version = append_evaluation(lake.open(), evaluation, evaluation_id=evaluation_id)
-    comparison = build_comparison(
-        evaluation, evaluation_id=evaluation_id, mlflow_runs=runs, serving=champion.name if champion else None
-    )
+        comparison, table_version = compare_and_record(
+            settings, lake.open(), data, evaluation_id=run_id, delta_versions=versions, progress=tell
+        )
+    if table_version is None:
+        reason = next(iter(comparison.missing.values()))
+        tell(f"nothing is compared: {reason}")
+        return dg.MaterializeResult(value=comparison, metadata={"figures": [], "not_judged": reason})
+    runs = comparison.mlflow_runs
     return dg.MaterializeResult(
         value=comparison,
         metadata={

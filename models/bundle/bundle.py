@@ -82,6 +82,19 @@ class Provenance:
     positions: Mapping[int, int] | None = None
     checks: Mapping[str, bool] | None = None
 
+    def fields(self) -> dict[str, Any]:
+        """The fields of the manifest that say where a bundle comes from."""
+        return {
+            "created_at": self.created_at,
+            "metrics": {split: dict(figures) for split, figures in self.metrics.items()},
+            "reasons": list(self.reasons),
+            "mlflow_run_id": self.mlflow_run_id,
+            "mlflow_model_version": self.mlflow_model_version,
+            "delta_versions": dict(self.delta_versions or {}),
+            "positions": dict(self.positions or {}),
+            "checks": dict(self.checks or {}),
+        }
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -145,9 +158,7 @@ def write_bundle(
     Raises:
         LearningError: No recommender of this name makes such a model, so that the bundle could not be read.
     """
-    made_by = recommender_class(name)
-    if not isinstance(model, made_by.model):
-        raise LearningError(f"{name} makes a {made_by.model.__name__}, not a {type(model).__name__}")
+    _require_readable(model, name)
     folder.mkdir(parents=True)
     histories = InteractionMatrix.from_frame(interactions, model.items)
     for array, values in (model.arrays() | _history_arrays(histories)).items():
@@ -155,24 +166,23 @@ def write_bundle(
     catalogue_of(model.items, items).write_parquet(folder / ITEMS)
     manifest = Manifest(
         version=folder.name.removesuffix(".partial"),
-        created_at=provenance.created_at,
         recommender=name,
         parameters=dict(parameters),
-        metrics={split: dict(figures) for split, figures in provenance.metrics.items()},
-        reasons=list(provenance.reasons),
-        mlflow_run_id=provenance.mlflow_run_id,
-        mlflow_model_version=provenance.mlflow_model_version,
-        delta_versions=dict(provenance.delta_versions or {}),
-        positions=dict(provenance.positions or {}),
-        checks=dict(provenance.checks or {}),
         n_items=len(model.items),
         n_subjects=len(histories),
         files={path.name: _file_of(path) for path in sorted(folder.iterdir())},
         model=model.config(),
         format=FORMAT,
+        **provenance.fields(),
     )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
     return manifest
+
+
+def _require_readable(model: Model, name: str) -> None:
+    made_by = recommender_class(name)
+    if not isinstance(model, made_by.model):
+        raise LearningError(f"{name} makes a {made_by.model.__name__}, not a {type(model).__name__}")
 
 
 def load_bundle(folder: Path) -> Bundle:

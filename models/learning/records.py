@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import polars as pl
 
+from feedback.errors import NotEnoughFeedback
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake
 from lakehouse.tables.specs import EVALUATIONS
-from models.evaluation.comparison import Evaluation
+from models.evaluation.comparison import Evaluation, evaluate
+from models.evaluation.splits import GLOBAL_TIME, STRATIFIED
+from models.learning.comparison import Comparison, build_comparison
+from models.learning.inputs import serving_now
+from models.recommenders.training_data import TrainingData
 from models.tracking.runs import FitRecord, Tracking
+
+
+def compare_and_record(
+    settings: Settings,
+    lake: Lake,
+    data: TrainingData,
+    *,
+    evaluation_id: str,
+    delta_versions: Mapping[str, int],
+    progress: Callable[[str], None],
+) -> tuple[Comparison, int | None]:
+    """Compare the registered recommenders and the one that serves; returns the new version of `evaluations` too.
+
+    Where there is too little feedback nothing is measured or recorded, and the comparison says why.
+    """
+    champion = serving_now(settings)
+    try:
+        evaluation = evaluate(data, k=settings.serving.list_length, champion=champion, progress=progress)
+    except NotEnoughFeedback as error:
+        return Comparison(evaluation_id, (), {}, missing=dict.fromkeys((STRATIFIED, GLOBAL_TIME), str(error))), None
+    runs = record_fits(settings, evaluation, delta_versions=delta_versions, dagster_run_id=evaluation_id)
+    version = append_evaluation(lake, evaluation, evaluation_id=evaluation_id)
+    serving = champion.name if champion else None
+    return build_comparison(evaluation, evaluation_id=evaluation_id, mlflow_runs=runs, serving=serving), version
 
 
 def record_fits(

@@ -117,8 +117,6 @@ class Tracking:
         Raises:
             LearningError: MLflow kept the model without its signature.
         """
-        import mlflow
-
         client = self._client()
         with tempfile.TemporaryDirectory(prefix="heed-model-") as folder:
             bundle = Path(folder) / "bundle"
@@ -133,16 +131,7 @@ class Tracking:
                 items=items,
                 provenance=Provenance(created_at=created_at, metrics={}, mlflow_run_id=run_id),
             )
-            with mlflow.start_run(run_id=run_id):
-                logged = mlflow.pyfunc.log_model(
-                    name="recommender",
-                    python_model=str(Path(__file__).with_name("listing_model.py")),
-                    artifacts={"bundle": str(bundle)},
-                    code_paths=[str(ROOT / "models"), str(ROOT / "feedback")],
-                    pip_requirements=[f"{package}=={package_version(package)}" for package in NEEDED],
-                    signature=_signature(),
-                    input_example=(_example(model), {"n": 3}),
-                )
+            logged = _log_model(run_id, bundle, model)
         if logged.signature is None:
             raise LearningError(f"run {run_id}: MLflow kept the model without its signature")
         self._ensure_registered(client)
@@ -240,6 +229,22 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _log_model(run_id: str, bundle: Path, model: Model) -> Any:  # noqa: ANN401 - MLflow's ModelInfo
+    """Log a bundle, and the code that lists from it, under a run."""
+    import mlflow
+
+    with mlflow.start_run(run_id=run_id):
+        return mlflow.pyfunc.log_model(
+            name="recommender",
+            python_model=str(Path(__file__).with_name("listing_model.py")),
+            artifacts={"bundle": str(bundle)},
+            code_paths=[str(ROOT / "models"), str(ROOT / "feedback")],
+            pip_requirements=[f"{package}=={package_version(package)}" for package in NEEDED],
+            signature=_signature(),
+            input_example=(_example(model), {"n": 3}),
+        )
 
 
 def _example(model: Model) -> Any:  # noqa: ANN401 - a pandas frame, imported only here
