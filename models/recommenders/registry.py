@@ -23,6 +23,7 @@ RECOMMENDERS: dict[str, str] = {
     "unsigned_als": "models.recommenders.als:UnsignedAls",
     "signed_als": "models.recommenders.als:SignedAls",
     "item_neighbours": "models.recommenders.item_neighbours:ItemNeighbours",
+    "hybrid": "models.recommenders.hybrid.recommender:Hybrid",
 }
 """Module and class by name, in the order of tables and plots."""
 
