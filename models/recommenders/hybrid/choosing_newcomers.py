@@ -46,7 +46,7 @@ def judge_newcomers(
         return NewcomerChoice(0.0, 0.0, {}, 0)
     warm = np.setdiff1d(np.arange(len(matrix)), cold)
     train, theirs = matrix.take(warm), matrix.take(cold)
-    place = _shuffled_places(theirs, rng)
+    place = shuffled_places(theirs, rng)
     held = np.maximum((HELD_SHARE * theirs.lengths).astype(np.int64), 1)
     from_end = np.repeat(theirs.lengths, theirs.lengths) - place
     is_held = from_end <= np.repeat(held, theirs.lengths)
@@ -71,7 +71,7 @@ def _scores(parts: object, shown: PreferenceMatrix) -> np.ndarray:
     return scores[..., None]
 
 
-def _shuffled_places(matrix: PreferenceMatrix, rng: np.random.Generator) -> np.ndarray:
+def shuffled_places(matrix: PreferenceMatrix, rng: np.random.Generator) -> np.ndarray:
     """A random place of each interaction among those of its person."""
     order = np.lexsort((rng.random(matrix.nnz), matrix.users))
     places = np.empty(matrix.nnz, dtype=np.int64)
