@@ -23,6 +23,8 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 PARTS = ("factors", "ease", "explicit", "people")
 """The parts that take long."""
+LEAST_PEOPLE = 3
+"""Of an item in the sparse neighbourhood."""
 NEIGHBOURS_AMONG = 20_000
 """People that newcomers are compared with: those active last, where there are more."""
 
@@ -103,7 +105,9 @@ def neighbourhood(matrix: PreferenceMatrix, parameters: HybridParameters) -> spa
     gram = sparse_gram(
         matrix, parameters.kernel, kept=max(4 * parameters.ease_neighbours, 400), latest=parameters.latest
     )
-    return neighbour_ease(gram, parameters.ease_regularization, neighbours=parameters.ease_neighbours)
+    return neighbour_ease(
+        gram, parameters.ease_regularization, neighbours=parameters.ease_neighbours, least_people=LEAST_PEOPLE
+    )
 
 
 def comparable_people(matrix: PreferenceMatrix) -> sparse.csr_array:

@@ -56,16 +56,31 @@ def solve_rows(
     """
     rank = factors.shape[1]
     solved = np.zeros((len(indptr) - 1, rank), dtype=np.float32)
-    gram = factors.T @ factors
+    shared = _Shared.of(factors)
     lengths = np.diff(indptr)
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     start = 0
     while start < len(order):
         rows = order[start : start + _batch(lengths[order[start:]], rank)]
-        solved[rows] = _solve_batch(rows, indptr, columns, strengths, factors, gram, parameters)
+        solved[rows] = _solve_batch(rows, indptr, columns, strengths, shared, parameters)
         start += len(rows)
     return solved
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all rows of a half-step share: factors turned so that their Gram matrix is diagonal, and the way back."""
+
+    factors: Floats
+    gram: Floats
+    back: Floats
+
+    @classmethod
+    def of(cls, factors: Floats) -> _Shared:
+        values, vectors = np.linalg.eigh(factors.astype(np.float64).T @ factors)
+        turned = (factors @ vectors).astype(np.float32)
+        return cls(turned, np.maximum(values, 0.0).astype(np.float32), vectors.T.astype(np.float32))
 
 
 def _batch(lengths: Counts, rank: int) -> int:
@@ -76,18 +91,39 @@ def _batch(lengths: Counts, rank: int) -> int:
 
 
 def _solve_batch(
-    rows: Counts, indptr: Counts, columns: np.ndarray, strengths: Floats, factors: Floats, gram: Floats,
-    parameters: AlsParameters,
-) -> Floats:  # fmt: skip
+    rows: Counts, indptr: Counts, columns: np.ndarray, strengths: Floats, shared: _Shared, parameters: AlsParameters
+) -> Floats:
     lengths = indptr[rows + 1] - indptr[rows]
     offsets = np.arange(lengths.max())
     filled = offsets < lengths[:, None]
     places = np.where(filled, indptr[rows][:, None] + offsets, 0)
     extra = np.where(filled, parameters.alpha * strengths[places], np.float32(0.0)).astype(np.float32)
-    known = factors[columns[places]]
-    left = gram + np.matmul((known * extra[:, :, None]).transpose(0, 2, 1), known)
-    diagonal = np.arange(factors.shape[1])
-    left[:, diagonal, diagonal] += (parameters.regularization * lengths[:, None]).astype(np.float32)
+    known = shared.factors[columns[places]]
     right = np.matmul(np.where(filled, 1.0 + extra, 0.0).astype(np.float32)[:, None, :], known)[:, 0]
+    diagonal = shared.gram + (parameters.regularization * lengths[:, None]).astype(np.float32)
+    weighted = known * np.sqrt(extra)[:, :, None]
+    short = len(offsets) < shared.factors.shape[1]
+    turned = _solved_short(diagonal, weighted, right) if short else _solved_long(diagonal, weighted, right)
+    solved: Floats = turned @ shared.back
+    return solved
+
+
+def _solved_long(diagonal: Floats, weighted: Floats, right: Floats) -> Floats:
+    """Solve (diagonal + weighted' weighted) x = right for each row of a batch."""
+    left = np.matmul(weighted.transpose(0, 2, 1), weighted)
+    place = np.arange(diagonal.shape[1])
+    left[:, place, place] += diagonal
     solved: Floats = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+    return solved
+
+
+def _solved_short(diagonal: Floats, weighted: Floats, right: Floats) -> Floats:
+    """The same by Woodbury's identity: a system of the history's length, where that is less than the rank."""
+    first = right / diagonal
+    carried = weighted / diagonal[:, None, :]
+    inner = np.matmul(carried, weighted.transpose(0, 2, 1))
+    place = np.arange(inner.shape[1])
+    inner[:, place, place] += 1.0
+    correction = np.linalg.solve(inner, np.matmul(weighted, first[:, :, None]))
+    solved: Floats = first - np.matmul(carried.transpose(0, 2, 1), correction)[:, :, 0]
     return solved

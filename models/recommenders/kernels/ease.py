@@ -19,7 +19,9 @@ def dense_ease(gram: Floats, regularization: float) -> Floats:
     return weights
 
 
-def neighbour_ease(gram: sparse.csr_array, regularization: float, *, neighbours: int = 150) -> sparse.csr_array:
+def neighbour_ease(
+    gram: sparse.csr_array, regularization: float, *, neighbours: int = 150, least_people: int = 1
+) -> sparse.csr_array:
     """`dense_ease` from each item's best neighbours only: one small ridge regression per item.
 
     Equal to `dense_ease` where all pairs of items have a count and all are neighbours. Items x items by target: row `j`
@@ -29,9 +31,11 @@ def neighbour_ease(gram: sparse.csr_array, regularization: float, *, neighbours:
         gram: Items x items of `cooccurrence.sparse_gram`; what it leaves out counts 0.
         regularization: Added to the diagonal.
         neighbours: Items that each item is predicted from: those with the highest cosine.
+        least_people: Items with fewer people neither predict nor are predicted; in a long tail they are most.
     """
     n = gram.shape[0]
     diagonal = gram.diagonal().astype(np.float32)
+    common = diagonal >= least_people
     length = np.sqrt(np.maximum(diagonal, 1.0))
     place_of = np.full(n, -1, dtype=np.int64)
     data: list[Floats] = []
@@ -39,7 +43,8 @@ def neighbour_ease(gram: sparse.csr_array, regularization: float, *, neighbours:
     for item in range(n):
         span = slice(gram.indptr[item], gram.indptr[item + 1])
         others, counts = gram.indices[span], gram.data[span]
-        others, counts = others[others != item], counts[others != item]
+        able = (others != item) & common[others] & common[item]
+        others, counts = others[able], counts[able]
         if len(others) > neighbours:
             best = np.argpartition(-counts / length[others], neighbours)[:neighbours]
             others, counts = others[best], counts[best]
