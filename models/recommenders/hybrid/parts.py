@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from models.recommenders.arrays import sparse_arrays, sparse_of
 from models.recommenders.hybrid.parameters import HybridParameters
 from models.recommenders.kernels.als import fit_item_factors
 from models.recommenders.kernels.cooccurrence import dense_gram, sparse_gram
@@ -126,8 +127,8 @@ def arrays_of(parts: HybridParts) -> dict[str, npt.NDArray[Any]]:
     if isinstance(parts.ease, np.ndarray):
         arrays["ease_dense"] = parts.ease
     else:
-        arrays |= _sparse_arrays("ease", parts.ease)
-    return arrays | _sparse_arrays("people", parts.people) | {
+        arrays |= sparse_arrays("ease", parts.ease)
+    return arrays | sparse_arrays("people", parts.people) | {
         "explicit_bias": parts.explicit.item_bias,
         "explicit_factors": parts.explicit.item_factors,
         "explicit_mean": np.array([parts.explicit.mean]),
@@ -149,11 +150,11 @@ def parts_from(arrays: Arrays, parameters: HybridParameters) -> HybridParts:
     n = len(wants)
     factors = tuple(arrays[f"factors_{at}"] for at in range(len(parameters.factorisations)))
     dense = arrays.get("ease_dense")
-    ease = dense if dense is not None else _sparse_from("ease", arrays, (n, n))
+    ease = dense if dense is not None else sparse_of("ease", arrays, columns=n)
     explicit = ExplicitModel(
         float(arrays["explicit_mean"][0]), arrays["explicit_bias"], arrays["explicit_factors"], ExplicitParameters()
     )
-    people = _sparse_from("people", arrays, (len(arrays["people_indptr"]) - 1, n))
+    people = sparse_of("people", arrays, columns=n)
     by_item = (*factors, explicit.item_bias, explicit.item_factors, arrays["dislike_rates"], arrays["newness"], wants)
     for array in (*by_item, ease if isinstance(ease, np.ndarray) else ease.data):
         if not np.isfinite(array).all():
@@ -171,12 +172,3 @@ def parts_from(arrays: Arrays, parameters: HybridParameters) -> HybridParts:
         newness=arrays["newness"],
         people=people,
     )
-
-
-def _sparse_arrays(name: str, matrix: sparse.csr_array) -> dict[str, npt.NDArray[Any]]:
-    return {f"{name}_data": matrix.data, f"{name}_indices": matrix.indices, f"{name}_indptr": matrix.indptr}
-
-
-def _sparse_from(name: str, arrays: Arrays, shape: tuple[int, int]) -> sparse.csr_array:
-    parts = (arrays[f"{name}_data"], arrays[f"{name}_indices"], arrays[f"{name}_indptr"])
-    return sparse.csr_array(parts, shape=shape)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models.recommenders.als import SignedAls, UnsignedAls
+from models.recommenders.hybrid.recommender import Hybrid
 from models.recommenders.item_neighbours import ItemNeighbours
 from models.recommenders.popularity import DecayedPopularity, Popularity
 from models.recommenders.registry import RECOMMENDERS
@@ -27,6 +28,20 @@ class TestDecayedPopularity(RecommenderConformance):
 
 class TestItemNeighbours(RecommenderConformance):
     recommender = ItemNeighbours()
+
+
+class TestHybrid(RecommenderConformance):
+    recommender = Hybrid(ranks="4,4", regularization=0.05, ease_regularization=1.0, newcomer_events=2, chosen=True)
+
+
+class TestHybridOverBestNeighbours(RecommenderConformance):
+    recommender = Hybrid(
+        ranks="4", regularization=0.05, ease_regularization=1.0, ease_neighbours=11, known_slots=0, chosen=True
+    )
+
+
+class TestHybridThatChooses(RecommenderConformance):
+    recommender = Hybrid(ranks="4", regularization=0.05, ease_regularization=1.0)
 
 
 class OnSpark(RecommenderConformance):

@@ -91,7 +91,7 @@ def test_arrays_with_nan_or_of_another_catalogue_are_refused(parts: HybridParts)
     with pytest.raises(ValueError, match="do not fit 40 items"):
         parts_from(short, parts.parameters)
     with pytest.raises(KeyError):
-        parts_from({name: array for name, array in arrays.items() if name != "people_data"}, parts.parameters)
+        parts_from({name: array for name, array in arrays.items() if name != "people_values"}, parts.parameters)
 
 
 def test_the_parts_of_a_score_sum_to_it(parts: HybridParts, matrix: PreferenceMatrix) -> None:
