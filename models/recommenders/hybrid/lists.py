@@ -53,7 +53,7 @@ class HybridLists:
             share = 1.0 / (1.0 + parameters.taste_ease)
             added = {"factors": share * scores.factors[0, items], "ease": (1 - share) * scores.ease[0, items]}
         if parameters.dislike > 0 and self.parts.parameters.dislike_model.learnt:
-            added["dislike"] = -parameters.dislike * scores.dislike[0, items]
+            added["dislike"] = -scores.dislike_strength[0] * scores.dislike[0, items]
         return {name: value.astype(np.float32) for name, value in added.items()}
 
     def _served(self, histories: PreferenceMatrix, n: int) -> Counts:

@@ -19,6 +19,8 @@ from models.recommenders.kernels.user_neighbours import neighbour_shares
 
 NEIGHBOUR_PRIOR = 0.2
 """How much similarity everybody's share counts for among similar people."""
+NEWCOMER_DISLIKE = 0.1
+"""Share of the dislike term that newcomers get: a few events say little about what somebody dislikes."""
 LEAST_SHARE = 1e-4
 """Shares below this are alike."""
 
@@ -90,8 +92,15 @@ class PartScores:
         if newcomers.any():
             scores[newcomers] = self._for(newcomers).taste_of_newcomers()
         if parameters.dislike > 0 and self.parts.parameters.dislike_model.learnt:
-            scores = scores - np.float32(parameters.dislike) * self.dislike
+            scores = scores - self.dislike_strength[:, None] * self.dislike
         return scores
+
+    @cached_property
+    def dislike_strength(self) -> Floats:
+        """By person, what the log odds of a dislike take off."""
+        share = np.where(self.newcomers, NEWCOMER_DISLIKE, 1.0)
+        strengths: Floats = (share * self.parts.parameters.dislike).astype(np.float32)
+        return strengths
 
     def taste_of_newcomers(self) -> Floats:
         """What people with a similar short history chose."""
