@@ -42,25 +42,33 @@ def land(
         raise UsageError("heed land: choose one of --drain and --stream")
     if runner is not None or options:
         settings = override_settings(settings, beam_runner=runner or settings.beam.runner, beam_options=list(options))
-    from beam_jobs import landing
-
     if skip_gap:
         _skip_gaps(settings, output)
     if drain:
-        with output.progress("landing") as bar:
-            report = landing.drain(settings, on_progress=bar.to)
-        output.emit(report)
-        output.styled(
-            "[bold]{:,}[/bold] events in {:.1f} s after {:.1f} s of start-up: "
-            "{:,} landed, {:,} duplicates, {:,} quarantined",
-            report.events, report.seconds, report.startup_seconds,
-            report.landed, report.duplicates, report.quarantined,
-        )  # fmt: skip
-        if report.found:
-            output.styled(
-                "{}", ", ".join(f"{name.replace(':', ' ')}: {count:,}" for name, count in report.found.items())
-            )
-        return
+        _drain(settings, output)
+    else:
+        _stream(settings, output, metrics_port)
+
+
+def _drain(settings: Settings, output: Output) -> None:
+    from beam_jobs import landing
+
+    with output.progress("landing") as bar:
+        report = landing.drain(settings, on_progress=bar.to)
+    output.emit(report)
+    output.styled(
+        "[bold]{:,}[/bold] events in {:.1f} s after {:.1f} s of start-up: "
+        "{:,} landed, {:,} duplicates, {:,} quarantined",
+        report.events, report.seconds, report.startup_seconds,
+        report.landed, report.duplicates, report.quarantined,
+    )  # fmt: skip
+    if report.found:
+        output.styled("{}", ", ".join(f"{name.replace(':', ' ')}: {count:,}" for name, count in report.found.items()))
+
+
+def _stream(settings: Settings, output: Output, metrics_port: int | None) -> None:
+    from beam_jobs import landing
+
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

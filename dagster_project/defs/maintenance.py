@@ -6,6 +6,8 @@ show over time what the tables cost. It is no part of the loop: it takes none of
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import dagster as dg
 
 from dagster_project.defs.resources import SharedHome
@@ -13,6 +15,9 @@ from dagster_project.lib.failures import clear_failures
 from dagster_project.lib.metadata import markdown_table
 from dagster_project.lib.stages import CODE_VERSION, DATA_OWNERS, UPKEEP
 from feedback.settings.home import load_settings
+
+if TYPE_CHECKING:
+    from lakehouse.maintenance.run import MaintenanceReport
 
 UPKEEP_POOL = "upkeep"
 HOURLY = "7 * * * *"
@@ -47,32 +52,36 @@ def lake_upkeep(shared_home: SharedHome) -> dg.MaterializeResult[None]:
         trimmed = trim_stores(settings, now=utc_now(), learned=learned)
     pruned = prune_beside_the_loop(settings, dg.AssetExecutionContext.get().instance, now=utc_now())
     problems = [*report.problems, *pruned.problems]
+    for problem in problems:
+        dg.get_dagster_logger().warning(f"left for later: {problem}")
+    figures: dict[str, Any] = {
+        "problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems) or "none"),
+        "log_records_trimmed": trimmed.log_records,
+        "online_events_trimmed": trimmed.online_events,
+        "dagster_runs_removed": pruned.removed.get("Dagster runs", 0),
+    }
+    return dg.MaterializeResult(metadata={**_figures_of_pass(report), **figures})
+
+
+def _figures_of_pass(report: MaintenanceReport) -> dict[str, Any]:
     header = ["table", "files before", "files after", "bytes after", "replaced removed", "orphans removed"]
     rows = [
         [t.table, t.files_before, t.files_after, t.bytes_after, t.replaced_removed, t.orphans_removed]
         for t in report.tables
     ]
-    for problem in problems:
-        dg.get_dagster_logger().warning(f"left for later: {problem}")
-    return dg.MaterializeResult(
-        metadata={
-            "tables": dg.MetadataValue.md(markdown_table(header, rows)),
-            "problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems) or "none"),
-            "files_before": sum(table.files_before for table in report.tables),
-            "files_after": sum(table.files_after for table in report.tables),
-            "bytes_before": sum(table.bytes_before for table in report.tables),
-            "bytes_after": sum(table.bytes_after for table in report.tables),
-            "orphans_removed": report.orphans_removed,
-            "replaced_files_removed": sum(table.replaced_removed for table in report.tables),
-            "log_entries_removed": sum(table.commits_removed for table in report.tables),
-            "log_records_trimmed": trimmed.log_records,
-            "online_events_trimmed": trimmed.online_events,
-            "dagster_runs_removed": pruned.removed.get("Dagster runs", 0),
-            "duration_seconds": round(report.seconds, 3),
-            "peak_memory_bytes": report.peak_bytes,
-            "memory_cap_bytes": report.cap_bytes,
-        }
-    )
+    return {
+        "tables": dg.MetadataValue.md(markdown_table(header, rows)),
+        "files_before": sum(table.files_before for table in report.tables),
+        "files_after": sum(table.files_after for table in report.tables),
+        "bytes_before": sum(table.bytes_before for table in report.tables),
+        "bytes_after": sum(table.bytes_after for table in report.tables),
+        "orphans_removed": report.orphans_removed,
+        "replaced_files_removed": sum(table.replaced_removed for table in report.tables),
+        "log_entries_removed": sum(table.commits_removed for table in report.tables),
+        "duration_seconds": round(report.seconds, 3),
+        "peak_memory_bytes": report.peak_bytes,
+        "memory_cap_bytes": report.cap_bytes,
+    }
 
 
 @dg.definitions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -25,6 +26,9 @@ from expectations.suites.registry import SUITES
 from models.evaluation.gate import GateResult
 from models.learning.challenger import Challenger
 from models.learning.comparison import Comparison
+
+if TYPE_CHECKING:
+    from models.learning.publication import Publication
 
 
 @dg.asset(
@@ -70,6 +74,13 @@ def published_bundle(
             positions=interactions.positions,
             checks=_checks_of_run(),
         )
+    return _told(publication, gate, interactions, folder=heed.settings.paths.bundles)
+
+
+def _told(
+    publication: Publication, gate: GateResult, interactions: TableVersion, *, folder: Path
+) -> dg.MaterializeResult[str | None]:
+    """The published version, or None, with what Dagster's page shows of it."""
     manifest = publication.manifest
     told: dict[str, Any] = {
         POSITIONS: positions_text(interactions.positions),
@@ -93,7 +104,7 @@ def published_bundle(
             "items": manifest.n_items,
             "subjects": manifest.n_subjects,
             "bytes": sum(file.bytes for file in manifest.files.values()),
-            "folder": dg.MetadataValue.path(str(heed.settings.paths.bundles / manifest.version)),
+            "folder": dg.MetadataValue.path(str(folder / manifest.version)),
         },
         data_version=dg.DataVersion(manifest.version),
     )
