@@ -77,11 +77,11 @@ class History:
         """The preferences for items of an index, as arrays."""
         if isinstance(self.preferences, StoredItemPreferences) and self.preferences.index is index:
             return self.preferences.columns
-        place = index.position
+        position = index.position
         known = [
             (at, explicit, implicit)
             for item, (explicit, _, implicit) in self.preferences.items()
-            if (at := place(item)) is not None
+            if (at := position(item)) is not None
         ]
         numbers = np.array(known, dtype=np.float64).reshape(-1, 3)  # None becomes NaN
         return ItemPreferenceColumns(numbers[:, 0].astype(np.int32), numbers[:, 1], numbers[:, 2])
@@ -134,7 +134,7 @@ class ItemIndex:
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
-        self._position = {item: place for place, item in enumerate(self.ids)}
+        self._position = {item: row for row, item in enumerate(self.ids)}
         if len(self._position) != len(self.ids):
             raise ContractViolation(f"item index: {len(self.ids) - len(self._position)} item ids occur twice")
 
@@ -151,7 +151,7 @@ class ItemIndex:
     def positions(self, item_ids: Iterable[str]) -> ItemPositions:
         """The rows of the known ones among some items."""
         found = map(self._position.get, item_ids)
-        return np.array([place for place in found if place is not None], dtype=np.int32)
+        return np.array([row for row in found if row is not None], dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.ids)

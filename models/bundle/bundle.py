@@ -71,7 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a bundle's maker knows of it beside the model."""
+    """Where a bundle comes from: figures, the gate's reasons, MLflow run, table versions, log positions."""
 
     created_at: datetime
     metrics: Mapping[str, Mapping[str, float]]
@@ -130,8 +130,8 @@ class Bundle:
 
     def item(self, item_id: str) -> dict[str, Any] | None:
         """The catalogue's row of an item, or None where it is unknown."""
-        place = self.model.items.position(item_id)
-        return None if place is None else self.catalogue.row(place, named=True)
+        position = self.model.items.position(item_id)
+        return None if position is None else self.catalogue.row(position, named=True)
 
 
 def write_bundle(

@@ -1,7 +1,7 @@
 """Whether a freshly learnt model may serve: one pure function, and its reasons in words.
 
-A model that is refused changes nothing where another learnt model serves. Where none does yet, or popularity serves
-as a stopgap, what is popular lately is published in its place, so that serving always has something to say.
+A refused model changes nothing while a learnt model serves. Where none serves yet, or popularity serves as a stopgap,
+decayed popularity is published, so that there is always something to list.
 """
 
 from __future__ import annotations

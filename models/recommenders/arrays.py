@@ -28,8 +28,8 @@ def sparse_of(name: str, arrays: Mapping[str, Array], *, columns: int) -> sparse
         KeyError: One of the three arrays is missing.
         ValueError: They do not fit each other.
     """
-    values, places, indptr = (arrays[f"{name}_{part}"] for part in ("values", "columns", "indptr"))
-    return sparse.csr_array((values, places, indptr), shape=(len(indptr) - 1, columns))
+    values, positions, indptr = (arrays[f"{name}_{part}"] for part in ("values", "columns", "indptr"))
+    return sparse.csr_array((values, positions, indptr), shape=(len(indptr) - 1, columns))
 
 
 def prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

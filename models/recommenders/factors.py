@@ -23,9 +23,9 @@ from models.recommenders.ranking import top_positions
 from models.recommenders.recommender import Arrays, Config, Model, Ranking, Reason, Scores
 
 PRIOR_WEIGHT = 5.0
-"""A history of this weight trusts its factors and what is popular alike; a longer one trusts its factors more."""
+"""Weight of a history at which popularity is added by one half; for a longer history by less."""
 LEAST_LEAN = 0.1
-"""However long a history is, what is popular decides between items that its factors hold to be alike."""
+"""Popularity is added by at least this share: it orders items whose factors give equal scores."""
 
 Factors = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -117,7 +117,7 @@ class FactorModel(Model):
         return cls(items, arrays["popularity"], factors=factors, available=available)
 
     def scores(self, history: History) -> Scores | None:
-        """Wanting by item, leaning on popularity as far as the history is small."""
+        """Score of each item: its factors times the user vector, plus popularity, more of it for a short history."""
         taste = self._taste(history)
         if taste.user is None or not taste.user.vector.any():
             return None
@@ -125,7 +125,7 @@ class FactorModel(Model):
         return self.factors.ranked_by @ taste.user.vector.astype(np.float32) + lean * self._prior
 
     def batch_scores(self, histories: InteractionMatrix, rows: slice) -> Scores:
-        """Wanting, users x items; NaN for a history that holds nothing that counts."""
+        """The same for many, users x items; a row of NaN where the user vector is zero."""
         start, stop = int(histories.indptr[rows.start]), int(histories.indptr[rows.stop])
         preference, weight = (column[start:stop] for column in histories.preference_and_weight)
         factor_rows = self.factors.rows(histories.items[start:stop], preference)
@@ -143,9 +143,9 @@ class FactorModel(Model):
         if taste.user is None:
             return tuple(() for _ in items)
         known = [self.items.position(item) for item in items]
-        targets = self.factors.ranked_by[[place or 0 for place in known]].astype(np.float64)
+        targets = self.factors.ranked_by[[position or 0 for position in known]].astype(np.float64)
         added = taste.user.contributions(targets)
-        spoken: list[list[Reason]] = [[] for _ in items]
+        by_item: list[list[Reason]] = [[] for _ in items]
         for _ in range(min(reasons, added.shape[1])):
             strongest = added.argmax(axis=1)
             for row, at in enumerate(strongest.tolist()):
@@ -153,18 +153,18 @@ class FactorModel(Model):
                 if known[row] is not None and amount > 0:
                     liked = bool(taste.preference[at] >= 0)
                     stance = stance_of(float(taste.explicit[at]), float(taste.implicit[at]))
-                    spoken[row].append(Reason(self.items.ids[taste.positions[at]], amount, liked=liked, stance=stance))
+                    by_item[row].append(Reason(self.items.ids[taste.positions[at]], amount, liked=liked, stance=stance))
             added[np.arange(len(added)), strongest] = -np.inf
-        return tuple(tuple(found) for found in spoken)
+        return tuple(tuple(found) for found in by_item)
 
     def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
         """The available items whose positive factors point the same way, by cosine; nothing for an unlearnt item."""
-        place = self.items.position(item)
-        if place is None or not self.factors.positive[place].any():
+        position = self.items.position(item)
+        if position is None or not self.factors.positive[position].any():
             return Ranking((), (), personal=False)
-        scores = self._directions @ self._directions[place]
+        scores = self._directions @ self._directions[position]
         scores = np.where(self.available & self._directions.any(axis=1), scores, np.float32(-np.inf))
-        scores[place] = -np.inf
+        scores[position] = -np.inf
         scores[self.items.positions(exclude)] = -np.inf
         best = top_positions(scores, n)
         names = tuple(self.items.ids[at] for at in best)
@@ -179,7 +179,7 @@ class FactorModel(Model):
         return directions
 
     def _taste(self, history: History) -> _Taste:
-        """A history as the factors see it; a list and its reasons ask for the same one after another."""
+        """The user vector of a history, kept for the next call: a list and its reasons need the same one."""
         latest = self._latest
         if latest is not None and latest[0] is history:
             return latest[1]
@@ -192,12 +192,12 @@ class FactorModel(Model):
 
 
 def lean_of(weights: Floats | np.float64) -> Factors:
-    """How much histories of these weights lean on what is popular."""
+    """The share by which popularity is added to a score, by the weight of the history."""
     return np.maximum(PRIOR_WEIGHT / (PRIOR_WEIGHT + weights), LEAST_LEAN).astype(np.float32)
 
 
 def prior_of(popularity: Scores) -> Scores:
-    """Popularity from 1 for the most wanted item; below 0 for what is only disliked."""
+    """Square root of each item's share of the highest popularity; below 0 where an item is only disliked."""
     top = float(popularity.max(initial=0.0)) or float(np.abs(popularity).max(initial=0.0)) or 1.0
     share = np.clip(popularity / np.float32(top), -1.0, 1.0)
     prior: Scores = np.sign(share) * np.sqrt(np.abs(share))

@@ -86,7 +86,7 @@ class ItemNeighboursModel(Model):
         preference, weight = weighed(explicit, implicit)
         share = np.where(preference >= 0, weight, 0.0)
         targets = [self.items.position(item) for item in items]
-        near = self.similarity[positions][:, [place or 0 for place in targets]].toarray() * share[:, None]
+        near = self.similarity[positions][:, [position or 0 for position in targets]].toarray() * share[:, None]
         found: list[tuple[Reason, ...]] = []
         for column, target in enumerate(targets):
             best = [] if target is None else np.argsort(-near[:, column], kind="stable")[:reasons].tolist()
@@ -106,10 +106,10 @@ class ItemNeighboursModel(Model):
 
     def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
         """The available items that the same people like, by similarity."""
-        place = self.items.position(item)
-        if place is None:
+        position = self.items.position(item)
+        if position is None:
             return Ranking((), (), personal=False)
-        row = self.similarity[[place]].toarray()[0]
+        row = self.similarity[[position]].toarray()[0]
         scores = np.where(self.available & (row > 0), row, np.float32(-np.inf))
         scores[self.items.positions(exclude)] = -np.inf
         best = top_positions(scores, n)

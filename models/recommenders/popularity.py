@@ -22,9 +22,9 @@ HALF_LIFE_DAYS = 30.0
 PRIOR_PEOPLE = 20.0
 """An item is judged by its own likes and dislikes as far as more people than these stated them."""
 NEUTRAL_SHARE = 0.75
-"""Of somebody who rated an item in the middle of the scale; a like counts 1."""
+"""How much a person counts who rated an item in the middle of the scale; a like counts 1."""
 DISLIKE = 0.01
-"""What each dislike takes off beside, so that what is only disliked comes after what nobody knows."""
+"""Subtracted for each dislike, so that an item with dislikes alone ranks below one that nobody knows."""
 
 
 class PopularityModel(Model):

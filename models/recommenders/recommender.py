@@ -121,7 +121,7 @@ class Model(ABC):
         scores[self.items.positions(exclude)] = -np.inf
         best = top_positions(scores, n)
         return Ranking(
-            items=tuple(self.items.ids[place] for place in best),
+            items=tuple(self.items.ids[position] for position in best),
             scores=tuple(scores[best].tolist()),
             personal=found is not None,
         )
