@@ -1,4 +1,4 @@
-"""What flows through landing: one poll's records, then one frame of events with what was refused so far."""
+"""The elements of the landing pipeline: a poll of records, then a batch of events and the rows refused so far."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _IDENTITY_NAMES = tuple(name.encode() for name in IDENTITY_FIELDS)
 _IDENTITY = re.compile(
     rb'("(?:' + b"|".join(_IDENTITY_NAMES) + rb')"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|-?[0-9][0-9.eE+-]*)', re.DOTALL
 )
-"""A raw id's name and value, in what may not be JSON as a whole."""
+"""A raw id's name and value, in text that need not be valid JSON."""
 
 REFUSED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "code": pl.String,
@@ -50,7 +50,7 @@ class Poll:
     counts: tuple[int, ...] = ()
     """The lines of each record, where they are known."""
     more: bool = False
-    """Whether it holds a partition's whole share, so that more is waiting."""
+    """Whether a partition filled its part of the poll, so that more is waiting."""
     polled_at: float = 0.0
     """When it began, in seconds since 1970."""
     clocks: Mapping[int, int] = field(default_factory=dict)
@@ -84,20 +84,20 @@ class Batch:
     traces: tuple[str, ...] = ()
     """Trace contexts that its records brought."""
     generation: int = 0
-    """Which start of its reader it comes from."""
+    """The generation of its reader: how often reading had started."""
     polled_at: float = 0.0
     """When its poll began, in seconds since 1970."""
     more: bool = False
     """Whether more was waiting when it was polled."""
     findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """What stages found in it, by the stage and by what it was; they count once the batch is committed."""
+    """Findings of stages, by stage and type; they are counted once the batch is committed."""
 
     @property
     def days(self) -> dict[int, date]:
         """Per partition, the earliest UTC day on which known ids are needed.
 
-        That is the day of its first event: a batch of a backlog may span many, and each event has its own window. The
-        day of the clock stands for it where the clock is behind, or no event is there.
+        That is the day of its first event: a batch of a backlog may span many days, and each event has its own
+        window. It is the day of the clock where the clock is behind, or where the batch is empty.
         """
         first = dict(self.events.group_by("log_partition").agg(pl.col("landed_on").min()).iter_rows())
         clocks = {p: datetime.fromtimestamp(ms / 1000, UTC).date() for p, ms in self.clocks.items()}
@@ -132,7 +132,8 @@ class Batch:
         return replace(self, events=kept, refused=(*self.refused, broken))
 
     def only(self, columns: Iterable[str]) -> Batch:
-        """What one who works beside the chain needs to keep, so that the rest can go: these columns and the places."""
+        """A copy with these columns and the coordinates only, for a background thread, so that the rest can be
+        freed."""
         return replace(self, events=self.events.select(columns), lines=(), refused=())
 
     def to_commit(self) -> LandingBatch:

@@ -38,12 +38,12 @@ class LandingReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     startup_seconds: float
     loading_seconds: float
-    """Of `seconds`, what went into reading the ids of rows that had landed before."""
+    """Of `seconds`, the time to read the ids of rows that had landed before."""
     positions: dict[int, int]
     doubted: int = 0
     """Of `landed`, events of records whose log time is out of bounds."""
     found: dict[str, int] = {}
-    """What stages found, as `redact:phone`; empty where the runner does not count."""
+    """Counts of findings, such as `redact:phone`; empty where the runner does not count."""
 
     @property
     def events(self) -> int:
@@ -85,7 +85,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         context = PipelineContext(on_progress=on_progress)
         with registered(context) as context_id:
             counters, span = _run(settings, context_id, streaming=False)
-        if context.failure is not None:  # everything landed, but not everything that follows is done
+        if context.failure is not None:  # everything landed, but a follower failed
             raise context.failure
         positions = lake.positions(log.name, log.partitions)
     finally:
@@ -123,7 +123,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """Land events as they come until `stop` is set.
 
     The embedded runner keeps some memory of every bundle, so there a fresh pipeline takes over every
-    `landing_roll_minutes`, and what the old one held goes back to the system; reader and known ids outlive it. On
+    `landing.roll_minutes`, and what the old one held goes back to the system; reader and known ids outlive it. On
     another runner the job runs until it is stopped. A log, a lake, an online store or a runner that does not answer is
     tried again.
 
@@ -174,7 +174,7 @@ def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: 
 
 
 def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int] | None]:
-    quiet()  # before Beam is imported, which has things to say
+    quiet()  # before Beam is imported, which logs on import
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.runner.job import measured, run_job
     from beam_jobs.sink import NAMESPACE
@@ -189,7 +189,7 @@ def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[
 
 
 def _needs_no_google_cloud(record: logging.LogRecord) -> bool:
-    """Beam warns on import that it could not talk to Google's cloud, which nobody asked it to."""
+    """Drops Beam's warning on import that Google's cloud tools are missing."""
     return not str(record.msg).startswith("apitools not found")
 
 

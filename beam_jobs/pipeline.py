@@ -84,7 +84,7 @@ def open_pipeline(settings: Settings, *, streaming: bool) -> beam.Pipeline:
 def _options(settings: Settings, *, streaming: bool) -> PipelineOptions:
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):  # where argparse says what is wrong before it ends the process
+        with contextlib.redirect_stderr(said):  # argparse prints the mistake before it exits
             options = PipelineOptions(settings.beam.options, streaming=streaming)
             portable = options.view_as(PortableOptions)
     except SystemExit as error:
@@ -97,7 +97,7 @@ def _options(settings: Settings, *, streaming: bool) -> PipelineOptions:
 
 
 def _await_job_server(settings: Settings, endpoint: str, seconds: float) -> None:
-    """Beam ends its watch of a job after the same time that a job server has for its first answer; so wait here.
+    """Wait for the job server here: Beam uses one timeout for its first answer and for watching the job.
 
     Raises:
         ServiceError: It does not answer.

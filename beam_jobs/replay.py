@@ -75,7 +75,7 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def targets(self) -> dict[int, int]:
-        """Per partition, the position at which landing has passed every replayed row."""
+        """Per partition, the position after the last replayed row."""
         ends: dict[int, int] = {}
         for partition, offset, _ in self.went_to:
             ends[partition] = max(ends.get(partition, 0), offset + 1)
@@ -255,7 +255,7 @@ def append_lines(log: FeedbackLog, lines: Sequence[bytes], *, now: datetime) -> 
 
 
 class _Owned(msgspec.Struct, frozen=True):
-    """Whose an admitted line is, and what the log remembers it by."""
+    """The owner of an admitted line, and the key by which the log recognises it."""
 
     owner: str
     memo: Memo

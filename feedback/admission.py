@@ -1,4 +1,4 @@
-"""Admission: one raw record in, an admitted event or a reason out; never raises on what it is given."""
+"""Admission: check one raw record; the result is an admitted event or the reason of its refusal, never an exception."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _OWN_FIELDS = {
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
-    """An event that passed: its line for the log, and what it is known by.
+    """An event that passed: its line for the log, and the keys by which the log recognises it.
 
     Attributes:
         id: The event's id.
@@ -89,7 +89,7 @@ class Admission:
             max_event_bytes: Of a record, and of its line.
             max_future: How far ahead of the clock a time may lie.
             accept_placeholder_ids: Take words like `null` for ids of persons.
-            draw: Makes a new short text each time, to tell undated events of one content apart.
+            draw: Makes a new short random text at each call; it tells undated events with equal content apart.
         """
         self._pseudonyms = pseudonyms
         self._max_event_bytes = max_event_bytes
@@ -198,7 +198,7 @@ class Admission:
         return Admitted(event_id, owner, line, memo, former, self._links(event, owner, received_at))
 
     def _core(self, typed: TypedEvent, subject: str | None, *, as_before: bool = False) -> dict[str, Any]:
-        """What of an event's columns is its content; `as_before`: with its objects as earlier releases had them."""
+        """The columns that make up an event's content; `as_before`: with objects encoded as in earlier releases."""
         event = typed.event
         columns, payload = _columns_and_payload(typed.kind, event)
         attributes = event.attributes
@@ -223,7 +223,7 @@ class Admission:
         }
 
     def _occurrence(self, content_id: str, occurrences: Occurrences | None) -> str:
-        """What to add to the id of an event that is known by its content alone."""
+        """Suffix of the id of an event that is identified by its content alone."""
         if occurrences is None:
             return f"-{self._draw()}"
         count = occurrences.next(content_id)
@@ -241,7 +241,7 @@ class Admission:
         return () if former == is_known_as else (former_identity_key(*former),)
 
     def _former_subjects(self, event: Event) -> list[str]:
-        """Pseudonyms that earlier releases gave the person, where they are others now."""
+        """Pseudonyms that earlier releases gave the person, where this release gives another one."""
         found = []
         if event.needs_subject and event.user_id is not None:
             found.append(self._pseudonyms.former_subject_of(event.user_id))
@@ -254,7 +254,8 @@ class Admission:
         return [subject for subject in found if subject is not None]
 
     def _links(self, event: Event, subject: str, received_at: int) -> tuple[Admitted, ...]:
-        """Events that tell the log that a person's old pseudonyms are this subject too; each has one id for good."""
+        """Identify events that link a person's former pseudonyms to this subject; their ids never change, so each lands
+        once."""
         return tuple(self._link(subject, old, received_at) for old in self._former_subjects(event))
 
     def _link(self, subject: str, old: str, received_at: int) -> Admitted:
@@ -286,7 +287,7 @@ class Admission:
 
 
 def _nobody(event: Event, *, null_words: bool) -> tuple[str, str] | None:
-    """Which of the two raw ids names nobody, and why."""
+    """Why neither raw id names a person."""
     for name, raw_id in (("user_id", event.user_id), ("anonymous_id", event.anonymous_id)):
         if raw_id is None:
             continue
@@ -298,7 +299,7 @@ def _nobody(event: Event, *, null_words: bool) -> tuple[str, str] | None:
 
 
 def _columns_and_payload(kind: str, event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Spread the kind's own fields and the context over columns; the rest is payload."""
+    """Map the kind's fields and the context to columns; fields without a column go to the payload."""
     columns: dict[str, Any] = {}
     payload: dict[str, Any] = {}
     for name in _OWN_FIELDS[kind]:

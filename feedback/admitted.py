@@ -66,21 +66,22 @@ COLUMN_OF_FIELD: dict[str, str] = {
 
 
 IDENTITY_FIELDS = ("user_id", "anonymous_id")
-"""Raw ids of persons: they have no place behind the gateway, whoever wrote the line."""
+"""Raw ids of persons: removed from every line after the gateway, whoever wrote it."""
 
 HIDDEN = "[hidden]"
-"""What stands in place of a raw id that a producer brought past the gateway."""
+"""Replaces a raw id in a line of a producer that bypassed the gateway."""
 
 
 DERIVED_PREFIX = "auto-"
 DERIVED_LENGTH = len(DERIVED_PREFIX) + 32
-"""Characters of a derived id; what follows them tells one event of this content from the next."""
+"""Characters of a derived id; the suffix after them tells events of equal content apart."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def owner_of(subject: str | None, item_id: str | None) -> str:
-    """Whose the event is: within an owner, kind and source an id is unique. Chooses the partition."""
+    """The owner of an event: the subject, else the item. Ids are unique per owner, kind and source; the owner decides
+    the partition."""
     return subject if subject is not None else f"item:{item_id}"
 
 

@@ -1,4 +1,4 @@
-"""Bounds of an event's times and contract version: one set, read by admission, landing and checks.
+"""Bounds of an event's times and contract version, shared by admission, landing and checks.
 
 How far a sender's clock may run ahead is a setting (`max_future_seconds`); here is only its default. A bound never
 becomes narrower: rows that were accepted under it stay in the lake for good.
@@ -17,7 +17,7 @@ LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 FIRST_VERSION: Final = 1
 """The lowest version of the event contract."""
 LAST_VERSION: Final = 1000
-"""The highest version that is believed; more is taken for a mistake."""
+"""The highest contract version that is accepted; a larger number is a mistake."""
 
 DEFAULT_MAX_FUTURE: Final = timedelta(minutes=5)
 """How far a time may lie ahead of the clock that judges it, unless the settings say otherwise."""
@@ -44,5 +44,5 @@ LAST_LOG_MS: Final = microseconds(datetime(2200, 1, 1, tzinfo=UTC)) // 1000
 
 
 def believable(log_ms: int) -> int:
-    """A log time (ms since 1970) held between the first and the last that can be; such a time always has a day."""
+    """A log time (ms since 1970) clamped to the possible range, so that it always has a date."""
     return min(max(log_ms, FIRST_LOG_MS), LAST_LOG_MS)

@@ -1,4 +1,4 @@
-"""Consent to one purpose: what a subject's statements come to.
+"""Consent to one purpose: whether a subject's statements amount to a grant or a denial.
 
 The order of appending decides, not the sender's clock: a denial holds until a grant that was appended after it undoes
 it. But a grant never undoes a denial that was received after the time that the grant states: a phone that was offline
@@ -34,7 +34,7 @@ class Statement(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What the statements of one subject in one partition come to."""
+    """The state after all statements of one subject in one partition."""
 
     through: Place
     """The last statement that is counted."""
@@ -48,7 +48,7 @@ NOTHING_STATED = Standing((-1, -1), None, None)
 
 
 def after(standing: Standing, statement: Statement) -> Standing:
-    """What a standing becomes with the subject's next statement; one that is counted already changes nothing."""
+    """The standing after the subject's next statement; a statement that was counted before changes nothing."""
     if statement.place <= standing.through:
         return standing
     denied_at, granted_at = standing.denied_at, standing.granted_at
@@ -62,7 +62,7 @@ def after(standing: Standing, statement: Statement) -> Standing:
 
 
 def is_granted(standings: Iterable[Standing]) -> bool:
-    """Whether no denial is left among the standings of a person's linked subjects."""
+    """Whether no denial holds among the standings of a person's linked subjects."""
     found = list(standings)
     return all(
         standing.denied_at is None

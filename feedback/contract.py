@@ -5,8 +5,8 @@ admitted form (`feedback.admitted`) to the log. Unknown fields are kept in `attr
 only home of which fields a kind needs and in which ranges; docs and landing checks are derived from them.
 
 A version only adds: optional fields, or kinds. It never renames a field, never changes what one means and never makes
-an optional one needed. So a reader of version 1 may land version 2 beside it: what it knows goes to columns, what it
-does not know to `attributes`, until a migration (`lakehouse.evolution`) gives it a column.
+an optional one needed. So a release that knows version 1 can land version 2: fields that it knows go to
+columns, others to `attributes`, until a migration (`lakehouse.evolution`) gives them a column.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from msgspec import UNSET, Meta, UnsetType, inspect
 from feedback.bounds import FIRST_VERSION, LAST_VERSION
 
 CONTRACT_VERSION = 1
-"""The version that this release knows, and takes for granted where an event states none."""
+"""The version that this release knows; the default of events that state none."""
 
 Purpose = Literal["feedback", "personalization", "analytics"]
 Reaction = Literal["like", "dislike", "love", "laugh", "sad", "angry", "helpful", "unhelpful"]
@@ -29,7 +29,7 @@ Metric = Literal["nps", "csat", "ces", "choice", "text"]
 _ID = {"id": True}
 """Marks the types of ids: a whole number is taken as its text there, see `ID_FIELDS`."""
 _WRITTEN = {"written": True}
-"""Marks what a person wrote, or what somebody noted about one, in words of their own; see `WRITTEN_FIELDS`."""
+"""Marks free text that a person wrote, or that somebody noted about a person; see `WRITTEN_FIELDS`."""
 RecordId = Annotated[
     str, Meta(min_length=1, max_length=128, description="idempotency key within owner, kind and source", extra=_ID)
 ]
@@ -232,13 +232,13 @@ class Purchase(Trade, kw_only=True, tag="purchase"):
 
 
 class Return(Trade, kw_only=True, tag="return"):
-    """A bought item came back."""
+    """A bought item was returned."""
 
     reason: Annotated[str, Meta(max_length=1000, extra=_WRITTEN)] | None = None
 
 
 class Exposure(Event, kw_only=True, tag="exposure"):
-    """A served list was really seen."""
+    """A served list was shown on screen."""
 
     decision_id: Reference
     items: Annotated[list[ItemId], Meta(max_length=1000)] = []
@@ -263,7 +263,7 @@ class Identify(Event, kw_only=True, tag="identify"):
 
 
 class Profile(Event, kw_only=True, tag="profile"):
-    """What a CRM knows of the person."""
+    """Facts about the person from a CRM."""
 
     statement_about: ClassVar[tuple[str, ...] | None] = ()
 

@@ -1,4 +1,4 @@
-"""Intake: what the HTTP gateway and the file import share. Records in, verdicts out, accepted ones durable."""
+"""Intake: admit records, append them to the log, and answer with verdicts. HTTP gateway and file import share it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def utc_now() -> datetime:
 
 
 class Intake:
-    """Admits records, drops those the log already holds, appends the rest, and answers for each."""
+    """Admits records, drops those that the log already holds, appends the rest, and returns a verdict for each."""
 
     def __init__(self, admission: Admission, log: FeedbackLog, *, clock: Clock = utc_now) -> None:
         self._admission = admission
@@ -47,11 +47,11 @@ class Intake:
         occurrences: Occurrences | None = None,
         keep_null_words: bool = False,
     ) -> list[Verdict]:
-        """Admit records in order; what is answered as accepted is durable in the log.
+        """Admit records in order; records with the verdict accepted are durable in the log on return.
 
         Args:
             records: As they were sent.
-            headers: What their log records carry beside them, such as the request's trace context.
+            headers: Headers of their log records, such as the request's trace context.
             occurrences: The count of one file's undated events, the same for all its parts; without it, as over HTTP,
                 each event without id and time counts, unless it repeats a statement that holds.
             keep_null_words: Take words like `null` for ids of persons, whatever the setting says.
@@ -92,7 +92,7 @@ class Intake:
 
 
 class _Seen:
-    """What the log remembers of the events of one call, and what of the call itself came before."""
+    """Which events of one call are known: to the log, or from earlier in the same call."""
 
     def __init__(self, log: FeedbackLog, events: Sequence[Admitted]) -> None:
         keys = [event.memo.key for event in events]
@@ -109,7 +109,8 @@ class _Seen:
         self._has_topics = bool(topics)
 
     def objection(self, event: Admitted) -> Code | None:
-        """Why not to append an event: it is a retry, or its id is another's; `None` notes it as appended."""
+        """Why an event is not appended: a retry, or an id that another event has. `None`: append it; it is known from
+        now on."""
         memo = event.memo
         if memo.is_undated_statement:
             if self._latest.get(memo.topic or "") == memo.content:
@@ -139,7 +140,7 @@ def open_intake(settings: Settings, *, clock: Clock = utc_now) -> Intake:
 
 
 def _verdict(index: int, event_id: str, code: Code) -> Verdict:
-    """A retry is no fault; an id that is taken is."""
+    """A retry is a duplicate, an id that is taken is a rejection."""
     remedy = REMEDIES[code]
     return Verdict(
         index=index,

@@ -4,7 +4,7 @@ An identify event says that a known subject is the same person as an anonymous v
 before. Such a link holds for good. A visit that several known subjects claim, as on a shared device, belongs to the
 one whose claim was received first, on a tie to the smaller; so two people never become one because of a visit.
 
-The order in which links come makes no difference, a repeated link changes nothing, and chains and circles end.
+The result does not depend on the order of links; repeated links change nothing; chains and circles are resolved.
 """
 
 from __future__ import annotations

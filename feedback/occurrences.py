@@ -1,4 +1,4 @@
-"""How often the same undated event occurred in one file, so that sending the file again finds each of them again."""
+"""Counts equal undated events within one file, so that importing the file again finds each as a duplicate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements: events of which the latest about a thing holds, such as a rating of an item or a consent.
+"""Statements: events of which only the latest about a thing counts, such as a rating of an item or a consent.
 
 The contract declares them (`Event.statement_about`). One that is sent without id and time is a repeat only of the
 latest statement about the same thing: like, dislike, like are three events, and sending the last once more is none.

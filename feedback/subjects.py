@@ -1,4 +1,4 @@
-"""Pseudonyms: the keyed digest that stands for a person everywhere behind the gateway."""
+"""Pseudonyms: the keyed digest that replaces a person's raw id in everything that is stored."""
 
 from __future__ import annotations
 

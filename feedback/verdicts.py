@@ -1,4 +1,4 @@
-"""What the gateway says of each record: accepted, duplicate or rejected with a code."""
+"""Verdicts: the gateway's answer to each record, accepted, duplicate or rejected with a code."""
 
 from __future__ import annotations
 

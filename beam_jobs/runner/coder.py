@@ -1,7 +1,7 @@
-"""How a batch travels where a runner splits the chain; in a fused chain it never does.
+"""The Beam coder of batches; used for their bytes only where a runner does not fuse the chain.
 
-Beam asks every element for its size now and then, and by default finds it by encoding the whole element: for a batch
-that costs as much as landing it. This coder tells the size without encoding.
+Beam samples the size of elements, by default by encoding them; for a batch that costs as much as landing it. This coder
+estimates the size without encoding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EVENT_BYTES = 256
 
 
 class BatchCoder(beam.coders.Coder):
-    """Pickles a batch; knows its size without."""
+    """Pickles a batch; estimates its size without."""
 
     def encode(self, value: Batch) -> bytes:
         """The batch as bytes."""
@@ -37,5 +37,5 @@ class BatchCoder(beam.coders.Coder):
 
 
 def register_batch_coder() -> None:
-    """Make Beam use it for every batch; called where a pipeline is built."""
+    """Register it with Beam; called where a pipeline is built."""
     beam.coders.registry.register_coder(Batch, BatchCoder)

@@ -1,4 +1,4 @@
-"""Fault points: where a landing process ends or stops itself, so that tests and the kill bench can hit that very place.
+"""Fault points: the process kills or stops itself at a named point, for tests and the kill bench.
 
 `HEED_FAULT_POINT` names it as `[kill|stop ]POINT[:COUNT]`, with the points of `lakehouse.commit.FaultPoint`: at the
 COUNT-th pass the process gets SIGKILL, as from outside, or SIGSTOP, until somebody wakes it.

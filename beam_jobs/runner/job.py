@@ -27,9 +27,9 @@ LOOK_SECONDS = 0.05
 ASK_SECONDS = 1.0
 """How often a runner is asked for the state of a job that can no longer be watched."""
 STOP_SECONDS = 10.0
-"""What a pipeline that reads in this process may take to end once it is told to; it hands back every second or so."""
+"""Time for a pipeline that reads in this process to end; it returns to the runner about once a second."""
 CANCEL_SECONDS = 20.0
-"""What a runner may take to cancel a job before it is left to itself."""
+"""Time for a runner to cancel a job; then we stop waiting."""
 
 _OURS = re.compile(r"(?:^|\s)feedback\.errors\.(\w+): (.+?)(?: \[while running '.*)?$", re.MULTILINE)
 
@@ -63,7 +63,7 @@ def run_job(pipeline: beam.Pipeline, context: PipelineContext, context_id: str, 
 
 
 def failure_of(error: BaseException, context: PipelineContext, runner: str) -> HeedError:
-    """An error as landing raises it: the stage's own if it is known or stands in the text, else the runner's."""
+    """The error to raise: the stage's own if it is known or named in the text, else the runner's."""
     if context.failure is not None:
         return context.failure
     text = str(error)
@@ -71,7 +71,7 @@ def failure_of(error: BaseException, context: PipelineContext, runner: str) -> H
         kind = getattr(errors, name, None)
         if isinstance(kind, type) and issubclass(kind, HeedError):
             return kind(message)
-    if isinstance(error, grpc.Call):  # a broken connection's own text is a page
+    if isinstance(error, grpc.Call):  # the text of a broken connection is a page long
         text = str(error.details())
     last = next((line for line in reversed(text.splitlines()) if line.strip()), type(error).__name__)
     return ServiceError(f"landing on the Beam runner {runner} failed: {last.strip()}")
@@ -112,7 +112,7 @@ def _await_end(waiter: _Waiter, result: PipelineResult, context: PipelineContext
 
 
 def _is_over(waiter: _Waiter, result: PipelineResult, context: PipelineContext) -> bool:
-    """Look once, after a short wait. A broken watch is not a broken job: then the runner is asked."""
+    """Check once, after a short wait. If watching failed, the job may still run: ask the runner for its state."""
     if waiter.is_alive():
         waiter.join(LOOK_SECONDS)
         return not waiter.is_alive() and waiter.error is None

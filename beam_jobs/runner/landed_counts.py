@@ -1,7 +1,7 @@
 """What became of the events between two positions, counted from the tables.
 
-The embedded runner's counters say what this pipeline did. Other runners may count a batch again that they ran again,
-or count nothing; the tables cannot err.
+The embedded runner's counters say what this pipeline did. Other runners count a retried batch twice, or
+count nothing; the tables are exact.
 """
 
 from __future__ import annotations

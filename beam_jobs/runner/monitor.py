@@ -1,4 +1,4 @@
-"""What landing tells about itself while it runs: Prometheus figures, log lines with positions, spans.
+"""Observability of landing: Prometheus metrics, log lines with positions, spans.
 
 The figures are the process's own; `heed land --stream --metrics-port` serves them.
 """
@@ -48,7 +48,7 @@ LAG_SECONDS = prometheus.Gauge(
 
 
 class BulkHistogram(Collector):
-    """A histogram that takes a whole batch at once."""
+    """A Prometheus histogram that observes a whole batch at once."""
 
     def __init__(self, name: str, documentation: str, *, bounds: tuple[float, ...]) -> None:
         self._name = name
@@ -59,7 +59,7 @@ class BulkHistogram(Collector):
         prometheus.REGISTRY.register(self)
 
     def observe(self, values: np.ndarray) -> None:
-        """Take values in."""
+        """Observe values."""
         self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
         self._sum += float(values.sum())
 
@@ -76,7 +76,7 @@ FRESHNESS = BulkHistogram(
 
 
 class Monitor:
-    """Tells of one worker's commits."""
+    """Metrics and log lines of one worker's commits."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time, timer: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -120,7 +120,7 @@ class Monitor:
         self._tell(batch)
 
     def stale(self, batch: Batch, why: Exception) -> None:
-        """Tell of a batch that came too late."""
+        """Report a batch that was dropped because another worker was first."""
         STALE.inc()
         LOGGER.info("a batch came too late: %s", why, extra={"start": dict(batch.start), "end": dict(batch.end)})
 

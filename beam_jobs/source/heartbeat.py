@@ -1,7 +1,7 @@
 """The heartbeat of a landing stream: a file of the home that its reader touches as long as it reads on.
 
-The reader waits for the commit of the batch before last, so a chain that hangs stops it too. Who looks at the file is
-`serving.landing_watch`. Several workers on one home share it; one that hangs among others shows in the positions.
+The reader waits for the commit of the batch before last, so a hanging chain stops it too. `serving.landing_watch` reads
+the file. Several workers on one home share it; a single hanging worker shows in the positions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BEAT_SECONDS = 1.0
 
 
 class Beat:
-    """Touches the file once a second at most; a disk that refuses ends nothing."""
+    """Touches the file at most once a second; errors of the disk are ignored."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = settings.paths.landing_beat_file

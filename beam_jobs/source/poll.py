@@ -14,7 +14,7 @@ from feedback.log.records import Records, line_counts
 
 
 class Cursor:
-    """Where one worker reads on, over its partitions."""
+    """A worker's next offsets, one for each of its partitions."""
 
     def __init__(self, log: FeedbackLog, positions: Mapping[int, int], *, max_events: int, max_bytes: int) -> None:
         self._log = log
@@ -75,7 +75,7 @@ class Cursor:
         return Poll(records, start, end, tuple(counts), more)
 
     def _announce(self) -> None:
-        """At first, tell the log of every partition, so that it fetches all of them while the first is waited for."""
+        """On the first poll, request every partition, so that the log fetches all of them in parallel."""
         if self._is_new and len(self._positions) > 1:
             for partition, position in self._positions.items():
                 self._log.read(partition, position, max_events=0)
@@ -87,7 +87,7 @@ class Cursor:
         return partitions[first:] + partitions[:first]
 
     def _read(self, partition: int, position: int, limit: int | None) -> tuple[Records, list[int]]:
-        """One partition's share, and the lines of each record; what records say of their count is not believed."""
+        """One partition's records and the lines of each; the counts that records state are not trusted."""
         found = self._log.read(partition, position, max_events=self._events_each, max_bytes=self._bytes_each)
         if limit is not None and found and found.offsets[-1] >= limit:
             found = found[: bisect_left(found.offsets, limit)]
@@ -99,7 +99,7 @@ class Cursor:
 
 
 class PollingAhead:
-    """Polls of one cursor; while more is waiting, the next runs beside what its caller does with the one before."""
+    """Polls of one cursor; while more is waiting, the next poll runs in the background."""
 
     def __init__(self, cursor: Cursor, background: Executor, clock: Callable[[], float]) -> None:
         self._cursor = cursor
@@ -116,7 +116,7 @@ class PollingAhead:
         return poll
 
     def settle(self) -> None:
-        """Wait until nothing is under way; what it brings is dropped."""
+        """Wait for the running poll and drop its records."""
         if self._under_way is not None:
             wait([self._under_way])
             self._under_way = None

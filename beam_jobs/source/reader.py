@@ -1,10 +1,9 @@
-"""The reader: one worker's share of the log, read ahead and decoded in a thread of its own.
+"""The reader: polls and decodes one worker's partitions in a background thread, one batch ahead.
 
 While the chain commits one batch, the next is parsed, and where more is waiting the one after is polled meanwhile.
-Reading starts, and after every surprise starts again, from the positions committed in Delta: at the beginning, when
-the share of partitions changes, and when a commit finds that another worker moved on. Each start is a new generation,
-and batches of an older one are dropped. It begins with a batch without records, by which the end of the chain learns
-which partitions it has taken over.
+Reading starts from the positions committed in Delta: at the beginning, when the assignment of partitions changes, and
+when a commit finds that another worker was first. Each start is a new generation; batches of older generations are
+dropped. A generation begins with a batch without records, which tells the sink which partitions were taken over.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ DOUBTS_SECONDS = 60.0
 """How often a reader says that log times are out of bounds."""
 
 LOOK_SECONDS = 0.05
-"""How often a reader that has nothing to read looks whether everything it was to read has landed."""
+"""How often a reader without new records checks whether everything up to its end has landed."""
 
 Until = Callable[[FeedbackLog], Mapping[int, int]]
 
@@ -62,7 +61,7 @@ class _Start:
     cursor: Cursor
     polls: PollingAhead
     clocks: dict[int, Clock]
-    """What time it is in each partition, after what has been handed out."""
+    """The clock of each partition, after the batches that were handed out."""
     doubts: Doubts
 
     def believe(self, poll: Poll) -> Poll:
@@ -97,7 +96,7 @@ class LogReader:
 
     @property
     def finished(self) -> bool:
-        """Whether everything that was wanted has been handed out or landed; never so without `until`."""
+        """Whether everything up to `until` has been handed out or landed; always False without `until`."""
         return self._finished
 
     def next(self, *, timeout: float) -> Batch | None:
@@ -189,7 +188,7 @@ class LogReader:
                 self._closing.wait(self._settings.landing.poll_seconds if until is None else LOOK_SECONDS)
 
     def _restart(self, log: FeedbackLog, lake: Lake, owned: frozenset[int], background: Executor) -> _Start:
-        with self._guard:  # the number is fixed before the positions are read, so that a later rewind is not missed
+        with self._guard:  # take the number before reading the positions, so that a later rewind is not missed
             self._generation += 1
             self._rewind.clear()
             generation = self._generation

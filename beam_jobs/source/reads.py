@@ -24,11 +24,11 @@ from feedback.settings.home import Settings
 
 ENDLESS = 1 << 62
 WAIT_SECONDS = 0.05
-"""How long the chain waits for a batch before it looks whether it should stop."""
+"""How long the chain waits for a batch before it checks the stop event."""
 
 
 class _LogReader(beam.DoFn):
-    """Keeps a reader of the log, and lets the end of the chain send it back to the committed positions."""
+    """A DoFn with a reader of the log, which the sink can send back to the committed positions."""
 
     def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
@@ -76,7 +76,7 @@ class BatchNumbers(RestrictionProvider):
         return OffsetRestrictionTracker(restriction)
 
     def restriction_size(self, element: int, restriction: OffsetRange) -> int:
-        """One call's worth: there is no backlog to share out inside a worker."""
+        """The size of one call: a worker has no backlog that could be split."""
         return 1
 
 
@@ -117,6 +117,6 @@ class ReadForever(_LogReader):
 
 
 def _now_not_before(earliest: Timestamp | None) -> Timestamp:
-    """The wall clock, held where it stands while it is set back."""
+    """The wall clock as a watermark: it stands still while the clock is set back."""
     now = Timestamp.of(time.time())
     return now if earliest is None or now > earliest else earliest

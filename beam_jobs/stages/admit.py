@@ -1,8 +1,7 @@
-"""Admit: the contract once more, in columns, for what reached the log by another way than the gateway.
+"""Admit: check the contract in columns, for producers that bypass the gateway.
 
-The rules are read off the contract's structs; there is no second list. The clock is the log's own timestamp, so
-that a repeat decides the same. `payload` and `attributes` are texts of JSON: they are taken apart only where a row has
-one, once for each that differs.
+The rules are derived from the contract's structs. The clock is the log's own timestamp, so a retry decides the same.
+`payload` and `attributes` are JSON text; each distinct text is parsed once.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ def _consent_rules() -> list[tuple[str, pl.Expr]]:
 
 @cache
 def kind_rules(kind: str) -> tuple[tuple[str, pl.Expr], ...]:
-    """What one kind asks of its columns, as (words, expression that is true where it is broken)."""
+    """Rules of one kind on its columns, as (message, expression that is true where the rule is broken)."""
     mine = pl.col("kind") == kind
     rules: list[tuple[str, pl.Expr]] = []
     for field in (*_fields(KINDS[kind]), *_fields(Context)):
@@ -132,7 +131,7 @@ def _no_scale() -> pl.Expr:
 
 
 def _survey_rules(mine: pl.Expr) -> list[tuple[str, pl.Expr]]:
-    """What an answer needs, by its metric."""
+    """Rules on survey answers, by metric."""
     metric = pl.col("label")
     return [
         ("the answer needs `value`", mine & metric.is_in(list(SURVEY_SCALES)) & pl.col("value").is_null()),

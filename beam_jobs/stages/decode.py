@@ -24,7 +24,7 @@ from lakehouse.evolution import filled_from_attributes
 from lakehouse.tables.specs import FEEDBACK_EVENT
 
 BLOCK_BYTES = 1 << 24
-"""A poll of usual size in one block: several would be parsed side by side, and copied together by all who follow."""
+"""A usual poll is one block: several blocks would give chunked columns, which every later stage would have to copy."""
 
 MAX_BLOCK_BYTES = 1 << 26
 _TIMES = ("occurred_at", "received_at")
@@ -35,7 +35,8 @@ _DECODER = msgspec.json.Decoder(AdmittedEvent)
 
 
 class Decoder:
-    """Turns polls into batches; remembers which fields are in use, because Arrow charges for each it is told of."""
+    """Turns polls into batches; keeps track of the fields in use, because Arrow's cost grows with each field of the
+    schema."""
 
     def __init__(self, limits: LandingLimits = LandingLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
@@ -76,7 +77,7 @@ class Decoder:
         )
 
     def _parse_apart(self, lines: Sequence[bytes]) -> tuple[pa.Table, pl.Series]:
-        """Lines of which some do not fit: those that do, and what is wrong with each (null: nothing)."""
+        """Decode line by line: the lines that fit the schema, and the reason for each other one (null: it fits)."""
         reasons = pl.Series([_objection(line) for line in lines], dtype=pl.String)
         good = _good(lines, reasons)
         table = self._parse(b"\n".join(good), good)
@@ -97,7 +98,7 @@ class Decoder:
         while True:
             schema = pa.schema([field for name, field in _FIELDS.items() if name in self._used])
             table = _read(data, schema, unexpected="infer")
-            if table is None:  # perhaps only fields that nobody knows, of changing types
+            if table is None:  # perhaps an unknown field has values of several types
                 table = _complete(_read(data, _LINE_SCHEMA, unexpected="ignore"), len(lines))
                 return table if table is None else keep_unknown_fields(table, lines)
             met = set(table.column_names) - self._used
@@ -105,7 +106,7 @@ class Decoder:
             if not known:
                 table = _complete(table, len(lines))
                 return keep_unknown_fields(table, lines) if met and table is not None else table
-            self._used |= known  # read once more: what Arrow guesses for them may be another type
+            self._used |= known  # parse again: Arrow may infer another type for unknown fields
 
     def _arrow_objection(self, line: bytes) -> str | None:
         fits = self._parse(line, [line]) is not None

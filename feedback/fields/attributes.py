@@ -1,6 +1,6 @@
-"""Attributes: what an event holds and the contract does not know, kept beside what the sender put there.
+"""Attributes: fields that the contract does not know, kept together with the `attributes` that the sender sent.
 
-Nothing overwrites anything: where two values want one name, the later one gets a suffix. Key order carries no
+No value overwrites another: where two have one name, the later one gets a suffix. Key order carries no
 meaning in JSON, so that objects are kept with their keys sorted, and two orders of one object are one content.
 """
 
@@ -32,7 +32,7 @@ def add_unknown(held: dict[str, Any], unknown: Mapping[str, Any]) -> bool:
 
 
 def sorted_keys(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The same JSON with the keys of its objects in order, at every depth; what has no objects comes back as it is."""
+    """The same JSON with sorted keys at every depth; values without objects are returned unchanged."""
     if isinstance(value, dict):
         return {name: sorted_keys(value[name]) for name in sorted(value)}
     if isinstance(value, list) and any(isinstance(member, dict | list) for member in value):

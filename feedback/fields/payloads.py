@@ -24,9 +24,9 @@ _COLUMNS = frozenset(AdmittedEvent.__struct_fields__)
 _COMMON = frozenset(Event.__struct_fields__)
 _SURVEY = str(Survey.__struct_config__.tag)
 _SCALE = "scale"
-"""A field of the contract that becomes two columns."""
+"""The contract's field that is stored as two columns."""
 _OF_GATEWAY: Mapping[str, tuple[tuple[str, Any], ...]] = {"identify": (("anonymous_subject", Pseudonym),)}
-"""Fields that no sender writes: the gateway puts them in the place of a raw id."""
+"""Fields that the gateway writes in place of a raw id; senders cannot set them."""
 
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 _MISSING = re.compile(r"missing required field `(.*?)`")
@@ -71,7 +71,7 @@ def payload_of(kind: str, payload: str | None) -> Any | None:  # noqa: ANN401 - 
 
 
 def payload_objection(kind: str, payload: str | None, *, label: str | None = None) -> str | None:
-    """What is wrong with a payload, by field; `None` if nothing is.
+    """Describe what is wrong with a payload, by field; `None` if it is valid.
 
     Args:
         kind: The event's.

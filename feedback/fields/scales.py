@@ -1,4 +1,4 @@
-"""Values and their scales: which of them an event needs, and whether the one lies on the other."""
+"""Values and their scales: which of them an event needs, and whether the value lies within its scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from feedback.verdicts import Rejected
 
 
 def value_objection(event: Event, event_id: str | None) -> Rejected | None:
-    """What is wrong with an event's value or scale, if anything."""
+    """Describe what is wrong with an event's value or scale; `None` if they are valid."""
     value, scale = getattr(event, "value", None), getattr(event, "scale", None)
     if isinstance(event, Survey):
         if event.metric in SURVEY_SCALES and value is None:

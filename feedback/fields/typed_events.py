@@ -1,4 +1,4 @@
-"""Typed events: the fields of one record as the contract's types, or the first thing that is wrong with them."""
+"""Typed events: one record converted to the contract's types, or the first violation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MISSING = re.compile(r"missing required field `(.*?)`")
 
 
 class TypedEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event of the contract's types; with its attributes as earlier releases had them, if those were others."""
+    """An event in the contract's types, with its attributes as earlier releases encoded them where that differs."""
 
     kind: str
     event: Event
@@ -30,7 +30,7 @@ class TypedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 def typed_event(fields: dict[str, Any]) -> TypedEvent | Rejected:
-    """Check kind and types; takes over `fields`. What the contract does not know goes to `attributes`."""
+    """Check kind and types; modifies `fields`. Unknown fields move to `attributes`."""
     kind = fields.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         detail = "`kind` is missing" if kind is None else f"unknown kind {str(kind)[:64]!r}"
@@ -44,7 +44,7 @@ def typed_event(fields: dict[str, Any]) -> TypedEvent | Rejected:
 
 
 def id_of(fields: Mapping[str, Any]) -> str | None:
-    """The id that a record states, as far as it can be told."""
+    """The id that a record states, if it can be read."""
     event_id = fields.get("id")
     return event_id[:128] if isinstance(event_id, str) else None
 

@@ -1,9 +1,9 @@
 """Leases: how the workers of one SQLite log share its partitions.
 
-A worker shows that it lives by a beat in the log's own file, once a second; who is silent for the lease's length is
-out, and the others take its partitions. Nobody takes from the living: a worker that holds more than its share gives
-the surplus up at its next look. Beats are times of the machine's monotonic clock, which all its processes share and
-nobody can set; one from the future was written before the machine started anew.
+A worker writes a heartbeat into the log's file once a second. A worker without a heartbeat for the lease's length is
+dropped, and the others take its partitions. A partition is never taken from a live worker: one that holds more than its
+quota gives the surplus up itself. Heartbeats are times of the machine's monotonic clock, which all its processes share
+and nobody can set; one that lies ahead was written before the last boot.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Monotonic = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Who works on the log: the last beat of each worker and the holder of each partition (None: nobody)."""
+    """The workers of a log: each one's last heartbeat, and the holder of each partition (None: nobody)."""
 
     beats: Mapping[str, float]
     holders: Mapping[int, str | None]
@@ -49,7 +49,7 @@ def living(beats: Mapping[str, float], *, now: float, lease_seconds: float) -> s
 
 
 def assignment_of(worker: str, group: Group, *, alive: set[str]) -> frozenset[int]:
-    """What a living worker should hold next: its own up to its quota, and free partitions up to its quota.
+    """The partitions that a live worker should hold next: its own, then free ones, up to its quota.
 
     Quotas differ by at most one, and the larger ones go to those who hold most already, so that nothing moves
     without need. A partition of another living worker is never taken.
@@ -120,7 +120,7 @@ class LeasedAssignment:
                 self._renew()
         except sqlite3.Error as error:
             if self._clock() - self._beat < self._lease_seconds:
-                return  # nobody takes from the living
+                return  # the lease still holds, so no other worker has taken the partitions
             self._mine = frozenset()
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise self._refusal(error) from error
@@ -133,7 +133,7 @@ class LeasedAssignment:
     def _renew(self) -> None:
         """Beat, forget the dead, give up what is too much and take what is free, all in one transaction."""
         with self._transaction():
-            now = self._clock()  # only now: waiting for the lock must not age the beat
+            now = self._clock()  # read after the lock: waiting for it must not age the heartbeat
             self._connection.execute("INSERT OR REPLACE INTO workers VALUES (?, ?)", (self._member, now))
             group = self._group()
             alive = living(group.beats, now=now, lease_seconds=self._lease_seconds)

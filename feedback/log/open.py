@@ -1,4 +1,4 @@
-"""The feedback log that the settings name; what a log is says `feedback/log/port.py`."""
+"""Open the feedback log that the settings name; its port is `feedback/log/port.py`."""
 
 from __future__ import annotations
 

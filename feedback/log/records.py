@@ -14,7 +14,7 @@ from typing import overload
 import msgspec
 
 Headers = tuple[tuple[str, bytes], ...]
-"""What travels beside a record's lines, such as its trace context."""
+"""Headers of a record, such as its trace context."""
 
 
 class LogRecord(msgspec.Struct, frozen=True):

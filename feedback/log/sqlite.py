@@ -1,7 +1,7 @@
 """The embedded feedback log: one SQLite file in WAL mode, durable on every commit.
 
-Appends from many threads share one transaction and one fsync (group commit): whoever gets the commit lock first
-writes for all who wait. Several processes may append and read at once, and share the partitions by leases.
+Appends from many threads share one transaction and one fsync (group commit): the thread that gets the commit lock
+writes for all that wait. Several processes may append and read at once, and share the partitions by leases.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DAY_MS = 86_400_000
 READERS = 4
 """Connections that read at once; more calls wait."""
 CACHE_KIB = 8_192
-"""Pages that a connection keeps for itself; all others are looked at in the system's cache."""
+"""Page cache of a connection; other pages come from the system's cache."""
 READ_ROWS = 256
 READ_BYTES = 1 << 20
 """What is fetched at once: so many rows, or about so many bytes."""
@@ -205,7 +205,7 @@ class SqliteLog:
                     "UPDATE heads SET next = ? WHERE partition = ?", [(n, p) for p, n in heads.items()]
                 )
         except BaseException as error:
-            for append in appends:  # whatever went wrong, nobody who waits may believe that they are in
+            for append in appends:  # no waiting thread may take its append for written
                 append.error = error
             if not isinstance(error, Exception):
                 raise
@@ -255,7 +255,7 @@ class SqliteLog:
 
     @contextmanager
     def _answering(self, what: str = "read") -> Iterator[None]:
-        """Turn errors of the file into ours."""
+        """Raise errors of the file as `LogError`."""
         if self._closed:
             raise LogError(f"feedback log {self._path} is closed")
         try:

@@ -1,7 +1,7 @@
-"""What the SQLite log remembers of its events beside their lines: identities, and the latest undated statements.
+"""The SQLite log's memory of what was appended: identities, and the latest undated statement about each topic.
 
 All writers of the file share it. A topic is noted when a statement without id and time is appended, and forgotten when
-another statement about it follows. Kinds of which no such statement was ever appended cost nothing.
+another statement about it follows. Kinds without such statements cost nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS statements (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS statement_kinds (kind TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-"""`identities` is what earlier releases keep: keys that say neither kind nor source, in a form that their processes
-can go on writing beside this one. This release writes `events`."""
+"""`identities` is the table of earlier releases, whose keys lack kind and source; their processes may still write it.
+This release writes `events`."""
 TABLES: tuple[Literal["identities", "events", "statements"], ...] = ("identities", "events", "statements")
 """Those whose rows are forgotten with the retention."""
 

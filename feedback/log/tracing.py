@@ -1,4 +1,4 @@
-"""Trace context: a sender's trace goes from the request through the log to the commit that lands its events.
+"""Trace context: link a request's trace through the log to the commit that lands its events.
 
 The context travels as W3C Trace Context (`traceparent`) in the headers of a log record. Spans are exported over OTLP
 where the standard variables name a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`); without one nothing is recorded, and a

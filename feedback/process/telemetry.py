@@ -1,6 +1,6 @@
-"""Switches off what libraries would send home or draw on the screen.
+"""Switch off the telemetry and banners of libraries.
 
-Every process of Heed imports `feedback`, and so passes here.
+Importing `feedback` runs it, so every process of Heed does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Deduplicate: the first event of an identity lands, its repeats are counted as duplicates."""
+"""Deduplicate: the first event of each identity lands, repeats are counted as duplicates."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The identities of the retention window: a compact hash set per partition that tells new events from repeated ones.
 
-16 bytes a slot in two numpy arrays, open addressing with linear probing, a whole batch at a time. 128 bits of hash
-make a false duplicate (a lost event) less likely than a broken disk. An identity is owner, kind, source and id, and
-the owner chooses the partition, so a worker holds those of its own partitions only. Memory goes by the window, not by
-the table's age: a set is built anew when the day changes.
+16 bytes a slot in two numpy arrays, open addressing with linear probing, a whole batch at a time. 128 bits of hash make
+a false duplicate (a lost event) less likely than a broken disk. An identity is owner, kind, source and id, and the
+owner chooses the partition, so a worker holds those of its own partitions only. Memory depends on the window, not on
+the table's age: a set is rebuilt when the day changes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lakehouse.tables.specs import FEEDBACK
 
 MAX_LOAD = 0.6
 NIGHT = timedelta(days=1)
-"""Around midnight batches of both days take turns; a set that was built for the later one serves both."""
+"""Around midnight batches of both days alternate; a set built for the later day serves both."""
 FIRST_SLOTS = 1 << 14
 _SEEDS = (0x5EED, 0xFEED)
 _HASH_COLUMNS = ("first", "second")
@@ -230,7 +230,7 @@ class LandedIds:
         self._tracked_kinds.update(statements["kind"])
 
     def _with_ids(self, events: pl.DataFrame, news: Mask, end: Mapping[int, int]) -> pl.DataFrame:
-        """Give news that were said before an id of their own; all of them are remembered."""
+        """Give new statements whose id exists already an id of their own, and remember all of them."""
         again = news.copy()
         if not self._is_older_than_window():
             again[news] = ~self.first_seen(events.select(_IDENTITY).filter(news), end)
@@ -268,7 +268,7 @@ class LandedIds:
 def landed_hashes(lake: Lake, behind: Spans, *, day: date) -> Iterable[tuple[int, Hashes, Hashes]]:
     """Hashes of the rows of `feedback` that landed from a day on, per partition between two positions.
 
-    They come in parts, several of one partition among them, so that memory does not go by the rows that are read.
+    They come in parts, several per partition, so that memory is bounded however many rows are read.
     """
     if not lake.exists(FEEDBACK):
         return

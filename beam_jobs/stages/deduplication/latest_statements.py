@@ -1,4 +1,4 @@
-"""The latest statements: which undated statements only repeat what was said last.
+"""Latest statements: find undated statements that only repeat the latest one about their topic.
 
 A statement without id and time is a repeat only if the latest statement about its topic said the same. For each topic
 that an undated statement of the window was about, a partition's worker holds a hash of what the latest one said. Other
@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 PLACE = ("log_partition", "log_offset", "log_index")
 COLUMNS = ("kind", "subject", "item_id", "label", "order_id", "payload", "id", *PLACE)
-"""What tells a statement's topic, what it says, and where it stands."""
+"""Columns that give a statement's topic, its content and its coordinates."""
 OTHER = 0
 """The content of a statement with an id of its sender's: no undated one repeats it."""
 _SEED = 0x57A7

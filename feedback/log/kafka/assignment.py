@@ -1,8 +1,8 @@
 """The partitions assigned to a worker: it is a member of a consumer group that fetches nothing.
 
-The group only says who reads what. A thread keeps the membership, so that a slow commit costs nothing; a process that
-is stopped stops the thread too, and the group gives its partitions away. When it wakes, it takes itself for expelled
-and joins anew before anybody has told it.
+The group only decides who reads what. A background thread keeps the membership, so that a slow commit does not lose it.
+A stopped process stops the thread too, and the group reassigns its partitions; on waking it drops its partitions and
+joins again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOGGER = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 LEAVE_SECONDS = 5.0
 BUSY_SECONDS = 300.0
-"""How long the thread may be kept from polling by the process's own work; heartbeats go on meanwhile."""
+"""`max.poll.interval.ms`: how long the process's own work may keep the thread from polling."""
 
 
 class GroupAssignment:
@@ -75,7 +75,7 @@ class GroupAssignment:
         self._thread.join(LEAVE_SECONDS)
 
     def _keep(self, consumer: Consumer) -> None:
-        """Keep the membership until told to leave; what ends it is told to whoever asks for the partitions."""
+        """Keep the membership until `leave`; an error that ends it is raised by the next `partitions()`."""
         try:
             self._poll(consumer)
         except Exception as error:
@@ -87,7 +87,7 @@ class GroupAssignment:
         while not self._stop.is_set():
             try:
                 message = consumer.poll(POLL_SECONDS)
-            except KafkaException as error:  # an assignment that was out of date before it could be taken
+            except KafkaException as error:  # the assignment was outdated before it was applied
                 LOGGER.warning("%s: the worker joins its group anew: %s", self._connection.log, words(error))
                 consumer = self._rejoined(consumer)
                 continue

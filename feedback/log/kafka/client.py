@@ -1,7 +1,7 @@
-"""How Heed speaks to Kafka: the address, the options of librdkafka, and its errors in words.
+"""Kafka clients: the address, librdkafka's options, and readable errors.
 
-`log_options` reaches every client, so that TLS and SASL are set once; what Heed's promises rest on cannot be set
-there. Values of options, which may be secrets, are in no message and no log line.
+The setting `log.options` applies to every client, so TLS and SASL are set once. Options on which exactly-once depends
+cannot be set there. Values of options may be secrets and appear in no message.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ TRANSIENT = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
-"""Errors of a cluster that is busy with itself: a broker starts, a leader is elected."""
+"""Transient errors of a cluster: a broker starts, a leader is elected."""
 
 SAID_SECONDS = 60.0
-"""How long the client library's repeated complaints are kept back; it makes ten a second when a broker is away."""
+"""For how long a repeated message of the client library is suppressed; it logs ten a second while a broker is away."""
 
 MOST_SAID = 1_000
 
@@ -103,7 +103,7 @@ def parse_address(rest: str) -> tuple[str, str]:
 
 @dataclass
 class Complaints:
-    """The last thing that a client's background work complained of, for the words of the next error."""
+    """The last error of a client's background threads, to be named in the next exception."""
 
     last: KafkaError | None = None
 
@@ -114,7 +114,7 @@ class Complaints:
 
     @property
     def hopeless(self) -> bool:
-        """Whether waiting any longer would be in vain."""
+        """Whether the error is permanent."""
         return self.last is not None and self.last.code() in HOPELESS
 
     def __str__(self) -> str:
@@ -233,7 +233,7 @@ def code_of(error: KafkaException) -> int | None:
 
 
 class _Fewer(logging.Filter):
-    """Drops what is no news: an option that one kind of client does not know, and a complaint said lately."""
+    """Log filter: drops warnings about options that one kind of client does not know, and repeated messages."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
 """The feedback log on Kafka: one topic, its partitions chosen by the subject, its positions kept in Delta.
 
-An append is durable on all replicas in sync when it returns. One that fails may have put some of its records in, for
-Kafka promises nothing over several partitions without transactions, whose markers would leave holes between the
-offsets: the sender tries again, and landing finds the second copies as duplicates. The group of `join` shares the
-partitions among workers and is never asked for an offset.
+An append is durable on all in-sync replicas when it returns. A failed append may have written some of its records:
+Kafka is atomic over several partitions only with transactions, and their markers would leave gaps between offsets. The
+sender tries again, and landing finds the copies as duplicates. The consumer group of `join` assigns partitions; it
+never commits offsets.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class KafkaLog:
 
 
 class _Memory:
-    """The last keys of a process, in two halves: when the younger is full, the older is forgotten."""
+    """The most recent keys of a process, in two generations: when the newer is full, the older is dropped."""
 
     def __init__(self, capacity: int) -> None:
         self._half = max(1, capacity // 2)

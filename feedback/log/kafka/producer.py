@@ -29,7 +29,7 @@ FIXED = {"acks": "all", "enable.idempotence": True}
 
 @dataclass(slots=True)
 class _Delivery:
-    """What became of the records of one append."""
+    """The delivery reports of one append."""
 
     offsets: list[int]
     missing: int
@@ -48,7 +48,7 @@ class _Delivery:
 
 
 class Appender:
-    """One producer for all threads of a process; its reports are heard by a thread of its own."""
+    """One producer for all threads of a process; a background thread polls its delivery reports."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -106,7 +106,7 @@ class Appender:
                     headers=headers_for(record.value, record.count, record.headers),
                     on_delivery=heard,
                 )
-            except BufferError:  # as much waits as the client may hold
+            except BufferError:  # the client's queue is full
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -117,7 +117,7 @@ class Appender:
         while not self._closed.is_set():
             try:
                 self._producer.poll(POLL_SECONDS)
-            except Exception:  # without this thread no append would ever be known to be in
+            except Exception:  # without this thread no append would ever be acknowledged
                 LOGGER.exception("%s: a report of the producer cannot be read", self._connection.log)
                 self._closed.wait(POLL_SECONDS)
 

@@ -1,8 +1,8 @@
 """Reading a Kafka log from given positions: one consumer outside every group, with a buffer per partition.
 
-The client fetches ahead in the background; a read takes what is at hand. It waits only for what it knows to be there:
-up to the end that was seen when it took a position, asked for the bounds, or appended itself. So a caught-up reader
-asks nothing of the broker, and sees what others append some milliseconds later.
+The client fetches ahead in the background; a read returns what has been fetched. It waits only for records that are
+known to exist: up to the end seen at the last seek, query of the bounds, or own append. So a reader that has caught up
+sends no request, and sees what others append some milliseconds later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from feedback.log.port import UNLIMITED_BYTES
 from feedback.log.records import Records
 
 BUFFER_BYTES = 48 * 1024 * 1024
-"""What all buffers may hold together; a partition that nobody reads must not grow while others are read."""
+"""Limit of all buffers together: a partition that is not read must not grow while others are."""
 
 CONSUME_MESSAGES = 10_000
 WAIT_SECONDS = 0.05
@@ -85,7 +85,7 @@ class _Partition:
             self.size += sum(map(len, more.values))
 
     def pop(self, count: int) -> Records:
-        """Give away so many records from the front."""
+        """Remove and return so many records from the front."""
         taken = self.records.take(count)
         if taken:
             self.position = taken.offsets[-1] + 1
@@ -95,7 +95,7 @@ class _Partition:
 
 
 class KnownEnds:
-    """Up to where each partition is known to be there to be read; told by whoever appends or measures."""
+    """The highest end known of each partition; updated by appends and by queries of the bounds."""
 
     def __init__(self) -> None:
         self._ends: dict[int, int] = {}
@@ -151,7 +151,7 @@ class KafkaReader:
             self._consumer.close()
 
     def _continues(self, state: _Partition, offset: int) -> bool:
-        """Whether what is fetched already serves a read at `offset`; records before it are dropped."""
+        """Whether fetched records answer a read at `offset`; records before it are dropped."""
         if not state.position <= offset <= state.fetched:
             return False
         state.pop(bisect_left(state.records.offsets, offset))

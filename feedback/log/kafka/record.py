@@ -1,4 +1,4 @@
-"""A record as Kafka carries it: the lines as the value, what lies beside them as headers."""
+"""A record as a Kafka message: the lines are the value, everything else is headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose clock a Kafka topic's record times come from: the broker's (LogAppendTime), for Heed keeps time by them."""
+"""Set a topic's `message.timestamp.type` to LogAppendTime: landing takes the log's time from record times."""
 
 from __future__ import annotations
 

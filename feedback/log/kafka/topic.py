@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TopicFacts:
-    """What must stay as it is while a process uses the topic."""
+    """Facts of a topic that must not change while a process uses it."""
 
     partitions: int
     incarnation: int
@@ -41,7 +41,7 @@ def incarnation_of(topic_id: Uuid) -> int:
 
 
 class Topic:
-    """One topic, by way of the cluster's administration."""
+    """One topic, through Kafka's admin client."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
