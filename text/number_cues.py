@@ -38,7 +38,8 @@ _PARTED = re.compile(r"\d|(?<!\bnr)(?<!\bno)(?<!\bnum)(?<!\bart)(?<!\bn)(?<!\bre
 _NUMBER = re.compile(r"\d{3}")
 _ONE_MORE = re.compile(r"\[phone\]\s?(?:or|and|und|oder|ou|et|o|y|e|/|&|\||;)\s?\Z", re.IGNORECASE)
 _LITTLE_WORDS = words("on to at no is or and from with nr num me us help")
-_AMOUNT_SIGN = re.compile(r"\s?[$€£¥₹₽₺₩%°]")
+_LEAST_GLUED = 3
+_AMOUNT_SIGN = re.compile(r"\s?[$€£¥₹₽₺₩%°](?!\d)")
 _AMOUNT_WORD = re.compile(r"\s?([^\W\d_]+)(?!\w)")
 _LINKING = words(
     """
@@ -68,9 +69,19 @@ def cue_before(before: str) -> Cue:
 
 
 def is_glued(before: str) -> bool:
-    """Whether a number may stand right behind the letters before it: `Call0800...`, `on0800...`."""
-    written = _WORD.findall(before.lower())
-    return bool(written) and (written[-1] in _LITTLE_WORDS or _meaning("", written[-1]) is Cue.PHONE)
+    """Whether a number may stand right behind the letters before it: `Call0800...`, `on0800...`, `apply0800...`."""
+    word = _last_word(before)
+    return word.lower() in _LITTLE_WORDS or names_phone(before) or (len(word) >= _LEAST_GLUED and word[-1].islower())
+
+
+def names_phone(before: str) -> bool:
+    """Whether the last word is one of a telephone number's: `sms-0871...`."""
+    return _meaning("", _last_word(before).lower()) is Cue.PHONE
+
+
+def _last_word(text: str) -> str:
+    written = _WORD.findall(text)
+    return written[-1] if written else ""
 
 
 def is_amount(after: str) -> bool:

@@ -22,7 +22,7 @@ PHONE_WORDS = words(
 PHONE_STEMS = ("telef", "telep", "télép", "teléf", "rufnummer", "handy", "τηλέφ", "телеф")
 PHONE_PHRASES = words(
     """
-    reach|me reach|us my|number my|nr my|no my|digits new|number meine|nummer neue|nummer mon|numéro mi|número
+    reach|me reach|us my|number my|num my|nr my|no my|digits new|number meine|nummer neue|nummer mon|numéro mi|número
     meu|número mio|numero wa|me điện|thoại whats|app numer|telefonu
     """
 )

@@ -15,7 +15,7 @@ from text.surroundings import CODE_AFTER, EXTENSION, INVISIBLE, Around, look_aro
 MOST_LOOKS = 2_000
 """How often one text's words and countries' plans are consulted; beyond that, shapes alone decide."""
 
-MOST_GROUPS, MOST_CARD_GROUPS = 7, 5
+MOST_GROUPS, MOST_CARD_GROUPS, MOST_ASIDE = 7, 5, 3
 CARD_GROUPS = frozenset(
     {
         (4, 4, 4, 4),
@@ -121,7 +121,8 @@ class _Scan:
             digits += run.groups[end - 1]
             if len(digits) > MOST_DIGITS + 3:
                 break
-            if len(digits) >= LEAST_DIGITS and (end == len(run.groups) or _is_soft(run.gaps[end - 1])):
+            ends_here = end == len(run.groups) or _is_soft(run.gaps[end - 1])
+            if len(digits) >= LEAST_DIGITS and ends_here and not _is_aside(run, first, end):
                 ends.append(end)
         ends.sort(key=lambda end: (_is_wide(run, first, end), -end))
         for end in ends:
@@ -176,6 +177,11 @@ def _is_wide(run: Run, first: int, end: int) -> bool:
     return any(
         len(gap) >= 3 and gap.strip() != gap and gap.strip() not in ("(", ")") for gap in run.gaps[first : end - 1]
     )
+
+
+def _is_aside(run: Run, first: int, end: int) -> bool:
+    """Whether the last group is a short one that a bracket opens before, as in `0800 1234567 (18+)`."""
+    return end - first > 1 and len(run.groups[end - 1]) <= MOST_ASIDE and run.gaps[end - 2][-1] in "(\uff08"
 
 
 def _is_soft(gap: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from text.number_cues import Cue, cue_before, is_glued
+from text.number_cues import Cue, cue_before, is_glued, names_phone
 from text.sensitive import DASHES, SPACES, ZERO_WIDTH
 
 _PLUS = re.compile(rf"[{ZERO_WIDTH}]?\(?[+\uff0b][{SPACES}{ZERO_WIDTH}(]{{0,2}}\Z")
@@ -86,7 +86,7 @@ def look_around(before: str, *, words: bool = True) -> Around:
         cue,
         card_denied=card is Cue.OTHER or joined,
         prefix=prefix,
-        denied=in_address or bool(_PART_BEFORE.search(rest)),
+        denied=in_address or (bool(_PART_BEFORE.search(rest)) and not (words and names_phone(rest))),
         joined=joined,
         glued=joined and words and is_glued(rest),
     )
