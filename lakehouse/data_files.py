@@ -53,7 +53,7 @@ def _write_parquet(lake: Lake, spec: TableSpec, uri: str, rows: pa.Table) -> int
         return int(store.get_file_info(name).size)
     path = Path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with pa.OSFile(str(path), "wb") as file:  # Arrow's own: for each write to one of Python's it would wait for the GIL
+    with pa.OSFile(str(path), "wb") as file:  # Arrow's own file: each write to a Python file would wait for the GIL
         pq.write_table(rows, file, **options)
         size = file.tell()
     return size

@@ -1,4 +1,4 @@
-"""Schema change: how a table gains a column, and how rows and lines from before it are read.
+"""Schema migrations: how a table gains a column, and how older rows and lines are read.
 
 A migration is declared where the table is (`lakehouse.tables`): raise the spec's `version`, add a nullable
 `Column` with `added_in`, and name the `attribute` that held its values until then. Nothing is rewritten: `Lake.ensure`
@@ -17,7 +17,7 @@ from lakehouse.tables.specs import Column
 
 
 def filled_from_attributes(columns: Iterable[Column]) -> list[pl.Expr]:
-    """Expressions that fill those columns which have an `attribute` where they are null; none for all others."""
+    """Expressions that fill nulls of a migrated column from its `attribute`."""
     return [
         pl.coalesce(
             column.name,

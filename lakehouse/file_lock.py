@@ -18,14 +18,14 @@ POLL_SECONDS = 0.05
 def locked(
     path: Path, *, what: str, owner: str, wait_seconds: float = 0.0, busy: type[HeedError] = MaintenanceBusy
 ) -> Iterator[int]:
-    """Hold a lock file; gives its descriptor, which a child that inherits it holds on to.
+    """Hold a lock file; yields its descriptor. A child process that inherits it keeps the lock.
 
     Args:
         path: The lock file, made on first use.
         what: What it guards, for the refusal.
         owner: Who takes it, for the refusal that others get.
         wait_seconds: How long to wait while somebody else holds it.
-        busy: The error that says so.
+        busy: The error to raise where the lock is taken.
 
     Raises:
         MaintenanceBusy: Somebody else holds it; or what `busy` names.

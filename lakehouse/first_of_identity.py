@@ -1,4 +1,4 @@
-"""The first of each identity: readers of `feedback` count an event once, even if it landed twice.
+"""Keep the first row of each identity: readers of `feedback` count an event once, even if it landed twice.
 
 Landing drops an event whose identity landed within `dedup_window_days`. An event that is sent again later lands once
 more (an old file imported again, say). Its first row, by its place in the log, is the event; every later one is a
@@ -56,7 +56,7 @@ def repeats(rows: pl.LazyFrame, *, within_window: bool = False) -> pl.DataFrame:
         if first is None or last - first <= SHORTEST_WINDOW:
             return _later(rows.head(0))
     hashed = rows.select("landed_on", key=_key()).select("landed_on", hash=pl.col("key").hash())
-    keys = hashed.collect(engine="streaming")  # half the memory: the texts are never all there at once
+    keys = hashed.collect(engine="streaming")  # hash part by part: half the memory of hashing all texts at once
     if within_window:
         among = keys["hash"]
     else:
@@ -77,7 +77,7 @@ def _later(alike: pl.LazyFrame) -> pl.DataFrame:
     rows = (
         alike.select(*PLACE, "id", "landed_on", key=_key())
         .filter(pl.col("key").is_not_null())
-        .unique((*PLACE, "key"))  # a place that landed twice is damage that checks and audit report, and no repeat
+        .unique((*PLACE, "key"))  # equal coordinates are damage, which checks and audit report, not a repeat
         .sort(PLACE)
         .collect()
     )

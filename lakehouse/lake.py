@@ -52,7 +52,7 @@ class Lake:
 
     @property
     def storage_options(self) -> dict[str, str]:
-        """What an object store needs to be reached."""
+        """Storage options of the object store."""
         return dict(self._options)
 
     @property
@@ -73,7 +73,7 @@ class Lake:
         return self._lock_folder / f"lake-{name}.lock"
 
     def uri(self, spec: TableSpec) -> str:
-        """Where a table lives."""
+        """The address of a table."""
         return f"{self._root}/{spec.name}"
 
     def exists(self, spec: TableSpec) -> bool:
@@ -143,7 +143,7 @@ class Lake:
 
     @contextmanager
     def reading(self, spec: TableSpec) -> Iterator[None]:
-        """Where a scan of the table is collected: what the store says in its own errors becomes one of ours.
+        """Context in which a scan is collected; errors of the store are raised as ours.
 
         Raises:
             LakeError: The table's files cannot be read.
@@ -164,7 +164,7 @@ class Lake:
 
     @contextmanager
     def writing(self, spec: TableSpec) -> Iterator[None]:
-        """Where files or commits of the table are written: what the store says in its own errors becomes one of ours.
+        """Context in which files or commits are written; errors of the store are raised as ours.
 
         Raises:
             LakeError: The table cannot be written.
@@ -233,14 +233,14 @@ class Lake:
         return {p: table.transaction_version(application_id(log_name, p)) or 0 for p in range(partitions)}
 
     def notes(self, names: Iterable[str]) -> dict[str, int]:
-        """Numbers noted beside the positions in `feedback`; 0 for what was never noted."""
+        """Named numbers that are kept with the positions of `feedback`; 0 for a name that was never set."""
         if not self.exists(FEEDBACK):
             return dict.fromkeys(names, 0)
         table = self.table(FEEDBACK)
         return {name: table.transaction_version(note_id(name)) or 0 for name in names}
 
     def note(self, numbers: Mapping[str, int]) -> None:
-        """Note numbers beside the positions in `feedback`, all in one commit."""
+        """Set named numbers with the positions of `feedback`, all in one commit."""
         transactions = [Transaction(note_id(name), number) for name, number in sorted(numbers.items())]
         table = self.ensure(FEEDBACK)
         try:
@@ -330,7 +330,7 @@ def _properties(spec: TableSpec) -> dict[str, str | None]:
 
 
 def _columns_with_statistics(spec: TableSpec) -> tuple[str, ...]:
-    """One at least: where the property names no column, Delta keeps statistics of the first 32."""
+    """At least one column: with an empty list Delta keeps statistics of the first 32."""
     impersonal = tuple(column.name for column in spec.columns if not column.personal)
     return spec.stats_columns or impersonal[:1]
 

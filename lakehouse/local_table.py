@@ -1,4 +1,4 @@
-"""Tables in local folders, whatever the folder's name holds.
+"""Delta tables in local folders whose names need percent-encoding.
 
 delta-rs turns a path into a URI and gives the paths of data files back percent-encoded, without decoding them: under
 `/srv/a b` it names `/srv/a%20b/…`, which is not there. So they are decoded here. Names that delta-rs cannot hold at

@@ -1,4 +1,4 @@
-"""How many distinct people: their numbers while they are few, then an HLL sketch (Apache DataSketches).
+"""Count distinct people: a set of numbers while they are few, then an HLL sketch (Apache DataSketches).
 
 A sketch has 2,048 registers: exact to about 190 people, then within 2.3 % (one standard error), at most about 1 KB.
 Most windows see a handful of people, and a sketch for each, one call per person, would cost more than all the rest of

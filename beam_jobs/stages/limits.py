@@ -19,7 +19,7 @@ from feedback.settings.home import Settings
 
 NEWLINE, OPENING, CLOSING = b"\n{}"
 PIECE_BYTES = 1 << 18
-"""What fits into a core's cache, and its marks too."""
+"""Fits into a core's cache together with its masks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _record_objection(value: bytes, limits: LandingLimits) -> str | None:
 
 
 def long_lines(lines: Sequence[bytes], records: Records, limits: LandingLimits) -> pl.Series | None:
-    """What is wrong with lines of records that are too long (null: nothing), or `None` if none is."""
+    """The reasons of lines that are too long (null: it fits), or `None` if all fit."""
     limit = limits.max_event_bytes
     if max(map(len, records.values), default=0) <= limit or max(map(len, lines)) <= limit:
         return None
@@ -90,7 +90,7 @@ def long_lines(lines: Sequence[bytes], records: Records, limits: LandingLimits) 
 def _newlines_between_objects(data: bytes) -> int | None:
     """How many newlines there are, if each stands between a closing and an opening brace; none first or last.
 
-    Piece by piece: marks for all of it at once would be megabytes of new memory, and cost three times as much.
+    Piece by piece: masks for all of it at once would take megabytes of new memory, and three times as long.
     """
     text = np.frombuffer(data, np.uint8)
     marks = np.empty(PIECE_BYTES, np.bool_)
@@ -107,8 +107,8 @@ def _newlines_between_objects(data: bytes) -> int | None:
 def is_line_by_line(data: bytes, lines: Sequence[bytes]) -> bool:
     """Whether each line can only be one JSON object in UTF-8, `data` being all of them joined by newlines.
 
-    Arrow reads on across lines and takes any bytes for text: two objects in one line beside an empty line would pass
-    for two lines, and a byte that is no UTF-8 would land and break whoever reads it.
+    Arrow parses across lines and accepts any bytes as text: two objects in one line next to an empty line would
+    count as two lines, and a byte that is not UTF-8 would land and break readers.
     """
     if not data.isascii():
         try:

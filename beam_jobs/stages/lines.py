@@ -1,4 +1,4 @@
-"""Lines of one poll, split only when somebody asks for one: landing needs them for what it refuses."""
+"""The lines of one poll, split on first use: landing needs single lines only for rows that it rejects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import overload
 
 
 class Lines(Sequence[bytes]):
-    """So many lines that stand in one block of bytes, parted by newlines."""
+    """Lines in one block of bytes, separated by newlines."""
 
     __slots__ = ("_count", "_data", "_split")
 

@@ -1,4 +1,4 @@
-"""The log's clock: which of the log's own times are believed, and what time it is in a partition.
+"""The log's clock: a time per partition that follows the log's record times but ignores impossible ones.
 
 A record's log time comes from a broker, a host or, on a Kafka topic with CreateTime, from whoever wrote it; any of
 them may be wrong by years. Known ids and live windows are kept by the partition's clock, so one wrong time must not
@@ -35,13 +35,13 @@ from feedback.bounds import FIRST_LOG_MS, LAST_LOG_MS
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 BACK_MS = 5 * MINUTE_MS
-"""How far appends may overtake each other on their way into the log."""
+"""How far out of order record times may be, because appends overtake each other."""
 STEP_MS = DAY_MS
 """How far the clock moves at once."""
 ERA_MS = DAY_MS
 """For how long times must agree with each other before the clock follows them over more than a step."""
 SILENCE_MS = 366 * DAY_MS
-"""For how long a log may be silent before its next time is doubted."""
+"""How long a log may be silent before its next time is doubted."""
 
 Times = npt.NDArray[np.int64]
 
@@ -67,7 +67,7 @@ class Clock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What is believed of one partition's log times, row by row."""
+    """The believed log times of one partition, row by row."""
 
     believed: Times
     latest: Times
@@ -107,7 +107,7 @@ def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
     is_same_era = era and era - STEP_MS <= time <= era + ERA_MS + STEP_MS
     if is_same_era and time >= era + ERA_MS:
         return time, time, False, Clock(time, is_firm=True)
-    if era > now and max(ERA_MS, (era - now) / 2) <= time - era <= SILENCE_MS:  # time has gone on, in another visit
+    if era > now and max(ERA_MS, (era - now) / 2) <= time - era <= SILENCE_MS:  # a later time of another visit
         return judge(Clock(era, is_firm=True), time)
     after = clock if is_same_era else Clock(now, time, is_firm)
     if time > now and time - now <= SILENCE_MS:

@@ -23,7 +23,7 @@ from text.sensitive import Sensitive
 
 COLUMN = "redaction_version"
 ESCAPED = r"\\[u/]"
-"""Signs of JSON that a search over the text of a document does not see through."""
+"""JSON escapes, which a search over the raw text of a document would miss."""
 
 _WITH_PAYLOAD = sorted(WRITTEN_PAYLOAD)
 

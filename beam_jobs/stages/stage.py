@@ -1,4 +1,4 @@
-"""What a landing stage is: one step between deduplication and commit, such as redaction.
+"""The base of landing stages: steps between deduplication and commit, such as redaction.
 
 A stage judges each event alone, from the record, the settings and its model, and keeps the order of the rows: a retry
 by the same model decides the same. Where the model has changed between two attempts at a batch, the commit keeps what
@@ -20,7 +20,7 @@ from feedback.settings.home import Settings
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What a stage may know when it opens."""
+    """The context that a stage is opened with."""
 
     settings: Settings
 
@@ -53,7 +53,7 @@ class LandingStage:
         """
 
     def process(self, batch: Batch) -> Batch:
-        """One batch; a stage whose model can change looks here whether a newer one is there."""
+        """Process one batch; a stage with a reloadable model checks here for a newer one."""
         return batch
 
     def clean(self, lines: pl.Series) -> CleanLines:

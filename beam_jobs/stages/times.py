@@ -1,4 +1,4 @@
-"""Times: which of them landing believes, judged by the log's own timestamp alone, so that a repeat decides the same.
+"""Times: reject events with impossible times. Only the log's own timestamp decides, so a retry decides the same.
 
 | an event that is | outcome |
 |---|---|
@@ -8,7 +8,7 @@
 | in a record whose log time is out of bounds, and ahead of the clock by more than a silence | `log_time` |
 | before the year 1, or beyond the year 9999 | `bad_time` |
 
-Which log times are out of bounds, and how long the log may be silent, says `beam_jobs.stages.log_clock`.
+`beam_jobs.stages.log_clock` defines which log times are out of bounds, and how long a log may be silent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TIMES = ("occurred_at", "received_at")
 
 
 def judge_times(batch: Batch, *, max_future: timedelta) -> Batch:
-    """Reject events whose times cannot be: outside the calendar, or ahead of the log's clock."""
+    """Reject events whose times lie outside the calendar or ahead of the log's clock."""
     impossible = _first_reason(
         batch.events,
         [(f"`{name}` lies outside the years 1 to 9999", ~pl.col(name).is_between(EARLIEST, LATEST)) for name in _TIMES],

@@ -1,7 +1,7 @@
-"""Unknown fields: what a line holds and no column knows is kept in `attributes`, never dropped silently.
+"""Unknown fields: fields of a line without a column are kept in `attributes`.
 
-A producer that is a version ahead writes fields that this release does not know yet. Only lines that have such fields
-cost anything: they are read once more, one by one.
+A producer of a newer version writes fields that this release does not know. Only lines with such fields are parsed
+again, one by one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people wrote in a line of the log: by field where it is JSON, else all but the ids that can be made out."""
+"""Redact the free text in a line of the log: by field where it is JSON, else everything but recognisable ids."""
 
 from __future__ import annotations
 

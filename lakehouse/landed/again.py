@@ -1,4 +1,4 @@
-"""Rows that landed again: sent once more after `dedup_window_days`, when landing no longer knew their identity.
+"""Rows that landed again: sent once more after `dedup_window_days`, when landing had forgotten their identity.
 
 A repeat has the bytes of its first, so where it states a time, that lies before the window as well. Only such rows are
 looked for among older days, so live events cost nothing. A repeat with an id and without any time is not found here:

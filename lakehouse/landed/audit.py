@@ -1,4 +1,4 @@
-"""The audit: proof from the tables alone that every position committed is one row, no more and no less.
+"""The audit: check from the tables alone that every event below the committed positions is exactly one row.
 
 For every partition: events below the committed position = landed + quarantined, where quarantine holds duplicates
 too. Each row knows how many events its record had (`log_count`), so a missing last event shows as well. Positions and
@@ -25,7 +25,7 @@ DEFAULT_WINDOW_DAYS = 30
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One place where the sums do not agree."""
+    """One position where the tables are wrong."""
 
     kind: str
     partition: int
@@ -35,7 +35,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartitionAudit(msgspec.Struct, frozen=True, kw_only=True):
-    """One partition's sums."""
+    """The sums of one partition."""
 
     partition: int
     position: int
@@ -54,7 +54,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     codes: dict[str, int]
     skipped: int
-    """Records that the log no longer held, and that somebody agreed to go on without."""
+    """Records that the log no longer held and that were skipped by `heed land --skip-gap`."""
     partitions: list[PartitionAudit]
     faults: list[Fault]
     fault_count: int
@@ -190,7 +190,7 @@ def _landed_again(lake: Lake, version: int | None) -> pl.DataFrame:
 
 
 def _twins(again: pl.DataFrame, window_days: int) -> list[Fault]:
-    """Rows that landing should have known: another of their identity had landed within the window."""
+    """Repeats that landing should have dropped: a row of the same identity had landed within the window."""
     known = again.filter(pl.col("days") <= window_days)
     return [
         Fault(

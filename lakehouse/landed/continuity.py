@@ -1,9 +1,9 @@
-"""Continuity: whether the log is the one that was landed from, with as many partitions, and holds what comes next.
+"""Continuity: check that the log is the one that landing read before, has as many partitions, and holds the next
+offsets.
 
-What is known of a log stands beside its positions, as transactions of the table `feedback`: its incarnation and its
-number of partitions, noted when landing first meets it. A log that was made anew counts from 0 again; once somebody
-has agreed to go on with it, `open_landed_log` moves its offsets up to where the lake stands, so that every place in
-the tables stays unique.
+The log's incarnation and number of partitions are stored with its positions, as transactions of the table `feedback`,
+when landing first reads it. A recreated log counts from 0 again. Once an operator accepts it, `open_landed_log` adds
+the committed positions to its offsets, so that every coordinate in the tables stays unique.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lakehouse.lake import Lake, open_lake
 from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
 MARKER_INDEX = -1
-"""`log_index` of a row that stands for records which nobody can land any more, and for no event."""
+"""`log_index` of a quarantine row that stands for lost records, not for an event."""
 
 MAX_MARKED = 2**31 - 1
 """Records that one such row can stand for: `log_count` is a 32-bit number."""
@@ -32,11 +32,11 @@ MAX_MARKED = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Why landing cannot simply go on, in one partition, or in the log as a whole (None)."""
+    """A reason why landing cannot continue, in one partition, or in the whole log (None)."""
 
     partition: int | None
     lost: tuple[int, int] | None
-    """The offsets that are gone for good, from and up to; None where nobody can say."""
+    """The lost offsets, from and up to; None if unknown."""
     words: str
 
 
@@ -47,11 +47,11 @@ class Known:
     incarnation: int
     partitions: int
     bases: Mapping[int, int]
-    """Per partition, what is added to the log's own offsets."""
+    """Per partition, the number that is added to the log's own offsets."""
 
 
 class LandedLog:
-    """A log made anew under an old name, in offsets that go on where the lake stands."""
+    """A recreated log whose offsets continue from the committed positions."""
 
     def __init__(self, log: FeedbackLog, bases: Mapping[int, int]) -> None:
         self._log = log
@@ -135,7 +135,7 @@ def known_of(lake: Lake, log: FeedbackLog) -> Known:
 
 
 def meet(log: FeedbackLog, lake: Lake) -> None:
-    """Note what a log is when landing first meets it.
+    """Store the facts of a log when landing first reads it.
 
     Raises:
         LakeError: The note cannot be written.
@@ -180,7 +180,7 @@ def find_gaps(log: FeedbackLog, known: Known, positions: Mapping[int, int]) -> l
 
 
 def refuse_gaps(log: FeedbackLog, lake: Lake, positions: Mapping[int, int]) -> None:
-    """Stop where landing cannot simply go on.
+    """Raise where landing cannot continue.
 
     Raises:
         LogGap: What comes next is gone, or this is another log.
@@ -192,7 +192,7 @@ def refuse_gaps(log: FeedbackLog, lake: Lake, positions: Mapping[int, int]) -> N
 
 
 def skip_gaps(settings: Settings, *, at: datetime) -> list[Gap]:
-    """Agree to go on: what is gone is written to `quarantine` under the code `skipped`, and positions move behind it.
+    """Skip lost records: write them to `quarantine` under the code `skipped`, and move the positions after them.
 
     Repeating it after a crash changes nothing. No other worker may land meanwhile: one that does is refused.
 
@@ -219,7 +219,7 @@ def skip_gaps(settings: Settings, *, at: datetime) -> list[Gap]:
 
 
 def _go_on(lake: Lake, log: FeedbackLog, known: Known, positions: Mapping[int, int], *, at: datetime) -> None:
-    """Take the log as it is from now on: its offsets begin where the lake stands."""
+    """Accept the log as it is: its offsets begin at the committed positions."""
     notes = {f"{log.name}/incarnation": log.incarnation, f"{log.name}/partitions": log.partitions}
     for partition, (first, end) in log.bounds().items():
         position = positions.get(partition, 0)

@@ -1,6 +1,6 @@
-"""The log's clock as it was committed: what time it is in each partition, beside the positions in `feedback`.
+"""The committed clock of each log partition; stored with the positions of `feedback`.
 
-How it moves says `beam_jobs.stages.log_clock`.
+`beam_jobs.stages.log_clock` moves it.
 """
 
 from __future__ import annotations

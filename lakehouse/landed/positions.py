@@ -1,4 +1,4 @@
-"""Positions: up to where a log has landed, per partition, and which rows lie between two of them."""
+"""Positions: the next offset to land per partition, and which rows lie between two of them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ Spans = Mapping[int, tuple[int, int]]
 """Per log partition, a position and a later one; records lie between them from the first up to before the second."""
 
 NOTES = "landing"
-"""What the names of positions and notes begin with in the Delta log."""
+"""Prefix of the application ids of positions and notes in the Delta log."""
 
 
 def application_id(log_name: str, partition: int) -> str:
-    """Under which name a partition's position stands in the Delta log."""
+    """The application id of a partition's position in the Delta log."""
     return f"{NOTES}/{log_name}/{partition}"
 
 
 def note_id(name: str) -> str:
-    """Under which name a number stands that is noted beside the positions."""
+    """The application id of a named number in the Delta log."""
     return f"{NOTES}/{name}"
 
 
 def clock_note(log_name: str, partition: int) -> str:
-    """The name of the note that says what time it is in a partition by the log's own times, in ms since 1970."""
+    """The name of the number that holds a partition's clock, in ms since 1970."""
     return f"{log_name}/{partition}/clock"
 
 
 def era_note(log_name: str, partition: int) -> str:
-    """The name of the note that says when an era began that the clock does not follow yet, in ms since 1970."""
+    """The name of the number that holds the start of an era that the clock does not follow yet, in ms since 1970."""
     return f"{log_name}/{partition}/era"
 
 

@@ -1,4 +1,4 @@
-"""The quarantine, as people and replays read it: counts with examples, and the rows that can go through again."""
+"""Read the quarantine: counts with examples for people, and the rows that can be replayed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lakehouse.tables.specs import QUARANTINE
 
 RAW_SHOWN = 160
 MAX_RAW_BYTES = 256 * 1024
-"""How much of a refused line is kept; a raw as long as this counts as cut, and the rest of it is only in the log."""
+"""Bytes of a refused line that are kept; a `raw` of this length counts as cut."""
 
 PART_ROWS = 2_000
 PART_BYTES = 16 * 1024 * 1024
@@ -189,7 +189,7 @@ def outcomes(lake: Lake, places: pl.DataFrame) -> dict[str, int]:
 
 
 def is_duplicate(group: QuarantineGroup) -> bool:
-    """Whether a group counts repeats, which are no fault of anybody and keep no raw."""
+    """Whether a group counts duplicates, which are harmless and keep no raw line."""
     return group.code == Code.DUPLICATE
 
 

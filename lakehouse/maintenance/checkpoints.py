@@ -1,4 +1,4 @@
-"""Delta checkpoints: written by one process at a time, whoever it is.
+"""Delta checkpoints: written by one process at a time.
 
 Two at once can tear a checkpoint (delta-rs#4433, #2643), so nobody lets delta-rs write one in its commit hook.
 Maintenance writes them. Landing writes them too, so that opening stays quick where only `heed land` runs; it does so
@@ -21,7 +21,7 @@ from lakehouse.lake import CHECKPOINT_EVERY_COMMITS, Lake
 from lakehouse.tables.specs import TableSpec
 
 NO_CHECKPOINT = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-"""For every commit: checkpoints and log cleaning are done behind the lock, never in a hook."""
+"""Commit without checkpoint and log cleaning: both are done under the lock, never in a hook."""
 
 POINTER = "_delta_log/_last_checkpoint"
 _COMMIT = re.compile(r"_delta_log/\d{20}\.json$")
@@ -60,7 +60,7 @@ def clean_log(lake: Lake, spec: TableSpec, *, wait_seconds: float) -> int:
 
 
 def newer_checkpoint(lake: Lake, spec: TableSpec, table: DeltaTable, known: int, *, write: bool) -> int:
-    """After a commit: the newest checkpoint's version, once it is worth a look; perhaps written by this call.
+    """After a commit, return the newest checkpoint's version; write one if it is due.
 
     A committer that has this value grow should open its table anew: a handle goes on replaying every commit after the
     checkpoint that it was opened from, 0.2 ms each, whatever checkpoints came later.
@@ -84,7 +84,7 @@ def newer_checkpoint(lake: Lake, spec: TableSpec, table: DeltaTable, known: int,
 
 
 def commit_files(lake: Lake, spec: TableSpec) -> int:
-    """How many commits the table's log holds as files of their own."""
+    """The number of commit files in the table's log."""
     listed = table_store(lake, spec).get_file_info(pafs.FileSelector("_delta_log"))
     return sum(1 for entry in listed if _COMMIT.search(entry.path))
 

@@ -1,6 +1,6 @@
 """Maintenance's child process: works a job through under a memory cap, one JSON line per action.
 
-It is a process of its own because delta-rs cannot be held to a limit while it sorts a day or reads a large log. The
+It is a separate process because delta-rs has no memory limit when it sorts a day or reads a large log. The
 parent (`lakehouse.maintenance.run`) ends it when what is resident grows past the cap, knows which action it was, and
 lets another child go on with the rest. A limit of the kernel would not do: RLIMIT_DATA and RLIMIT_AS count what is
 reserved, and the 512 threads with which delta-rs reads a long log reserve over 5 GiB while 230 MB are resident.
@@ -27,7 +27,7 @@ from lakehouse.store_errors import plain
 from lakehouse.tables.registry import TABLES
 
 NICENESS = 10
-"""Landing and serving come first."""
+"""Niceness: landing and serving have priority."""
 NO_MEMORY = 75
 """Exit code: an action was refused memory, as if the parent had ended it."""
 _MEMORY_WORDS = ("memory", "Resources exhausted")
@@ -59,7 +59,7 @@ class TableState(msgspec.Struct, frozen=True, kw_only=True, tag="table"):
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
-    """An action begins; if nothing follows, it was the last."""
+    """An action begins; if no other line follows, it killed the child."""
 
     action: Action
 
@@ -90,7 +90,7 @@ def main() -> None:
         try:
             if lake.exists(TABLES[name]):
                 work_table(lake, name, job)
-        except (HeedError, DeltaError, OSError) as error:  # this table cannot even be read: the others can
+        except (HeedError, DeltaError, OSError) as error:  # go on with the other tables
             _say(Unreadable(table=name, problem=f"{type(error).__name__}: {plain(error)}"))
 
 
@@ -102,7 +102,7 @@ def work_table(lake: Lake, name: str, job: Job) -> None:
     marking = True
     for planned in plan(spec, statistics, job.retention, now=_now(), vacuum=job.vacuum):
         action = plainly(planned) if planned.name in job.plain else planned
-        if action.name in job.skip:  # one that marks would not be planned again, had it been done
+        if action.name in job.skip:  # an action that marks the day is planned only if it was not done
             marking = marking and not action.marks
         if action.name in job.skip or (action.marks and not marking):
             continue

@@ -24,7 +24,7 @@ from lakehouse.tables.specs import TableSpec
 
 LOG_FOLDER = "_delta_log/"
 _STAGED = re.compile(r"(#\d+|\.tmp)$")
-"""Names under which object stores and delta-rs stage a file before it gets its own."""
+"""Suffixes of staging files of object stores and delta-rs."""
 
 
 class StoredFile(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class StoredFile(msgspec.Struct, frozen=True):
 def find_orphans(
     listed: Iterable[StoredFile], named: Iterable[str], *, now: datetime, older_than: timedelta
 ) -> list[StoredFile]:
-    """Of the files in a folder, those that nothing names and that are too old to be part of a running batch.
+    """The files in a folder that no commit names and that are too old to belong to a running batch.
 
     Args:
         listed: What lies in the table's folder.

@@ -1,4 +1,4 @@
-"""What maintenance does to a table, decided from its statistics alone.
+"""Plan the maintenance of a table from its statistics.
 
 A table that lands several times a second grows by small files and small commits. Maintenance puts the files of the open
 day together while it lands, rewrites each closed day once (in clustered order, or without rows that later ones
@@ -28,9 +28,9 @@ MAX_CLOSED_FILES = 50
 ROOM = 0.7
 """Share of `MAX_CLOSED_FILES` that a closed day aims at: bin packing never fills every file."""
 OPEN_SMALL_FILES = 50
-"""Small files that a scan bears without slowing down; at 5 commits a second they come in 10 s."""
+"""Small files of the open day before they are compacted; at 5 commits a second they gather in 10 s."""
 CLOSED_SMALL_FILES = 10
-"""Latecomers that a closed day bears."""
+"""Small files of late rows in a closed day before they are compacted."""
 CLOSES_AFTER = timedelta(hours=1)
 """A day is closed this long after midnight (UTC): landing that is behind still adds to it."""
 
@@ -42,7 +42,7 @@ TRIM_EVERY = timedelta(days=1)
 
 
 class Work(StrEnum):
-    """What can be done to a table, in this order."""
+    """The actions on a table, in their order."""
 
     CHECKPOINT = "checkpoint"
     PROPERTIES = "properties"
@@ -66,7 +66,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The piece in words."""
+        """The action in words."""
         return f"{self.work} {self.table}" + (f" of {self.day}" if self.day else "")
 
 
@@ -78,12 +78,12 @@ class PartitionFiles(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bytes(self) -> int:
-        """Together."""
+        """Their size in bytes, together."""
         return sum(self.sizes)
 
 
 class TableStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What the plan goes by."""
+    """The statistics that a plan is based on."""
 
     version: int
     checkpoint: int | None
@@ -105,7 +105,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def of(settings: Settings) -> Retention:
-        """As the settings have it."""
+        """The retention that the settings name."""
         return Retention(
             landing_hours=settings.maintenance.landing_history_hours,
             history_hours=settings.maintenance.lake_history_days * 24,
@@ -149,12 +149,12 @@ def plan(
 
 
 def due(last: datetime | None, every: timedelta, now: datetime) -> bool:
-    """Whether something that was last done then is to be done again."""
+    """Return True if it was never done, or last done at least `every` ago."""
     return last is None or now - last >= every
 
 
 def plainly(action: Action) -> Action:
-    """Compaction instead, for a day that is too large to be rewritten in the memory that maintenance may take."""
+    """The plan with compaction for days that are too large to be rewritten within the memory cap."""
     return msgspec.structs.replace(action, work=Work.COMPACT, reason="too large to be rewritten within the memory cap")
 
 
@@ -210,6 +210,6 @@ def _closed(spec: TableSpec, part: PartitionFiles, rewritten_to: date | None) ->
         # It opens every file of the day at once; compaction does not, and leaves it few.
         return [*_open(spec, part), once]
     if small > CLOSED_SMALL_FILES or len(part.sizes) > MAX_CLOSED_FILES:
-        work = Work.SUPERSEDE if spec.latest_by else Work.COMPACT  # what came late supersedes what was kept
+        work = Work.SUPERSEDE if spec.latest_by else Work.COMPACT  # late panes supersede kept ones
         return [Action(table=spec.name, work=work, day=part.day, target_bytes=target, reason=reason)]
     return []

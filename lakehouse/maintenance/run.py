@@ -27,7 +27,7 @@ from lakehouse.tables.registry import TABLES
 
 MEBIBYTE = 1024 * 1024
 MAX_CHILDREN = 20
-"""A pass goes on after a child's death, but not for ever."""
+"""How many children of one pass may die."""
 WATCH_SECONDS = 0.05
 """How often to look at the child: sorting without a limit was seen to take 1.5 GB in 14 s, 5 MB in this time."""
 HEADROOM = 1 / 16
@@ -68,7 +68,7 @@ class MaintenanceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def holding_service(settings: Settings) -> AbstractContextManager[int]:
-    """Hold the lake against a second `heed maintain --every`.
+    """Hold the lock of `heed maintain --every` on this lake.
 
     Raises:
         MaintenanceBusy: Another one runs.
@@ -132,7 +132,7 @@ def _pass(settings: Settings, lake: Lake, lock: int, *, vacuum: bool, stopped: S
 
 
 class _Collected:
-    """What the children of one pass have said."""
+    """The reports of one pass's children."""
 
     def __init__(self) -> None:
         self.states: dict[str, dict[bool, TableState]] = {}
@@ -149,7 +149,7 @@ class _Collected:
         match line:
             case TableState():
                 states = self.states.setdefault(line.table, {})
-                if line.after or False not in states:  # a second child's "before" is in the middle
+                if line.after or False not in states:  # only the first child's "before" counts
                     states[line.after] = line
             case Started():
                 self.running = line
@@ -220,7 +220,7 @@ def _run_child(
 
 
 def _without(job: Job, end: subprocess.CompletedProcess[bytes], collected: _Collected) -> Job:
-    """The job for the next child: without what is done, and without what ended the last one."""
+    """The job for the next child: without finished actions, and without the one that ended the last child."""
     last_words = (end.stderr or b"").decode(errors="replace").strip().splitlines()[-3:]
     if collected.running is None:
         raise MaintenanceFailed(
@@ -261,7 +261,7 @@ def _watch(child: subprocess.Popen[bytes], cap_bytes: int, stopped: Stopped) -> 
 def _resident(pid: int) -> int:
     try:
         return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:  # it is gone, or the system does not say
+    except psutil.Error:  # the child has ended, or its memory cannot be read
         return 0
 
 

@@ -24,7 +24,7 @@ FILE_BYTES = 64 * 1024 * 1024
 
 
 class Rewritten(NamedTuple):
-    """What went, and the day's files and their bytes before and after."""
+    """Panes removed, and the day's files and bytes before and after."""
 
     rows_dropped: int
     files_before: int

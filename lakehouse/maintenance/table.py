@@ -144,7 +144,7 @@ def _repeated(attempt: Callable[[], T]) -> T:
 def _optimize(table: DeltaTable, spec: TableSpec, action: Action, *, cap: int) -> dict[str, Any]:
     options: dict[str, Any] = {
         "target_size": action.target_bytes,
-        "max_concurrent_tasks": 1,  # memory goes by tasks, and landing needs the other cores
+        "max_concurrent_tasks": 1,  # memory grows with the number of tasks, and landing needs the other cores
         "max_spill_size": cap // SORT_SHARE,
         "post_commithook_properties": NO_CHECKPOINT,
     }

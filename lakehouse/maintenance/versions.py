@@ -1,4 +1,4 @@
-"""How many versions of a table are kept, for tables that the loop replaces as a whole.
+"""Remove old versions of the tables that the loop replaces as a whole.
 
 Time alone does not bound them: a loop that runs every quarter of an hour replaces a table 672 times a week. Beyond the
 newest versions, replaced files go, and the log entries before the last checkpoint that the oldest kept version needs.
