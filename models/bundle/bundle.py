@@ -156,12 +156,15 @@ def write_bundle(
         provenance: Where it all comes from.
 
     Raises:
-        LearningError: No recommender of this name makes such a model, so that the bundle could not be read.
+        LearningError: No recommender of this name makes such a model, so that the bundle could not be read, or an
+            array of the model holds a value that is no finite number.
     """
     _require_readable(model, name)
+    arrays = model.arrays()
+    _require_finite(arrays)
     folder.mkdir(parents=True)
     histories = InteractionMatrix.from_frame(interactions, model.items)
-    for array, values in (model.arrays() | _history_arrays(histories)).items():
+    for array, values in (arrays | _history_arrays(histories)).items():
         np.save(folder / f"{array}{ARRAY}", np.ascontiguousarray(values), allow_pickle=False)
     catalogue_of(model.items, items).write_parquet(folder / ITEMS)
     manifest = Manifest(
@@ -248,6 +251,14 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def _require_finite(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """A score of NaN would leave a list empty or end its order, so such a model is neither published nor served."""
+    for name, values in arrays.items():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            bad = int(np.count_nonzero(~np.isfinite(values)))
+            raise LearningError(f"{name}: {bad} of {values.size} values of the model are no finite numbers")
+
+
 def _history_arrays(histories: InteractionMatrix) -> dict[str, npt.NDArray[Any]]:
     return {f"{HISTORY}{name}": getattr(histories, name) for name in HISTORY_ARRAYS}
 
@@ -256,6 +267,7 @@ def _load_model(folder: Path, manifest: Manifest, index: ItemIndex, catalogue: p
     """The model by its registered name, from every array that is no history's."""
     names = [name.removesuffix(ARRAY) for name in manifest.files if name.endswith(ARRAY)]
     arrays = {name: _array(folder, name) for name in names if not name.startswith(HISTORY)}
+    _require_finite(arrays)
     available = catalogue["available"].to_numpy()
     config = manifest.parameters if manifest.model is None else manifest.model
     return load_model(manifest.recommender, index, arrays, config, available=available)

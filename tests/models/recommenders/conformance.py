@@ -87,6 +87,15 @@ class RecommenderConformance:
             assert ranking.items == ((f"i{row:02d}",) if model.personal else (popular,))
             assert ranking.personal is model.personal
 
+    def test_somebody_who_came_after_the_fit_is_served_by_their_history(self, model: Model) -> None:
+        if not model.personal:
+            assert not model.recommend(liking("i00", "i02"), 3).personal
+            return
+
+        for parity in (0, 1):
+            history = liking(f"i{parity:02d}", f"i{parity + 2:02d}")
+            assert {int(item[1:]) % 2 for item in model.recommend(history, 3).items} == {parity}
+
     def test_a_batch_of_several_blocks_gives_the_lists_of_single_calls(
         self, board: TrainingData, model: Model, monkeypatch: pytest.MonkeyPatch
     ) -> None:

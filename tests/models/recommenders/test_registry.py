@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from models.bundle.bundle import MANIFEST, Provenance, load_bundle, write_bundle
 from models.interaction_matrix import ItemIndex
 from models.recommenders.arrays import prefixed, sparse_arrays, sparse_of, under
 from models.recommenders.factors import FactorModel, ItemFactors
-from models.recommenders.popularity import Popularity
+from models.recommenders.popularity import Popularity, PopularityModel
 from models.recommenders.registry import (
     CHALLENGER,
     RECOMMENDERS,
@@ -105,6 +106,27 @@ def test_a_bundle_that_cannot_be_read_is_refused_by_name(tmp_path: Path, fields:
 
     with pytest.raises(BundleCorrupt, match=words):
         load_bundle(tmp_path / "bundle")
+
+
+def test_a_model_with_values_that_are_no_numbers_is_neither_written_nor_loaded(tmp_path: Path) -> None:
+    folder = written(tmp_path / "bundle")
+    factors = np.load(folder / "item_factors.npy")
+    factors[1, 1] = np.nan
+    np.save(folder / "item_factors.npy", factors)
+    content = (folder / "item_factors.npy").read_bytes()
+    files = msgspec.json.decode((folder / MANIFEST).read_bytes())["files"]
+    changed(folder, files={**files, "item_factors.npy": {"sha256": sha256(content).hexdigest(), "bytes": len(content)}})
+    data = training(checkerboard(4))
+
+    with pytest.raises(BundleCorrupt, match="item_factors: 1 of 8 values of the model are no finite numbers"):
+        load_bundle(folder)
+    with pytest.raises(LearningError, match="popularity: 4 of 4 values"):
+        write_bundle(
+            tmp_path / "next", PopularityModel(data.items, np.full(4, np.inf, dtype=np.float32)), name="popularity",
+            parameters={}, interactions=data.interactions, items=data.catalogue,
+            provenance=Provenance(created_at=START, metrics={}),
+        )  # fmt: skip
+    assert not (tmp_path / "next").exists()
 
 
 def test_a_bundle_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
