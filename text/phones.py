@@ -40,18 +40,10 @@ def is_other_shape(run: Run, first: int, end: int) -> bool:
     lengths = tuple(map(len, groups))
     if gaps == (".",) or (gaps == ("/",) and max(lengths) <= 4):  # 50.8481449, 2348/3499
         return True
+    if len(groups) >= 3 and gaps[0] == gaps[1] and gaps[0] in "-./ " and _is_date(groups, lengths):
+        return True
     if len(set(gaps)) == 1 and len(groups) >= 3 and gaps[0] in "-./ ":
-        if lengths[0] == 4 and lengths[1] <= 2 and lengths[2] <= 2 and groups[0][:2] in ("19", "20"):
-            return True
-        if len(groups) == 3 and lengths[2] == 4 and lengths[0] <= 2 and lengths[1] <= 2:
-            return True
-        if (
-            lengths[0] <= 3
-            and set(lengths[1:]) == {3}
-            and not groups[0].startswith("0")
-            and gaps[0] in ". "
-            and lengths[0] < 3
-        ):
+        if lengths[0] < 3 and set(lengths[1:]) == {3} and groups[0][0] != "0" and gaps[0] in ". ":
             return True
         if len(groups) == 4 and gaps[0] == "." and max(lengths) <= 3 and all(int(group) <= 255 for group in groups):
             return True
@@ -62,6 +54,13 @@ def is_other_shape(run: Run, first: int, end: int) -> bool:
     if lengths == (4, 4) and all("1900" <= group <= "2099" for group in groups):
         return True
     return sum(lengths) == 13 and "".join(groups)[:3] in ("978", "979")
+
+
+def _is_date(groups: tuple[str, ...], lengths: tuple[int, ...]) -> bool:
+    """Whether the first three groups are year, month and day, or the other way round."""
+    if lengths[0] == 4:
+        return lengths[1] <= 2 and lengths[2] <= 2 and groups[0][:2] in ("19", "20")
+    return lengths[2] == 4 and lengths[0] <= 2 and lengths[1] <= 2 and groups[2][:2] in ("19", "20")
 
 
 def is_in_fours(run: Run, at: int) -> bool:
