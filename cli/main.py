@@ -47,7 +47,7 @@ COMMANDS: dict[str, str] = {
 
 
 class _ReaderGone(Exception):
-    """Raised when the reader of a pipe had enough."""
+    """Raised when the reader of a pipe has closed it."""
 
 
 class _FileEnds(Exception):
@@ -56,7 +56,7 @@ class _FileEnds(Exception):
 
 @contextmanager
 def _ends_of_our_own() -> Iterator[None]:
-    """Keep what ended a command from click, which takes a cut file for Ctrl-D and a closed pipe for a failure."""
+    """Hide EOF and closed pipes from click, which takes them for Ctrl-D and for a failure."""
     try:
         yield
     except BrokenPipeError as error:
@@ -105,7 +105,7 @@ def main() -> NoReturn:
     try:
         code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe had enough
+    except BrokenPipeError:  # the reader of a pipe has closed it
         _forget_output()
         code = BROKEN_PIPE
     except OSError as error:
@@ -143,7 +143,7 @@ def _fail(words: str, code: int) -> int:
 
 
 def _prepare_children() -> None:
-    """Child processes find Heed's packages, and nothing in their current directory."""
+    """Let child processes import Heed's packages, and nothing from their current directory."""
     root = str(Path(__file__).resolve().parent.parent)
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     kept = [root, *(folder for folder in others if Path(folder).is_absolute() and folder != root)]
@@ -151,7 +151,7 @@ def _prepare_children() -> None:
 
 
 def _prepare_streams() -> None:
-    """A closed stream swallows what is written; what its encoding lacks is spelt out."""
+    """Replace closed streams by the null device; escape characters that the encoding lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -161,7 +161,7 @@ def _prepare_streams() -> None:
 
 
 def _forget_output() -> None:
-    """What waits to be written has no reader: Python would try once more at its end, and complain."""
+    """Send buffered output to the null device: Python would try to write it at exit, and complain."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""How commands speak: tables and progress bars to people, one JSON object per line to programs.
+"""Output of commands: tables and progress bars for people, one JSON object per line for programs.
 
 Names, titles and ids come from outside: they are printed as they are, never read as markup. Only `styled` takes
 markup, in a template apart from its values.
@@ -26,7 +26,7 @@ WIDEST = 10_000
 
 
 class Output:
-    """One command's voice: rich to people, JSON lines with `--json`."""
+    """The output of one command: rich for people, JSON lines with `--json`."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -93,14 +93,14 @@ class Output:
 
 
 class _Console(Console):
-    """A console that leaves a closed pipe to `cli.main`, which ends the command as a signal would."""
+    """A console that leaves a closed pipe to `cli.main`, which ends with the exit code of SIGPIPE."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
 
 
 class _Count(MofNCompleteColumn):
-    """How many of how many, once it is known of how many."""
+    """The column "n of total", once the total is known."""
 
     def render(self, task: Task) -> Text:
         return super().render(task) if task.total else Text(f"{task.completed:,.0f}" if task.completed else "")

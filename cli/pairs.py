@@ -13,7 +13,7 @@ _NAME = re.compile(r"^\s*[A-Za-z_]+\s*$")
 def pairs_of_maps(texts: Sequence[str]) -> dict[str, str]:
     """`--map` options as field -> column.
 
-    A comma parts two pairs where a name and `=` follow it; any other comma belongs to the column's name.
+    A comma separates two pairs where a name and `=` follow it; any other comma belongs to the column's name.
 
     Raises:
         UsageError: A pair lacks a side, or a field is named twice.

@@ -1,4 +1,4 @@
-"""Text from outside as a terminal may be given it: what would move the cursor or turn the line around is spelt out."""
+"""Make text from outside safe for a terminal: control and direction characters are escaped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Row rules as Polars expressions: the same reading as Great Expectations', for tables of any size.
+"""Row rules as Polars expressions, with the same meaning as in Great Expectations, for tables of any size.
 
-As there, a value that is missing breaks only `not_null` rules, and NaN counts as missing.
+A missing value breaks only `not_null` rules, and NaN counts as missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from expectations.rules import Rule
 from feedback.errors import ContractViolation
 
 UNIQUE = "ExpectCompoundColumnsToBeUnique"
-"""Rows that agree with another row are no matter of one row; `expectations.screening` finds them."""
+"""Rules on several rows, such as uniqueness, are checked by `expectations.screening`."""
 
 
 def breaks(rule: Rule, schema: pl.Schema) -> pl.Expr:

@@ -21,7 +21,7 @@ from lakehouse.tables.specs import TableSpec
 
 
 class Severity(StrEnum):
-    """What a failed rule means: stop, look at it, or know it."""
+    """The severity of a failed rule: stop, warn, or inform."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 
 class RuleScope(StrEnum):
-    """What a rule judges, and so what follows when it is broken."""
+    """What a rule is about: single rows, or the whole table."""
 
     ROW = "row"
     """Each row. Rows that break it are left out of learning, counted and shown; nothing stops."""
@@ -47,7 +47,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One expectation: its name, its GX class, what it is asked of, and how grave it is when it fails."""
+    """One expectation: its name, GX class, arguments and severity."""
 
     name: str
     expectation: str
@@ -92,7 +92,7 @@ def build_column_rules(spec: TableSpec, columns: Sequence[str], *, own: Sequence
 
 
 def pandas_types(type_: pa.DataType, *, nullable: bool) -> tuple[str, ...]:
-    """What an Arrow type is called in the pandas frame of `expectations.validation`; empty where pandas cannot tell.
+    """The pandas name of an Arrow type in the frame of `expectations.validation`; empty where pandas cannot tell.
 
     Times stand there as UTC without a zone: the library knows no name for pandas' zoned type.
 

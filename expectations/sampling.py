@@ -1,4 +1,4 @@
-"""Which rows of a table are validated: all of them, or for a large table those among which a broken row would be.
+"""Choose the rows to validate: all of a small table, and of a large one those that may be broken.
 
 Great Expectations works on a pandas frame in memory, so a table beyond `MAX_ROWS` is not handed over whole. Looked at
 are then the newest rows (older ones were looked at by earlier runs, and a landed row never changes), and from the
@@ -52,7 +52,7 @@ def rows_to_validate(
 
 
 def _rows_at_risk(numbered: pl.LazyFrame, suite: Suite) -> list[pl.LazyFrame]:
-    """Row numbers of what would break a rule, if any row did."""
+    """Row numbers of the candidates for each rule."""
     found: list[pl.LazyFrame] = []
     for key in suite.keys:
         hashed = numbered.select("_row", key=pl.struct(key).hash())

@@ -1,7 +1,7 @@
 """Screening: which rows of a table learning leaves out, by which rule.
 
-What landed cannot be taken back, so one row that breaks a rule must not stop learning: it is left out, counted and
-shown. The same rules as in the table's suite decide, over all rows and in columns.
+Landed rows stay, so one bad row must not stop learning: it is left out, counted and shown. The same rules as in the
+table's suite decide, over all rows and in columns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A suite: the rules of one table, and how its rows become the frame that they look at."""
+"""A suite: the rules of one table, and the function that derives the columns they need."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Derive(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suite:
-    """What good rows of one table look like."""
+    """The rules of one table."""
 
     table: TableSpec
     rules: tuple[Rule, ...]

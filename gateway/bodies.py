@@ -1,6 +1,7 @@
-"""Request bodies: one event, an array, NDJSON or CloudEvents, taken apart without losing a record to its neighbour.
+"""Request bodies: split one event, an array, NDJSON or CloudEvents into records; a broken record does not affect
+others.
 
-What cannot be read is refused by its name: compressed bodies, other encodings than UTF-8, CloudEvents in binary mode.
+Unsupported bodies are refused with their name: compressed, not UTF-8, CloudEvents in binary mode.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ MAX_RECORDS = 50_000
 MAX_LINE_ENDS = 4 * MAX_RECORDS
 """Line ends of one body: two for each record where they are carriage return and newline, and as many blank lines."""
 MAX_COMMAS = 40 * MAX_RECORDS
-"""Commas of an array: more than its events can have fields. Taken apart, millions of tiny values fill the memory;
-this many take 150 MiB."""
+"""Most commas in an array. Millions of tiny values would fill the memory when parsed; this many take 150 MiB."""
 
 CLOUD_EVENTS = "application/cloudevents"
 BOM = b"\xef\xbb\xbf"
@@ -103,7 +103,7 @@ def split_body(body: bytes, content_type: str) -> list[bytes]:
 
 
 def _refuse_other_text(body: bytes, parameters: list[str]) -> None:
-    """Refuse what is no UTF-8 text, by the name of what it is."""
+    """Refuse a body that is not UTF-8 text, naming its encoding."""
     charset = next((p.partition("=")[2].strip(" \"'") for p in parameters if p.startswith("charset")), "")
     form = next((name for start, name in MAGIC.items() if body.startswith(start)), None)
     if form is None and b"\0" in body[:4]:
@@ -115,10 +115,10 @@ def _refuse_other_text(body: bytes, parameters: list[str]) -> None:
 
 
 def _lines(body: bytes) -> list[bytes]:
-    """The lines that hold anything; counted before they are taken apart, for a body can be millions of them."""
+    """The lines that are not blank; counted before they are split, since a body can have millions."""
     if body.count(b"\n") + body.count(b"\r") >= MAX_LINE_ENDS:
         raise _too_many(f"more than {MAX_LINE_ENDS:,} lines")
-    if BOM in body:  # files that were put together keep the mark of each
+    if BOM in body:  # concatenated files have several byte-order marks
         body = body.replace(b"\n" + BOM, b"\n").replace(b"\r" + BOM, b"\r")
     records = [line for line in body.splitlines() if line.strip()]
     if len(records) > MAX_RECORDS:

@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> Litestar:
 def app_from_environment() -> Litestar:
     """The app for the HTTP server's own process, which gets its settings by environment."""
     app = create_app(load_settings(os.environ.get("HEED_HOME")))
-    # What stands for the process's life is left out of garbage collection: walking it takes tens of milliseconds.
+    # Exclude what lives as long as the process from garbage collection: scanning it takes tens of milliseconds.
     gc.collect()
     gc.freeze()
     return app

@@ -19,7 +19,7 @@ def has_public_key(settings: Settings) -> bool:
     """Whether the pseudonyms of a home are made with the demo's key."""
     try:
         key = settings.paths.subject_key_file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):  # who needs the key says what is wrong with it
+    except (OSError, UnicodeDecodeError):  # whoever needs the key reports the error
         return False
     return key.lower() == PUBLIC_KEY
 

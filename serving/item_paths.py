@@ -1,6 +1,6 @@
-"""Item ids in paths: whatever an id holds, slashes too, it is one segment of the path.
+"""Item ids in paths: an id is one segment of the path, even if it contains slashes.
 
-A router parts a path at its slashes after the server has decoded it, so `a%2Fb` would be two segments. Here the id is
+The router splits a path at slashes after the server has decoded it, so `a%2Fb` would be two segments. Here the id is
 taken out of the undecoded path and put back with every reserved character encoded; the route decodes it.
 """
 

@@ -1,9 +1,8 @@
-"""Whether landing does its work, as the HTTP process sees it from outside; for readiness.
+"""Watch landing from the HTTP process, for `/readyz`.
 
-A landing stream on this home touches a file as long as it reads on. A stream on another machine is known by what it
-does: while records wait in the log, the positions committed in the lake move. A process that serves alone expects no
-landing, unless the setting `landing.expected` says so or a stream was heard of while it ran; then what waits is told,
-and does not make it unready.
+A landing stream on this home touches a file while it reads. A stream on another machine shows by its commits: while
+records wait in the log, the positions in the lake move. A stalled landing makes the process unready only if landing is
+expected: by the setting `landing.expected`, or because a stream was seen on this home while the process ran.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class Judgement:
         self._moved_at = since
 
     def status(self, sight: Sight) -> LandingStatus:
-        """What a look tells, after those before."""
+        """The status after one more look."""
         if not sight.waiting or sight.positions != self._positions:
             self._moved_at = sight.at
         self._positions = sight.positions
@@ -91,7 +90,7 @@ class Judgement:
 
 
 class LandingWatch:
-    """Looks every few seconds in a thread of its own, so that nobody who asks has to wait for a store."""
+    """Looks every few seconds in a background thread, so that `/readyz` never waits for a store."""
 
     def __init__(self, settings: Settings, log: FeedbackLog, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings

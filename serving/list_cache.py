@@ -1,4 +1,4 @@
-"""Lists that were made, kept as the bytes that are sent: the least recently asked for go first."""
+"""A cache of encoded lists; the least recently used are evicted first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CACHED_BYTES = 64 * 1024 * 1024
 """Memory of all kept lists together, whatever their lengths and whatever they were made from."""
 
 ENTRY_BYTES = 512
-"""What an entry takes beside its body: objects, key and its places in the dictionary (up to 485 were measured)."""
+"""Bytes of an entry beyond its body: objects, key and dictionary slot (up to 485 were measured)."""
 
 DIGEST_BYTES = 16
 
@@ -64,7 +64,7 @@ class ListCache:
         return found
 
     def put(self, subject: str, n: int, made: MadeList) -> None:
-        """Keep a list, and forget those that were not asked for the longest."""
+        """Keep a list, and evict the least recently used ones."""
         key = (subject, n)
         replaced = self._lists.get(key)
         self._bytes += made.nbytes - (0 if replaced is None else replaced.nbytes)
@@ -79,5 +79,5 @@ class ListCache:
 
 
 def digest(places: Iterable[Place]) -> bytes:
-    """A few bytes that stand for the places of events; other places have others."""
+    """A digest of the coordinates of events."""
     return hashlib.blake2b(msgspec.msgpack.encode(list(places)), digest_size=DIGEST_BYTES).digest()

@@ -12,7 +12,7 @@ from models.preferences import Stance
 from models.recommenders.recommender import Reason
 
 SHORT_HISTORY = 5
-"""Below this many items known of a person, the list says that it leans on what is popular."""
+"""Below this many known items of a person the list is a blend with popular items."""
 
 POPULAR = "popular with everyone"
 BECAUSE = {
@@ -22,7 +22,7 @@ BECAUSE = {
     Stance.TOUCHED: "because of ",
     Stance.PASSED_OVER: "because you passed over ",
 }
-"""Says no more than the person did: who bought something has not said that they like it."""
+"""The words for a reason claim no more than the event: a purchase is not called a like."""
 
 
 class ListedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class ItemList(msgspec.Struct, frozen=True, kw_only=True):
 def build_list(
     bundle: Bundle, titles: Sequence[str], history: History, n: int, *, exclude: Collection[str] = ()
 ) -> ItemList:
-    """The best n items for a history; what is popular where the history says nothing yet."""
+    """The best n items for a history; popular items where the history is empty."""
     ranking = bundle.recommend(history, n, exclude=exclude)
     reasons = bundle.explain(history, ranking.items, reasons=1) if ranking.personal else [()] * len(ranking.items)
     items = tuple(

@@ -1,4 +1,4 @@
-"""Serving's state: the current bundle, swapped when a new one is published, and what happened since it was made."""
+"""The state of serving: the current bundle, swapped when a new one is published, and the events since it was made."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 _ID_HEAD = b'{"decision_id":"'
 _NO_ID = "0" * 32
 _AFTER_ID = len(_ID_HEAD) + len(_NO_ID)
-"""Where the part of a served list begins that is the same whenever it is served."""
+"""Offset of the part of an encoded list that is the same at every serving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,12 @@ class Service:
         return self._in_use().bundle
 
     def refresh(self) -> bool:
-        """Take over a newly published bundle, if there is one; the old one serves on where that fails."""
+        """Load a newly published bundle, if there is one; the old one stays where that fails."""
         return self._look(time.monotonic(), at_once=True)
 
     def look(self, now: float) -> bool:
-        """The same again and again: a bundle that cannot be used is tried later each time, until the pointer moves.
+        """Called repeatedly: a bundle that cannot be used is tried again after growing pauses, or when the pointer
+        moves.
 
         Args:
             now: Seconds of a clock that never goes back.
@@ -120,7 +121,7 @@ class Service:
             if version == self._failed_version and not at_once and not self._backoff.is_due(now):
                 return False
             loaded = _warmed(self._bundles.load(version))
-        except Exception as error:  # the watcher must outlive whatever a bundle holds
+        except Exception as error:  # no content of a bundle may end the watcher
             self._refuse(version, error, now)
             return False
         self._loaded = loaded
@@ -145,7 +146,7 @@ class Service:
             self._failed_version = version
             words, wait = _words_of(error), f"; tried again in {self._backoff.failed(now):g} s"
         self.load_error = words
-        # Our own errors say all in their message; of any other the log needs the place in the code.
+        # Our own errors are complete in their message; others are logged with a stack.
         LOGGER.error("%s%s", words, wait, exc_info=None if isinstance(error, HeedError) else error)
 
     def watch(self) -> None:
@@ -221,7 +222,7 @@ class Service:
         return tuple(dict.fromkeys([subject, *known]))
 
     def _events(self, subject: str, former: str | None, *, after: Mapping[int, int]) -> list[RecentEvent]:
-        """What a person did since the bundle was made, under the former pseudonym too; oldest first."""
+        """Events of a person since the bundle was made, under the former pseudonym too; oldest first."""
         own = self._store.recent(subject, after=after)
         if former is None:
             return own
@@ -235,7 +236,7 @@ class Service:
 
 
 def _words_of(error: Exception) -> str:
-    """An error in words that may be answered over HTTP."""
+    """An error in words that may be sent over HTTP."""
     known = (
         str(error) if isinstance(error, HeedError) else f"{type(error).__name__}, of which the server's log says more"
     )
@@ -243,7 +244,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _warmed(bundle: Bundle) -> _Loaded:
-    """A bundle that has made its first list: what it derives from its arrays once, nobody has to wait for."""
+    """Make a first list with the bundle, so that no request waits for what it derives once."""
     loaded = _Loaded(bundle, titles_of(bundle))
     if len(bundle.histories):
         build_list(bundle, loaded.titles, bundle.histories.history(0, bundle.model.items), 1)

@@ -77,7 +77,7 @@ class ApiKeys:
             self._save(kept)
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key that a secret belongs to; every stored key is compared, so that time tells nothing."""
+        """The key that a secret belongs to; compares every stored key, so that the time reveals nothing."""
         digest = _digest(secret)
         found = None
         for key in self.all():
@@ -112,7 +112,7 @@ class ApiKeys:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the file against other processes that make or revoke keys."""
+        """Lock the file against other processes that make or revoke keys."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._path.with_suffix(".lock").open("w") as lock:

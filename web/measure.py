@@ -1,7 +1,7 @@
 """Count and time every request for Prometheus.
 
-Litestar has a middleware for this; it looks up every figure by its labels three times a request, which cost a fifth
-of a served list. Here the figures of a route are looked up once.
+Litestar's own middleware looks up each metric by its labels three times a request, a fifth of the time of a served
+list. This one looks up a route's metrics once.
 """
 
 from __future__ import annotations

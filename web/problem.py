@@ -1,7 +1,7 @@
 """Errors over HTTP: RFC 9457 problem documents that say what was wrong, where, and what would be right.
 
-Only errors that are made for clients tell their own words. The message of any other one may name files and addresses
-of the server: it is logged under an incident number, and the client gets that number and a plain sentence.
+Only errors that are made for clients are sent with their message. Other messages may name files and addresses of the
+server: they are logged under an incident number, and the client gets that number and a general sentence.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PLAIN_WORDS: dict[type[HeedError], str] = {
     ServiceError: "a part that Heed needs does not answer",
     HeedError: INSIDE,
 }
-"""What a client is told of an error that was not made for it; of its nearest class in here."""
+"""The sentence for clients, by the nearest class of an error."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,14 +94,14 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
 
 
 def plain_words(error: Exception) -> str:
-    """What a client is told of an error that was not made for it: never a path, an address or a stack."""
+    """The sentence for clients: never a path, an address or a stack."""
     return next((PLAIN_WORDS[kind] for kind in type(error).__mro__ if kind in PLAIN_WORDS), INSIDE)
 
 
 def log_incident(error: Exception, where: str) -> str:
     """Log an error with all that it says; the number that finds it there."""
     incident = uuid.uuid4().hex[:12]
-    # Our own errors say all in their message; of any other the log needs the place in the code.
+    # Our own errors are complete in their message; others are logged with a stack.
     stack = None if isinstance(error, HeedError) else error
     LOGGER.error("incident %s: %s: %s: %s", incident, where, type(error).__name__, error, exc_info=stack)
     return incident

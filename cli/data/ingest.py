@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.files.importing import ImportReport
 
 COLLECT_AFTER_OBJECTS = 100_000
-"""Rows are short-lived objects by the ten thousand: at Python's own threshold its collector takes 5 % of an import."""
+"""Threshold of the garbage collector: with Python's default it takes 5 % of an import."""
 
 
 @click.command()
@@ -87,7 +87,7 @@ def _import(file: Path, plan: ImportPlan, settings: Settings, output: Output, ma
 
 
 def _judge(report: ImportReport, max_refused: str) -> None:
-    """End with an error where rows are not in.
+    """Raise where rows were refused.
 
     Raises:
         ImportFileError: Every row was refused.

@@ -14,7 +14,7 @@ _SHOWN_COLUMNS = 40
 
 
 def note_line(note: ImportNote) -> str:
-    """What the importer decided, and how often."""
+    """The importer's assumptions, with counts."""
     return f"{note.meaning[:1].upper()}{note.meaning[1:]}: {note.count:,}."
 
 

@@ -43,7 +43,7 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
         while not stop.is_set():
             try:
                 show(output, maintenance.run_pass(utc_now()))
-            except MaintenanceBusy as error:  # Dagster's asset, or a pass by hand: theirs counts as well
+            except MaintenanceBusy as error:  # Dagster's asset or another command is at it: its pass counts as well
                 output.say(str(error))
             except (
                 LakeError,
@@ -57,7 +57,7 @@ def maintain(settings: Settings, output: Output, every: float | None) -> int:
 
 
 class Maintenance:
-    """Passes of one process: what lists whole folders is not due in each of them."""
+    """The passes of one process; listing whole folders is due in only some of them."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         self._settings = settings

@@ -13,7 +13,7 @@ from feedback.settings.home import Settings
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a chapter plays on: a home made afresh, the output, and whether the small data is asked for."""
+    """The context of a chapter: a fresh home, the output, and whether to use the small data set."""
 
     settings: Settings
     output: Output

@@ -39,7 +39,7 @@ def load_demo(settings: Settings, output: Output, *, small: bool = False) -> tup
 
 
 def break_events(events: list[dict[str, Any]]) -> Iterator[dict[str, Any] | bytes]:
-    """The same events, each broken in one of ten ways that real senders know."""
+    """The same events, each broken in one of ten ways that occur in practice."""
     breaks: list[dict[str, Any]] = [
         {"value": 9.0},
         {"value": "five"},

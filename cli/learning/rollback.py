@@ -36,7 +36,7 @@ def rollback(settings: Settings, output: Output, version: str | None, release: b
 
 
 def _tell_registry(settings: Settings, output: Output, told: dict[str, object]) -> None:
-    """Let MLflow's champion be what serves; serving needs nothing of it."""
+    """Set MLflow's champion to what serves; serving does not depend on it."""
     from models.tracking.champion import align_champion
 
     champion = align_champion(settings)

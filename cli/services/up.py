@@ -78,7 +78,7 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
     config.write_text(supervisor_config(settings), encoding="utf-8")
     config.chmod(0o600)
     command = [str(Path(sys.executable).parent / "supervisord"), "-n", "-c", str(config)]
-    # A session of its own, so that Ctrl-C reaches only us and the stop is orderly; it inherits the lock.
+    # A new session, so that Ctrl-C reaches only this process, which stops the others in order; it inherits the lock.
     supervisor = subprocess.Popen(
         command,
         start_new_session=True,

@@ -1,4 +1,4 @@
-"""What good rows of `feedback` look like: the contract's promises, held once more where learning begins.
+"""Rules for `feedback`: the contract's promises, held once more where learning begins.
 
 The gateway and landing refuse what breaks the contract, by the same bounds (`feedback.bounds`). A row that
 breaks it here was written around them, or by another release: learning leaves it out. Where a bound is a setting,

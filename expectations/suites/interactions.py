@@ -1,4 +1,4 @@
-"""What good rows of `interactions` look like: signed preferences in their range, one row per (subject, item)."""
+"""Rules for `interactions`: signed preferences in their range, one row per (subject, item)."""
 
 from __future__ import annotations
 

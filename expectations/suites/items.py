@@ -1,4 +1,4 @@
-"""What good rows of `items` look like: one catalogue entry per item, fit to be shown."""
+"""Rules for `items`: one catalogue entry per item, fit to be shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARE_CATEGORISED = 0.8
 
 
 def derive_items(rows: Frame, catalogue: pl.Series | None = None, /) -> Frame:
-    """Add whether an item has a category; lists themselves are nothing that pandas can compare."""
+    """Add whether an item has a category; pandas cannot compare lists."""
     del catalogue
     if rows.collect_schema().get("categories") != pl.List(pl.String):
         return rows

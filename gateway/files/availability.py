@@ -1,4 +1,4 @@
-"""Whether an item can be had, from the words and numbers of shop systems."""
+"""Whether an item is available, from the words and numbers of shop systems."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YES = _words(
     "true t yes y on instock available active enabled published live availablefororder instoreonly onlineonly "
     "limitedavailability limitedstock lowstock fewleft preorder presale backorder madetoorder"
 )
-"""What can be ordered now, if only for later, is available."""
+"""Items that can be ordered now, also as a preorder, are available."""
 _NO = _words(
     "false f no n off outofstock soldout notinstock notavailable unavailable inactive disabled discontinued archived "
     "deleted draft unpublished reserved"

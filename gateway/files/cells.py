@@ -1,7 +1,7 @@
-"""Cells of a file to values of the contract's fields: ids, numbers, times, lists, text and availability.
+"""Convert cells of a file to values of the contract's fields: ids, numbers, times, lists, text and availability.
 
-A converter returns None for a cell that holds nothing, and raises `CellFault` for one that cannot be understood; it
-never guesses. What it had to decide it counts in `Notes`.
+A converter returns None for an empty cell and raises `CellFault` for one that it cannot read; it never guesses. Its
+assumptions are counted in `Notes`.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ WHOLE = frozenset({"results", "position"})
 TIMES = frozenset({"occurred_at", "released_at"})
 OBJECTS = frozenset({"attributes", "traits", "context", "v"})
 PROSE = frozenset({"text", "title", "description", "query", "reason", "kind"})
-"""Fields in which a word like None may be what somebody wrote."""
+"""Free-text fields, in which a word like None may be meant."""
 
 NOTHING = frozenset({"", *PLACEHOLDER_WORDS})
 """Words that programs write where there is nothing, in small letters."""
 NOTHING_IN_NUMBERS = NOTHING | {"na", "-", "--", "."}
 
 _FIRST_SIGNS = frozenset("".join(word[:1] + word[:1].upper() for word in NOTHING_IN_NUMBERS) + " \t")
-"""What a word for nothing may begin with: most cells are told apart by their first character."""
+"""First characters of words for an empty cell: most cells are ruled out by them."""
 
 MAX_CELL_CHARACTERS = 100_000
 """The longest text that the contract takes."""
 _EXACT_FLOAT = 2**53
-"""Above this a float no longer tells whole numbers apart."""
+"""Above this a float no longer holds every whole number."""
 
 
 class Note(StrEnum):
-    """What the importer decided for a row, counted and told."""
+    """Assumptions of the importer, counted for the report."""
 
     NULL_WORD = "null_word"
     FLOAT_ID = "float_id"
@@ -158,7 +158,7 @@ class Cells:
         return self._text_of(raw)
 
     def prose(self, raw: Any) -> Any:  # noqa: ANN401
-        """What somebody wrote: only a blank cell is empty."""
+        """Free text: only a blank cell is empty."""
         if isinstance(raw, str):
             if len(raw) > MAX_CELL_CHARACTERS:
                 detail = f"the cell has {len(raw):,} characters, a text may have {MAX_CELL_CHARACTERS:,}"
@@ -196,7 +196,7 @@ class Cells:
         return raw
 
     def whole_number(self, raw: Any) -> Any:  # noqa: ANN401
-        """A number that counts; `3.0` is 3."""
+        """A whole number; `3.0` is 3."""
         number = self.number(raw)
         return int(number) if isinstance(number, float) and number.is_integer() else number
 
@@ -228,11 +228,11 @@ class Cells:
         return raw if isinstance(raw, str) else self._text_of(raw)
 
     def stated_list(self, raw: Any) -> Any:  # noqa: ANN401
-        """A list that an event states, member for member; text is taken apart."""
+        """A list that an event states, member for member; text is split at the separator."""
         return self.list(raw) if isinstance(raw, str) else raw
 
     def list(self, raw: Any) -> Any:  # noqa: ANN401
-        """A list: taken apart if it is text; empty members are left out."""
+        """A list; text is split at the separator; empty members are left out."""
         if isinstance(raw, str):
             if self._nothing(raw):
                 return None
@@ -250,7 +250,7 @@ class Cells:
         return [_number_in(part) for part in raw.strip(" []()").replace(self.list_separator, ",").split(",")]
 
     def available(self, raw: Any) -> bool | None:  # noqa: ANN401
-        """Whether an item can be had, in the usual words or as a number in stock."""
+        """Whether an item is available, in the usual words or as a number in stock."""
         if isinstance(raw, float) and math.isnan(raw):
             return None
         if isinstance(raw, str) and self._nothing(raw, NOTHING_IN_NUMBERS):

@@ -1,4 +1,4 @@
-"""Column maps of a file import: which column of a file is which field of the contract."""
+"""Column maps of a file import: which column holds which field of the contract."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ImportPlan:
         columns: Contract field by name of the file's column; empty takes columns that are named like fields.
         scale: Lowest and highest possible `value`.
         constants: Fields with the same value in every row.
-        list_separator: What parts the members of a list in one cell.
+        list_separator: Separates the members of a list in one cell.
         source: What to note as source; by default `import`, and nothing where rows are events already.
         separator: Separates the cells of a text file; by default its ending decides.
         names: Column names of a text file without a header.
@@ -128,6 +128,6 @@ def _fields_of(kind: str | None) -> frozenset[str] | None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names of columns, but not hundreds of them."""
+    """Names of columns for a message, at most a few."""
     shown = ", ".join(repr(name[:80]) for name in names[:30])
     return f"{shown} and {len(names) - 30} more" if len(names) > 30 else shown

@@ -1,4 +1,4 @@
-"""A log that keeps nothing but what a dry run needs to tell duplicates within one file."""
+"""A log in memory that remembers only the ids of one file, for a dry run."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 
 class ImportNote(msgspec.Struct, frozen=True):
-    """Something that the importer decided, and for how many cells or rows."""
+    """An assumption of the importer, and for how many cells or rows."""
 
     note: str
     count: int
@@ -41,7 +41,7 @@ class ImportNote(msgspec.Struct, frozen=True):
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file."""
+    """The result of one file."""
 
     file: str
     counts: VerdictCounts
@@ -160,7 +160,7 @@ class FileRows:
         return kept, events
 
     def notes(self) -> list[ImportNote]:
-        """What was decided, and how often."""
+        """The importer's assumptions, with counts."""
         found = self._cells.notes
         return [ImportNote(str(note), found[note], NOTE_WORDS[note]) for note in Note if found[note]]
 

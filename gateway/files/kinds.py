@@ -1,4 +1,4 @@
-"""Event types as trackers name them (VIEW, addToCart, COMMENT CREATED) to kinds of the contract."""
+"""Map event types of trackers (VIEW, addToCart, COMMENT CREATED) to kinds of the contract."""
 
 from __future__ import annotations
 

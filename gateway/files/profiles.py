@@ -1,4 +1,4 @@
-"""What the columns of a file hold, from its first rows: numbers and their range, times, words, doubles."""
+"""Profile the columns of a file from its first rows: numbers and their range, times, words, repeats."""
 
 from __future__ import annotations
 

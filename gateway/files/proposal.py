@@ -1,4 +1,4 @@
-"""A column map proposed from the names and values of a file's columns, with what speaks for it and what is doubtful."""
+"""Propose a column map from the names and values of a file's columns, with reasons and doubts."""
 
 from __future__ import annotations
 

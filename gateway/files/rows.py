@@ -1,4 +1,4 @@
-"""Rows of a file to events, ready for admission, or to the reason why a row is none."""
+"""Convert rows of a file to events for admission; a row that cannot be one gets a reason."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class RowReader:
         self._cells.notes[Note.KIND_RULE] += 1
         event["kind"] = rule.kind
         if rule.kind == "message" and "text" not in event and "item_id" in event:
-            event["kind"] = "click"  # who commented on an item opened it
+            event["kind"] = "click"  # a comment implies that the item was opened
             self._cells.notes[Note.NO_WORDS] += 1
             return True
         if rule.detail:
@@ -193,7 +193,7 @@ class RowReader:
         return self._kinds[word]
 
     def _review_or_rating(self, event: dict[str, Any]) -> None:
-        """A review without words but with stars is the rating that it is."""
+        """A review without text but with stars becomes a rating."""
         if "text" not in event and "value" in event and "scale" in event:
             event["kind"] = "rating"
             self._cells.notes[Note.NO_WORDS] += 1

@@ -1,4 +1,4 @@
-"""Times as files hold them: ISO text, unix times, dates in digits, Arrow's and Python's own, to UTC moments.
+"""Convert times in files to UTC: ISO text, unix times, dates in digits, Arrow's and Python's types.
 
 A number is taken for a unix time only where it lies between 1980 and 2100 in seconds, milliseconds, microseconds or
 nanoseconds; these four ranges do not meet. 20240131 is a date, 45322 may be an Excel day and is refused.
@@ -15,7 +15,7 @@ FIRST_SECOND = 315_532_800
 LAST_SECOND = 4_102_444_800
 """2100-01-01T00:00:00Z: the first moment that a bare number may no longer mean."""
 MAX_DIGITS = 32
-"""More are no number of anything; Python would read some of them as a compact ISO time."""
+"""Most digits of a number that is read as a time; Python would read longer ones as a compact ISO time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)

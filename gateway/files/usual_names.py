@@ -8,7 +8,7 @@ _SIGNS = re.compile(r"[^a-z0-9]+")
 
 
 def plain_name(name: str) -> str:
-    """A column's name without case and signs: `user_id`, `userId` and `User ID` are one."""
+    """A column's name in lower case, letters and digits only: `user_id`, `userId` and `User ID` are one."""
     return _SIGNS.sub("", name.lower())
 
 

@@ -61,7 +61,7 @@ def _lines(path: Path, *, return_only: bool) -> Iterator[JsonRow]:
             yield number, line
         elif stripped := line.strip():
             if number == 1 and wrapped_list(stripped):
-                lone = stripped  # told of only if it is all that there is
+                lone = stripped  # raised only if nothing else was found
                 continue
             if lone is not None:
                 yield 1, lone
@@ -94,7 +94,7 @@ def _wraps(path: Path, field: str) -> ImportFileError:
 
 
 class _Values:
-    """The values of a JSON text, one after the other, arrays of the outermost level taken apart."""
+    """The values of a JSON text in order; an outermost array is split into its elements."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -148,7 +148,7 @@ class _Values:
         while (token := _TOKENS.search(self._buffer, self._at)) is not None:
             sign = self._buffer[token.start()]
             if sign == ord('"') and token.end() - token.start() == 1:
-                self._at = token.start()  # the text goes on in the next piece
+                self._at = token.start()  # the string continues in the next piece
                 return
             self._at = token.end()
             if sign in _OPEN:

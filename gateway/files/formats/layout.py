@@ -73,7 +73,7 @@ def _separator(lines: Sequence[str], usual: str | None) -> str:
 
 
 def _names_columns(head: Sequence[Sequence[str]]) -> bool:
-    """Names are words that do not come again below, and no numbers."""
+    """Names are words that do not occur again below, and not numbers."""
     if not head:
         return True
     first, rest = head[0], head[1:]

@@ -106,7 +106,7 @@ def decode_row(row: dict[str, Any] | bytes | Unreadable) -> dict[str, Any] | byt
 
 
 def _decoded_with_nan(row: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """A record in which NaN, as some writers have it, stands for nothing; None if that is not what is wrong."""
+    """A record with NaN, which some programs write for an empty value, replaced by null; None if that does not help."""
     try:
         return json.loads(row, parse_constant=_nothing_for)
     except (ValueError, RecursionError):

@@ -31,7 +31,7 @@ class Unreadable:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """The file's bytes, unpacked if it begins like gzip, whatever it is called."""
+    """The file's bytes, unpacked if it begins like gzip, whatever its name."""
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == _ZIP:
@@ -51,7 +51,7 @@ def read_head(path: Path) -> bytes:
         try:
             head = file.read(HEAD_BYTES)
         except (EOFError, zlib.error):
-            head = b""  # reading its lines tells what is wrong, and where
+            head = b""  # reading its lines raises with the place
     for mark, name in _WIDE:
         if head.startswith(mark):
             raise _wide(path, name)

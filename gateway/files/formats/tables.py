@@ -1,7 +1,7 @@
-"""Text tables (CSV, TSV, long separators) as rows: each line is a row or is refused with its number, none is eaten.
+"""Text tables (CSV, TSV, long separators) as rows: each line becomes a row or is refused with its number.
 
-A quoted cell may span lines. One that never closes would swallow the rest of the file: the line in which it opens is
-refused alone, and reading goes on with the next line.
+A quoted cell may span lines. If it never closes, only the line in which it opens is refused, and reading goes on with
+the next line.
 """
 
 from __future__ import annotations
@@ -156,10 +156,10 @@ class _Lines:
                 yield self._held[0][0], cells
 
     def _swallowed(self, separator: str) -> bool:
-        """Whether a cell over several lines holds one that is a whole row by itself.
+        """Whether a cell over several lines contains a line that is a complete row.
 
-        Prose has a space behind its commas, a row has none; two columns are too few to tell. Where the first cell of
-        the record is the long one, its last line has the cells of a row by right.
+        Prose has a space after its commas, a row has none; with two columns the two cannot be told apart. Where the
+        long cell is the first of the record, its last line has as many cells as a row.
         """
         if self.width < 3:
             return False
@@ -230,7 +230,7 @@ class _Lines:
             return
         self._again.appendleft(self._held[0])
         for _, record in _first(quoted):
-            if isinstance(record, Unreadable):  # its other lines are read again already
+            if isinstance(record, Unreadable):  # its other lines are already being read again
                 yield number, plain
             elif len(record) == self.width:
                 yield number, record
