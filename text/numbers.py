@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from text.digit_runs import LEAST_DIGITS, Run, digit_runs
 from text.number_cues import AFTER_CHARS, BEFORE_CHARS, Cue, cue_after, is_amount
 from text.payment import CARD_DIGITS, is_card
-from text.phones import MOST_DIGITS, is_in_fours, is_international, is_national, may_start
+from text.phones import MOST_DIGITS, is_in_date, is_in_fours, is_international, is_national, may_start
 from text.sensitive import Sensitive
 from text.surroundings import CODE_AFTER, EXTENSION, INVISIBLE, Around, look_around
 
@@ -111,7 +111,8 @@ class _Scan:
     def _phone(self, run: Run, first: int, around: Around) -> tuple[Hit, int] | None:
         if first > 0 and not _is_soft(run.gaps[first - 1]) and not around.fresh:
             return None
-        if is_in_fours(run, first) and not around.plus and not (around.fresh and _dials_abroad(run, first)):
+        abroad = around.plus or (around.fresh and _dials_abroad(run, first))
+        if not abroad and (is_in_fours(run, first) or is_in_date(run, first)):
             return None
         if not around.fresh and self._region is None and not may_start(run, first):
             return None

@@ -40,8 +40,6 @@ def is_other_shape(run: Run, first: int, end: int) -> bool:
     lengths = tuple(map(len, groups))
     if gaps == (".",) or (gaps == ("/",) and max(lengths) <= 4):  # 50.8481449, 2348/3499
         return True
-    if len(groups) >= 3 and gaps[0] == gaps[1] and gaps[0] in "-./ " and _is_date(groups, lengths):
-        return True
     if len(set(gaps)) == 1 and len(groups) >= 3 and gaps[0] in "-./ ":
         if lengths[0] < 3 and set(lengths[1:]) == {3} and groups[0][0] != "0" and gaps[0] in ". ":
             return True
@@ -56,11 +54,17 @@ def is_other_shape(run: Run, first: int, end: int) -> bool:
     return sum(lengths) == 13 and "".join(groups)[:3] in ("978", "979")
 
 
-def _is_date(groups: tuple[str, ...], lengths: tuple[int, ...]) -> bool:
-    """Whether the first three groups are year, month and day, or the other way round."""
-    if lengths[0] == 4:
-        return lengths[1] <= 2 and lengths[2] <= 2 and groups[0][:2] in ("19", "20")
-    return lengths[2] == 4 and lengths[0] <= 2 and lengths[1] <= 2 and groups[2][:2] in ("19", "20")
+def is_in_date(run: Run, at: int) -> bool:
+    """Whether a group is the year, the month or the day of a date, whichever comes first."""
+    return any(_starts_date(run, first) for first in range(max(0, at - 2), at + 1))
+
+
+def _starts_date(run: Run, first: int) -> bool:
+    groups, gaps = run.groups[first : first + 3], run.gaps[first : first + 2]
+    if len(groups) < 3 or gaps[0] != gaps[1] or gaps[0] not in "-./ ":
+        return False
+    year, others = (groups[0], groups[1:]) if len(groups[0]) == 4 else (groups[2], groups[:2])
+    return len(year) == 4 and year[:2] in ("19", "20") and all(len(group) <= 2 for group in others)
 
 
 def is_in_fours(run: Run, at: int) -> bool:
