@@ -14,6 +14,6 @@ from feedback.settings.source import ROOT
 @dg.definitions
 def defs() -> dg.Definitions:
     """Every asset, check, job, schedule, sensor and resource of the loop."""
-    if str(ROOT) not in sys.path:  # Dagster's tools have the project on the path only while they import this module
+    if str(ROOT) not in sys.path:  # Dagster's tools put the project on the path only while they import this module
         sys.path.append(str(ROOT))
     return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""What past runs of the loop say: how far learning has come, which runs failed, which died without a word."""
+"""Past runs of the loop: how far learning has come, which runs failed, and which lost their process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LOOP = "loop"
 LEARNED = dg.AssetKey("published_bundle")
 """The asset whose positions say how far learning has come: the last step of a judged model, published or kept back."""
 LEARNED_BEFORE = dg.AssetKey("interactions")
-"""Where the positions stood in earlier releases; counted where the run that built them succeeded."""
+"""The asset that held the positions in earlier releases; counted where its run succeeded."""
 POSITIONS = "positions"
 """The metadata that holds them."""
 LOOK_BACK = 20
-"""Past runs to look at: failures wait longest long before so many."""
+"""Past runs to look at; the longest back-off is reached after fewer."""
 DEAD_AFTER = timedelta(minutes=10)
 """A run that has been under way for so long holds the home's lock, unless its process is gone."""
 
@@ -63,7 +63,7 @@ def ended_runs(instance: dg.DagsterInstance) -> list[PastRun]:
 
 
 def bury_lost_runs(instance: dg.DagsterInstance, *, now: datetime) -> list[str]:
-    """Mark runs as failed whose process ended without a word; call it only while nobody holds the home's lock."""
+    """Mark runs as failed whose process is gone; call it only while nobody holds the home's lock."""
     records = instance.get_run_records(dg.RunsFilter(job_name=LOOP, statuses=UNDER_WAY))
     lost = [r.dagster_run for r in records if now - _moment(r.start_time, r.create_timestamp) > DEAD_AFTER]
     for run in lost:

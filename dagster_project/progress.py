@@ -1,4 +1,4 @@
-"""What a long step is doing, told while it runs: to the run's log, and to whoever started the run headless."""
+"""Progress of a long step: to the run's log, and to the listener of a headless run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _listener: ContextVar[Callable[[str], None] | None] = ContextVar("heed_progress"
 
 @contextmanager
 def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Pass on what steps tell while this lasts."""
+    """Pass progress to the listener while the block runs."""
     token = _listener.set(listener)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the loop leaves behind is bounded: once a run is over, each store drops what is beyond the home's settings.
+"""Retention after a run: each store drops what exceeds the home's settings.
 
 A store that cannot be pruned is named and left to the next run; the run that is ending does not fail for it.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KILLED = ("spark/blockmgr-*", "spark/spark-*", "maintenance-*", "upkeep-*")
 """Folders that Spark and maintenance leave in the run folder when they are killed; earlier releases wrote `upkeep-`."""
 KILLED_AFTER = timedelta(days=2)
-"""Nothing works on one of these for so long without touching it."""
+"""Longer than any process works on such a folder without touching it."""
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ def _each(stores: Mapping[str, Callable[[], dict[str, int]]]) -> Pruned:
     for what, work in stores.items():
         try:
             removed.update(work())
-        except Exception as error:  # whatever a store raises: what was learned is published already
+        except Exception as error:  # no error of a store fails the run: its model is published already
             words = str(error).strip() or type(error).__name__
             problems.append(f"{what} could not be pruned, the next run tries again: {words.splitlines()[0]}")
     return Pruned(removed=removed, problems=problems)

@@ -38,7 +38,7 @@ QUIET_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
 NO_CAPTURE = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
-"""Capturing would take the terminal away from whoever draws progress on it."""
+"""Capturing would take the terminal from the progress bar."""
 
 
 def ignore_event(event: StepEvent) -> None:
@@ -100,12 +100,14 @@ def bury_dead_runs(instance: DagsterInstance) -> list[str]:
 
 @contextmanager
 def quiet_screen(log_file: Path) -> Iterator[None]:
-    """Send what libraries and the Java beside us write to the error stream into a file; the screen stays clean."""
+    """Send what libraries and Java write to standard error into a file, to keep the screen clean."""
     sys.stderr.flush()
     screen = os.dup(2)
     log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     silence = logging.NullHandler()
-    if not logging.root.handlers:  # else a library's first line would set up a handler that prints everything
+    if (
+        not logging.root.handlers
+    ):  # else the first line that a library logs would install a handler that prints everything
         logging.root.addHandler(silence)
     try:
         os.dup2(log, 2)

@@ -26,7 +26,7 @@ LOCATION = "heed"
 AT_ONCE = 200
 """Runs removed in one call: a backlog of years goes in steps, and no loop waits minutes for it."""
 STRAY_AFTER = timedelta(hours=1)
-"""A file of a run that Dagster does not know is left by a removal cut short; a run may be just being made, though."""
+"""Files of unknown runs are left by interrupted removals; younger ones may belong to a run that is being created."""
 _RUN_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 

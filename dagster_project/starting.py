@@ -1,7 +1,7 @@
 """When the loop starts by itself: pure decisions from positions and past runs, for the sensor and the nightly schedule.
 
-What counts as learned is what was judged: published, or kept back by the gate. A run that failed on the way has
-learned nothing, so its events still count as new, and it is tried again.
+Events count as learned once a run has judged them, whether it published or the gate refused. A failed run has learned
+nothing: its events still count as new, and the run is tried again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lakehouse.landed.positions import Positions
 RETRY_AFTER = timedelta(minutes=5)
 """How long to wait after a failed run; doubled with each further failure in a row, for most failures last."""
 RETRY_AT_MOST = timedelta(hours=6)
-"""What fails for good costs four runs a day, and is seen to work again within hours."""
+"""A permanent failure costs four runs a day, and recovery is noticed within hours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Linked subjects in columns: events of one person's subjects stand under one of them."""
+"""Replace linked subjects by the canonical subject of their person, in columns."""
 
 from __future__ import annotations
 

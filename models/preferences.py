@@ -1,4 +1,4 @@
-"""What a person thinks of an item, from all that was said and done: preferences and weights.
+"""Item preferences: what a person thinks of an item, from all statements and behaviour, with weights.
 
 The rules per kind are `feedback.preference_rules`. Two equal readings: columns at a time for learning
 (`build_interactions`) and one event at a time for serving (`merged`), so that a list never
@@ -61,7 +61,7 @@ TAKES_SIDES = 0.25
 
 
 class Stance(StrEnum):
-    """What a person may be told that they think of an item."""
+    """Stances: the words for a preference that a reason may use."""
 
     LIKED = "liked"
     DISLIKED = "disliked"

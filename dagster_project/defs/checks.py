@@ -1,7 +1,7 @@
-"""Checks: one Great Expectations suite per table; what is critical keeps everything after it from running.
+"""Checks: one Great Expectations suite per table; a critical failure stops every later asset.
 
-Critical is only damage to a table that no sender can cause. A row that breaks a rule is left out of learning instead,
-and its rule's check warns with how many there are.
+Only damage that no sender can cause is critical. A row that breaks a rule is left out of learning, and the check of its
+rule warns with the number of such rows.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def load_for(
 
 
 def _document_failure(suite: Suite, rows: pl.DataFrame, known: pl.Series | None, heed: HeedHome) -> None:
-    """The asset `data_docs` will not run behind a critical failure, and that is when its pages are wanted most."""
+    """Write the Data Docs here where a check failed critically: the asset `data_docs` does not run then."""
     from expectations.data_docs import write_data_docs
 
     if not rows.is_empty():

@@ -109,7 +109,7 @@ def challenger(
 def gate(evaluations: Comparison, heed: HeedHome) -> dg.MaterializeResult[GateResult]:
     """Whether the challenger may serve: compared with decayed popularity and with what serves now.
 
-    While a rollback holds it is judged all the same, and not published.
+    While a rollback holds it is judged, but not published.
     """
     import msgspec
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 30
 NIGHTLY_THRESHOLD = 1
-"""The night learns from any new event; the day waits for `learn_after_events`."""
+"""The nightly run needs one new event; the sensor waits for `learning.after_events`."""
 
 
 def look(settings: Settings, known: Positions, *, enough: int) -> Feedback:
@@ -101,7 +101,7 @@ def decide(
     Args:
         settings: Of the home.
         instance: Where past runs stand.
-        threshold: New events that are worth a run.
+        threshold: New events that start a run.
         now: The time, with a zone.
         paced: Whether the loop rests between two runs, and longer after failures.
     """

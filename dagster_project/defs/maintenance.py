@@ -1,7 +1,7 @@
-"""Maintenance of the tables as an asset with its own job and schedule, for whoever looks after the lake in Dagster.
+"""Maintenance of the tables as an asset with its own job and schedule.
 
-`heed up` does it all the time in a process of its own; a pass from here takes its turn with that one, and its metadata
-show over time what the tables cost. It is no part of the loop: it takes none of the loop's locks.
+`heed up` runs maintenance in its own process; a pass from here waits for that one, and its metadata show over time what
+the tables cost. It is not part of the loop and takes none of its locks.
 """
 
 from __future__ import annotations

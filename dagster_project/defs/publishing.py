@@ -50,8 +50,8 @@ def published_bundle(
 ) -> dg.MaterializeResult[str | None]:
     """The model artifact that serving swaps in, by moving one pointer.
 
-    What the gate passed is published. Where it refused, the learned model that serves now stays; where none serves
-    yet, what is popular lately is published, so that serving always has something to say. While a rollback holds,
+    A model that passed the gate is published. Where it refused, the learned model that serves now stays; where
+    none serves yet, decayed popularity is published, so that serving always has an answer. While a rollback holds,
     nothing is published.
     """
     from lakehouse.tables.specs import INTERACTIONS, ITEMS

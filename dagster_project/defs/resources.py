@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SharedHome(dg.ConfigurableResource[Any]):
-    """The home folder that a run works on, beside whatever else works on it."""
+    """The home folder of a run that takes no lock."""
 
     home: str = Field(default="", description="The home folder; empty means HEED_HOME, else ~/.heed.")
     overrides: dict[str, Any] = Field(default={}, description="Settings by name that win over heed.toml.")
@@ -33,9 +33,9 @@ class SharedHome(dg.ConfigurableResource[Any]):
 
 
 class HeedHome(SharedHome):
-    """The home folder that a run of the loop works on; while it runs, no other loop works on it.
+    """The home folder of a run of the loop; holds the loop's lock while the run lasts.
 
-    When the loop ends, well or not, what it leaves behind is pruned to the home's settings.
+    When the run ends, well or not, old bundles, runs and versions are pruned by the home's settings.
     """
 
     wait_seconds: float = Field(default=1800.0, description="How long to wait while another loop runs on this home.")

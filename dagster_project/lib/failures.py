@@ -1,4 +1,4 @@
-"""Which failures are final: a retry helps with a busy table or a moved position, never with a broken contract."""
+"""Which failures are permanent: a retry helps with a busy table or a moved position, never with a broken contract."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FINAL: tuple[type[HeedError], ...] = (
 )  # fmt: skip
 
 RETRY_STORAGE = dg.RetryPolicy(max_retries=2, delay=2.0, backoff=dg.Backoff.EXPONENTIAL)
-"""For steps that commit to a table: another writer, or an object store's passing fault."""
+"""For steps that commit to a table: another writer, or a transient error of an object store."""
 
 
 def is_final(error: BaseException) -> bool:
@@ -33,7 +33,7 @@ def is_final(error: BaseException) -> bool:
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """Turn final errors into a failure that is not retried and whose description is the error's own words."""
+    """Turn permanent errors into a failure that is not retried and has the error's message as its description."""
     try:
         yield
     except HeedError as error:

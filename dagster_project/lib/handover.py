@@ -1,4 +1,4 @@
-"""What one asset tells the next: which version of a table to read, and how far into the log it reaches.
+"""What one asset hands to the next: the version of a table to read, and how far into the log it reaches.
 
 The live stream goes on landing while the loop runs. Every step reads the version that the step before it has built
 or checked, never "the latest", so that what was checked is what is learned from.

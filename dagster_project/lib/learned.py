@@ -1,4 +1,4 @@
-"""What learning reads: rows of `feedback` without those that a row rule leaves out, and interactions built of them."""
+"""The rows that learning reads: `feedback` without rows that break a rule, and the interactions built from them."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def _screened(events: Screening, canonical: pl.DataFrame) -> Screening:
 
 
 def _not_ahead(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Nothing happened after it arrived, but for a little skew.
+    """Limit `occurred_at` to the time of receipt, plus a little clock skew.
 
-    A time far ahead, as a high `max_future_seconds` lets it land, would make everything else old, and no later
+    A time far ahead, which a high `max_future_seconds` lets land, would make everything else old, and no later
     statement could replace it.
     """
     latest = pl.col("received_at") + DEFAULT_MAX_FUTURE

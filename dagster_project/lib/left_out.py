@@ -105,7 +105,7 @@ def _examples(rows: pl.DataFrame, columns: list[str]) -> list[LeftOutExample]:
 
 def _text(rows: pl.DataFrame, name: str) -> pl.Expr:
     column = pl.col(name)
-    if isinstance(rows.schema[name], pl.Datetime):  # outside the calendar a time has no words
+    if isinstance(rows.schema[name], pl.Datetime):  # a time outside the calendar cannot be formatted
         within = pl.when(column.is_between(EARLIEST, LATEST)).then(column).cast(pl.String)
         return pl.coalesce(within, column.dt.epoch("us").cast(pl.String) + " µs since 1970").alias(name)
     return column.cast(pl.String)

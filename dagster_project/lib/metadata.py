@@ -1,4 +1,4 @@
-"""What assets report: metadata under the names that Dagster's pages know, in one form for all tables."""
+"""Metadata of assets, under the names that Dagster's pages know, in one form for all tables."""
 
 from __future__ import annotations
 

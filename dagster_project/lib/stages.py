@@ -1,4 +1,4 @@
-"""The loop's stages and who owns them: one place for the names that assets, pools and pages share."""
+"""The loop's stages and their owners: names that assets, pools and pages share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DATA_OWNERS = ["team:data"]
 LEARNING_OWNERS = ["team:learning"]
 
 CODE_VERSION = "2"
-"""Raise it with an asset's meaning: Dagster then marks what was built before as out of date."""
+"""Raise it when an asset's meaning changes: Dagster then marks earlier materializations as outdated."""
 
 
 def table_pool(table: str) -> str:

@@ -112,7 +112,7 @@ class Bundle:
         return self.manifest.version
 
     def history_of(self, subject: str) -> History:
-        """What the bundle knows of a subject; empty for a stranger."""
+        """The history of a subject; empty for an unknown one."""
         row = self.histories.row_of(subject)
         return History() if row is None else self.histories.history(row, self.model.items)
 
@@ -121,7 +121,7 @@ class Bundle:
         return self.model.recommend(history, n, exclude=exclude)
 
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
-        """For each listed item, what of the history speaks for it; nothing where popularity alone decided."""
+        """For each listed item, the items of the history that contribute most; empty where popularity alone decided."""
         return self.model.explain(history, items, reasons=reasons)
 
     def similar(self, item: str, n: int, *, exclude: Collection[str] = ()) -> Ranking:
@@ -274,7 +274,7 @@ def _load_model(folder: Path, manifest: Manifest, index: ItemIndex, catalogue: p
 
 
 def _array(folder: Path, name: str, *, mapped: bool = False) -> Any:  # noqa: ANN401 - an array of the file's type
-    # a plain view of the mapped file: slicing numpy's own memmap class costs several times as much
+    # a plain array view of the mapped file: slicing numpy's memmap class costs several times as much
     return np.asarray(np.load(folder / f"{name}{ARRAY}", mmap_mode="r" if mapped else None, allow_pickle=False))
 
 

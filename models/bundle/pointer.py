@@ -1,7 +1,7 @@
-"""What is served and what was served before: pure steps of the pointer, published, rolled back and released.
+"""The pointer to the served bundle, as a pure state machine: publish, roll back, release.
 
-The versions before are a stack: publishing and serving something that is not in it put the present version on top,
-going back to one of them takes off what lies above. So a version that was rolled back from is never gone back to.
+Earlier versions are a stack. Publishing, and serving a version that is not in it, push the present one; going back to
+one of them pops everything above it. So a version that was rolled back is never gone back to by default.
 """
 
 from __future__ import annotations

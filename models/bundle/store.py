@@ -26,7 +26,7 @@ POINTER = "current.json"
 PARTIAL = ".partial"
 LOCK = ".pointer.lock"
 LOCK_SECONDS = 30.0
-"""Moving the pointer takes milliseconds: who waits for so long waits for a process that hangs."""
+"""Moving the pointer takes milliseconds: after so long the other process hangs."""
 
 
 class BundleStore:
@@ -129,7 +129,7 @@ class BundleStore:
         return None if version is None else read_manifest(self._folder(version))
 
     def hold(self) -> Hold | None:
-        """The rollback that holds, if one does; none where the pointer is damaged, which a publication mends."""
+        """The rollback that holds, if one does; none where the pointer is damaged; the next publication replaces it."""
         try:
             pointer = self._pointer()
         except BundleCorrupt:
@@ -202,14 +202,14 @@ class BundleStore:
         with self._moving("a publication"):
             try:
                 pointer = self._existing()
-            except BundleCorrupt:  # a new publication is what mends it
+            except BundleCorrupt:  # a new publication replaces it
                 pointer = None
             if pointer is not None and pointer.hold is not None:
                 raise RollbackHolds(pointer.hold.reason)
             self._write_pointer(published(pointer, version))
 
     def _moving(self, owner: str) -> AbstractContextManager[int]:
-        """Hold the pointer against whoever else would move it."""
+        """Lock the pointer against other processes."""
         what = f"the pointer of {self.root}"
         return locked(self.root / LOCK, what=what, owner=owner, wait_seconds=LOCK_SECONDS, busy=HomeInUse)
 

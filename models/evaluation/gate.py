@@ -1,4 +1,4 @@
-"""Whether a freshly learnt model may serve: one pure function, and its reasons in words.
+"""The gate: decide whether a new model may serve, with reasons in words; a pure function.
 
 A refused model changes nothing while a learnt model serves. Where none serves yet, or popularity serves as a stopgap,
 decayed popularity is published, so that there is always something to list.
@@ -46,7 +46,7 @@ class GateRules:
     coverage_over_baseline: float = 0.9
     least_users: int = 10
     prior_hits: float = 300.0
-    """Hits that both sides are given beforehand, so that a few slots of a small set decide nothing."""
+    """Prior hits of both sides, so that a few slots of a small set do not decide."""
     prior_dislikes: float = 30.0
     """Dislikes among them: one hit in ten, about what films have."""
 

@@ -1,4 +1,4 @@
-"""How good lists are, over full ranking: every item the person has not seen competes.
+"""Metrics of lists by full ranking: every item that the person has not seen competes.
 
 Defined as Microsoft Recommenders defines them, with binary relevance: a user counts if the test rows hold at least
 one of their items; precision divides by k, recall and MAP by the user's number of relevant items, nDCG by the
@@ -66,7 +66,7 @@ def average_precision(hits: Mask, relevant: Counts) -> Floats:
 
 @dataclass(frozen=True)
 class Truth:
-    """What users turned out to touch, in compressed rows of item positions that rise within a user."""
+    """The test items of users, in compressed rows of item positions that rise within a user."""
 
     indptr: Counts
     items: npt.NDArray[np.integer]

@@ -1,4 +1,4 @@
-"""Part interactions into train and test, so that a figure says what the model would do on what it has not seen.
+"""Split interactions into train and test.
 
 `stratified_by_item` is Microsoft Recommenders' `python_stratified_split` filtered by item: comparable with
 published figures. `global_time` is what serving meets: learn from the past, be judged on what came after.
@@ -22,7 +22,7 @@ STRATIFIED, GLOBAL_TIME = "stratified", "global_time"
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Train and test rows of one interactions frame, and how they were parted."""
+    """Train and test rows of one interactions frame, and the name of the split."""
 
     name: str
     train: pl.DataFrame

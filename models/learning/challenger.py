@@ -1,4 +1,4 @@
-"""The challenger: fitted on everything, registered, not yet let in."""
+"""The challenger: fitted on all interactions and registered, not yet published."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from models.tracking.runs import Tracking
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What came of a judgement."""
+    """The outcome of a judgement."""
 
     manifest: Manifest | None = None
     """Of the bundle that serves from now on; None where nothing new was published."""
@@ -83,7 +83,7 @@ def _publish(
     provenance: Provenance,
 ) -> Manifest:
     store = BundleStore(settings.paths.bundles)
-    if (held := store.hold()) is not None:  # before a stopgap is fitted for nothing
+    if (held := store.hold()) is not None:  # before a stopgap is fitted in vain
         raise RollbackHolds(held.reason)
     name = promoted.name if promoted else STOPGAP
     parameters = promoted.parameters if promoted else comparison.parameters.get(STOPGAP, {})
@@ -105,7 +105,7 @@ def _fit_stopgap(
 def _tell_registry(
     settings: Settings, challenger: Challenger | None, *, passed: bool, reasons: Sequence[str]
 ) -> str | None:
-    """Note the judgement on the challenger and let the champion be what serves; says what went wrong."""
+    """Record the judgement of the challenger and set the champion to what serves; returns the problem, if any."""
     if challenger is not None:
         Tracking(settings).judge(challenger.mlflow_model_version, passed=passed, reasons=reasons)
     return align_champion(settings).problem

@@ -1,4 +1,4 @@
-"""What a comparison leaves behind: runs in MLflow and rows of the table `evaluations`."""
+"""Record a comparison: runs in MLflow and rows of the table `evaluations`."""
 
 from __future__ import annotations
 
