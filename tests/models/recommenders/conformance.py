@@ -38,7 +38,7 @@ def liking(*items: str) -> History:
 
 
 class RecommenderConformance:
-    """Inherit it as `TestX` and set `recommender`; a recommender of Spark also takes the fixture `session`."""
+    """Inherit it as `TestX` and set `recommender`; for a recommender that Spark fits, override `spark_of` too."""
 
     recommender: ClassVar[Recommender]
 
