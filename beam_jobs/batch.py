@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -16,9 +17,10 @@ from feedback.log.records import Records
 from lakehouse.commit import LandingBatch
 from lakehouse.evolution import absent_columns
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
-from lakehouse.tables.specs import FEEDBACK, FEEDBACK_DERIVED, QUARANTINE
+from lakehouse.landed.tables import COORDINATES
+from lakehouse.tables.registry import TABLES
+from lakehouse.tables.specs import FEEDBACK, FEEDBACK_DERIVED, QUARANTINE, TableSpec
 
-COORDINATES = ("log_partition", "log_offset", "log_index", "log_count", "landed_on")
 _IDENTITY_NAMES = tuple(name.encode() for name in IDENTITY_FIELDS)
 _IDENTITY = re.compile(
     rb'("(?:' + b"|".join(_IDENTITY_NAMES) + rb')"\s*:\s*)(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|-?[0-9][0-9.eE+-]*)', re.DOTALL
@@ -77,6 +79,8 @@ class Batch:
     end: Mapping[int, int]
     lines: Sequence[bytes] = ()
     refused: tuple[pl.DataFrame, ...] = field(default=())
+    others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Rows for further tables, by name (`divert`)."""
     clocks: Mapping[int, int] = field(default_factory=dict)
     """Per partition, what time it is after the batch by the log's own times, in ms since 1970 (UTC)."""
     eras: Mapping[int, int] = field(default_factory=dict)
@@ -131,10 +135,37 @@ class Batch:
         kept = self.events.filter(reasons.is_null())
         return replace(self, events=kept, refused=(*self.refused, broken))
 
+    def divert(self, chosen: pl.Series, spec: TableSpec, *values: pl.Expr) -> Batch:
+        """Land the chosen events in another table than `feedback`.
+
+        Args:
+            chosen: Which events, true or false for each.
+            spec: The table; it has all of `lakehouse.landed.tables.COORDINATES`.
+            values: Its columns that events do not have.
+        """
+        if not chosen.any():
+            return self
+        taken = self.events.filter(chosen).select(*values, *(n for n in spec.names if n in self.events.columns))
+        before = [self.others[spec.name]] if spec.name in self.others else []
+        others = {**self.others, spec.name: pl.concat([*before, taken.select(spec.names)])}
+        return replace(self, events=self.events.filter(~chosen), others=others)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows go to each table, by name."""
+        others = {name: rows.height for name, rows in self.others.items()}
+        return {FEEDBACK.name: self.events.height, QUARANTINE.name: sum(r.height for r in self.refused), **others}
+
+    def codes(self) -> dict[str, int]:
+        """How many events did not go to `feedback`, by code; those of a further table by its name."""
+        found: Counter[str] = Counter({name: rows.height for name, rows in self.others.items()})
+        for refused in self.refused:
+            found.update(dict(refused.group_by("code").len().iter_rows()))
+        return dict(found)
+
     def only(self, columns: Iterable[str]) -> Batch:
         """A copy with these columns and the coordinates only, for a background thread, so that the rest can be
         freed."""
-        return replace(self, events=self.events.select(columns), lines=(), refused=())
+        return replace(self, events=self.events.select(columns), lines=(), refused=(), others={})
 
     def to_commit(self) -> LandingBatch:
         """The rows by table."""
@@ -143,8 +174,11 @@ class Batch:
         return LandingBatch(
             start=self.start,
             end=self.end,
-            feedback=_arrow(events.select(FEEDBACK.names)),
-            quarantine=_arrow(refused.select(QUARANTINE.names)),
+            rows={
+                QUARANTINE.name: _arrow(refused.select(QUARANTINE.names)),
+                **{name: _arrow(rows.select(TABLES[name].names)) for name, rows in self.others.items()},
+                FEEDBACK.name: _arrow(events.select(FEEDBACK.names)),
+            },
             clocks=self.clocks,
             eras=self.eras,
         )

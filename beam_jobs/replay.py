@@ -30,11 +30,12 @@ from feedback.log.port import UNLIMITED_BYTES, FeedbackLog, LogRecord, Memo, pac
 from feedback.log.records import Records
 from feedback.settings.home import Settings
 from feedback.statements import topic_of_columns
-from lakehouse.commit import FaultPoint, no_faults
+from lakehouse.fenced_table import FaultPoint, no_faults
+from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.continuity import open_landed_log
 from lakehouse.landed.quarantine import read_parts, select_rows
-from lakehouse.landed.replays import PLACE, Place, Plan, PlannedLine, ReplayLedger
+from lakehouse.landed.replays import Place, Plan, PlannedLine, ReplayLedger
 
 MAX_EXAMPLES = 3
 

@@ -104,11 +104,10 @@ class Commit(beam.DoFn):
             Metrics.counter(NAMESPACE, "stale").inc()
             rewind(batch.generation)
             return
-        count = ready.feedback.num_rows + ready.quarantine.num_rows
         if is_ours:
-            self._count(batch, ready.feedback.num_rows)
+            self._count(batch)
             self._monitor.landed(batch)
-            self._done += count
+            self._done += sum(batch.counts().values())
             context_of(self._context_id).on_progress(self._done)
         self._online.push(batch)
         self._span_ms.update(int(batch.polled_at * 1000))
@@ -126,12 +125,11 @@ class Commit(beam.DoFn):
             with reported_failure(self._context_id):
                 self._online.close()
 
-    def _count(self, batch: Batch, landed: int) -> None:
-        Metrics.counter(NAMESPACE, "landed").inc(landed)
+    def _count(self, batch: Batch) -> None:
+        Metrics.counter(NAMESPACE, "landed").inc(batch.events.height)
         Metrics.counter(NAMESPACE, "batches").inc()
         Metrics.counter(NAMESPACE, "doubted").inc(batch.doubted)
         for (stage, what), found in batch.findings.items():
             Metrics.counter(NAMESPACE, f"stage:{stage}:{what}").inc(found)
-        for refused in batch.refused:
-            for code, count in refused.group_by("code").len().iter_rows():
-                Metrics.counter(NAMESPACE, f"code:{code}").inc(count)
+        for code, count in batch.codes().items():
+            Metrics.counter(NAMESPACE, f"code:{code}").inc(count)

@@ -75,6 +75,8 @@ def _parts(spec: TableSpec, rows: pa.Table) -> list[tuple[dict[str, str | None],
 def _statistics(spec: TableSpec, rows: pa.Table) -> dict[str, object]:
     """Delta's file statistics, for the columns that may stand in the log in clear."""
     names = [name for name in spec.stats_columns if name in rows.column_names]
+    if not names:
+        return {"numRecords": rows.num_rows}
     frame = pl.from_arrow(rows.select(names))
     assert isinstance(frame, pl.DataFrame)
     times = [name for name, type_ in frame.schema.items() if isinstance(type_, pl.Datetime)]

@@ -11,12 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
 
-from feedback.errors import LakeError, StalePosition
-from lakehouse.commit import MAX_ATTEMPTS
-from lakehouse.data_files import write_files
+from feedback.errors import StalePosition
+from lakehouse.fenced_table import FencedTable, Numbers
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
 from lakehouse.sketches import distinct
@@ -34,17 +31,15 @@ class WindowsPublisher:
     """Appends panes of one log, each partition's in order; one per worker."""
 
     def __init__(self, lake: Lake, log_name: str, *, checkpoints: bool = True) -> None:
-        self._lake = lake
         self._log_name = log_name
-        self._hooks = PostCommitHookProperties(create_checkpoint=checkpoints, cleanup_expired_logs=False)
-        self._table: DeltaTable | None = None
+        self._table = FencedTable(lake, SIGNALS, checkpoints=checkpoints)
 
     def marks(self, partitions: int) -> dict[int, Mark]:
         """Pane and position of each partition that was ever published, from the newest snapshot."""
-        table = self._table = self._lake.ensure(SIGNALS)
-        panes = {p: table.transaction_version(self._pane_id(p)) for p in range(partitions)}
-        found = {p: pane for p, pane in panes.items() if pane is not None}
-        return {p: Mark(pane, table.transaction_version(self._position_id(p)) or 0) for p, pane in found.items()}
+        panes = {p: self._pane_id(p) for p in range(partitions)}
+        positions = {p: self._position_id(p) for p in range(partitions)}
+        found = self._table.numbers([*panes.values(), *positions.values()], fresh=True)
+        return {p: Mark(found[pane], found[positions[p]]) for p, pane in panes.items() if found[pane]}
 
     def publish(self, rows: pl.DataFrame, marks: Mapping[int, Mark], *, at: datetime) -> None:
         """Append the panes that the marks number.
@@ -58,44 +53,26 @@ class WindowsPublisher:
             StalePosition: Another worker published this pane or a later one.
             LakeError: The table cannot be written, or its store kept refusing.
         """
-        with self._lake.writing(SIGNALS):
-            self._publish(rows, marks, at=at)
+        self._table.commit(
+            panes_of(rows, marks).to_arrow(),
+            {self._pane_id(p): mark.pane for p, mark in marks.items()},
+            fence=lambda committed: self._is_above(committed, marks),
+            notes={self._position_id(p): mark.position for p, mark in marks.items()},
+            at=at,
+        )
 
-    def _publish(self, rows: pl.DataFrame, marks: Mapping[int, Mark], *, at: datetime) -> None:
-        table = self._table or self._lake.ensure(SIGNALS)
-        adds = None
-        for _ in range(MAX_ATTEMPTS):
-            self._refuse_overtaken(table, marks)
-            adds = adds or write_files(self._lake, SIGNALS, panes_of(rows, marks).to_arrow(), at=at)
-            try:
-                table.create_write_transaction(
-                    actions=list(adds),
-                    mode="append",
-                    schema=table.schema(),
-                    partition_by=list(SIGNALS.partition_by),
-                    commit_properties=CommitProperties(
-                        app_transactions=self._transactions(marks), max_commit_retries=MAX_ATTEMPTS
-                    ),
-                    post_commithook_properties=self._hooks,
-                )
-            except CommitFailedError:
-                table = self._table = self._lake.ensure(SIGNALS)
-                continue
-            table.update_incremental()
-            self._table = table
-            return
-        raise LakeError(f"table signals: the commit was refused {MAX_ATTEMPTS} times; too many writers at once")
+    def _is_above(self, committed: Numbers, marks: Mapping[int, Mark]) -> bool:
+        """Whether every pane is above the committed one.
 
-    def _refuse_overtaken(self, table: DeltaTable, marks: Mapping[int, Mark]) -> None:
-        committed = {p: table.transaction_version(self._pane_id(p)) or 0 for p in marks}
-        off = {p: (mark.pane, committed[p]) for p, mark in marks.items() if committed[p] >= mark.pane}
+        Raises:
+            StalePosition: One is not.
+        """
+        panes = {p: (mark.pane, committed[self._pane_id(p)]) for p, mark in marks.items()}
+        off = {p: (pane, c) for p, (pane, c) in panes.items() if c >= pane}
         if off:
             words = ", ".join(f"partition {p}: pane {pane} comes after pane {c}" for p, (pane, c) in off.items())
             raise StalePosition(f"signals of log {self._log_name!r}: {words}; count again from the store's marks")
-
-    def _transactions(self, marks: Mapping[int, Mark]) -> list[Transaction]:
-        panes = [Transaction(self._pane_id(p), mark.pane) for p, mark in marks.items()]
-        return panes + [Transaction(self._position_id(p), mark.position) for p, mark in marks.items()]
+        return True
 
     def _pane_id(self, partition: int) -> str:
         return f"signals/pane/{self._log_name}/{partition}"

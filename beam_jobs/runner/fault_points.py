@@ -1,7 +1,7 @@
 """Fault points: the process kills or stops itself at a named point, for tests and the kill bench.
 
-`HEED_FAULT_POINT` names it as `[kill|stop ]POINT[:COUNT]`, with the points of `lakehouse.commit.FaultPoint`: at the
-COUNT-th pass the process gets SIGKILL, as from outside, or SIGSTOP, until somebody wakes it.
+`HEED_FAULT_POINT` names it as `[kill|stop ]POINT[:COUNT]`, with the points of `lakehouse.fenced_table.FaultPoint`: at
+the COUNT-th pass the process gets SIGKILL, as from outside, or SIGSTOP, until somebody wakes it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-from lakehouse.commit import FaultPoint, no_faults
+from lakehouse.fenced_table import FaultPoint, no_faults
 
 FAULT_VARIABLE = "HEED_FAULT_POINT"
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -149,6 +149,7 @@ def measured(result: PipelineResult, namespace: str) -> tuple[dict[str, int], tu
     except Exception as error:
         LOGGER.info("the runner tells no metrics: %s", error)
         return {}, None
-    counters = {m.key.metric.name: int(m.result) for m in found["counters"] if m.key.metric.namespace == namespace}
+    told = [m for m in found["counters"] if m.key.metric.namespace == namespace and m.result is not None]
+    counters = {m.key.metric.name: int(m.result) for m in told}
     spans = [m.result for m in found["distributions"] if m.key.metric.namespace == namespace]
     return counters, (int(spans[0].min), int(spans[0].max)) if spans else None

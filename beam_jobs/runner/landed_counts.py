@@ -10,16 +10,19 @@ import polars as pl
 
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Positions, spans, within
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.landed.tables import OTHERS, code_of
+from lakehouse.tables.specs import FEEDBACK
 
 
 def count_between(lake: Lake, start: Positions, end: Positions) -> tuple[int, dict[str, int]]:
-    """Landed events, and refused ones by code, whose offsets lie from `start` up to `end`, per log partition."""
+    """Landed events, and others by code, whose offsets lie from `start` up to `end`, per log partition."""
     moved = spans(start, end)
     if not moved:
         return 0, {}
     landed = int(lake.scan(FEEDBACK).filter(within(moved)).select(pl.len()).collect().item())
-    if not lake.exists(QUARANTINE):
-        return landed, {}
-    codes = lake.scan(QUARANTINE).filter(within(moved)).group_by("code").len().sort("code").collect()
-    return landed, dict(codes.iter_rows())
+    codes: dict[str, int] = {}
+    for spec in OTHERS:
+        if lake.exists(spec):
+            rows = lake.scan(spec).filter(within(moved)).select(code_of(spec))
+            codes |= dict(rows.group_by("code").len().sort("code").collect().iter_rows())
+    return landed, codes

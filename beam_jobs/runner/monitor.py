@@ -106,13 +106,13 @@ class Monitor:
             EVENTS.labels("landed", str(Code.LOG_TIME)).inc(doubted)
             self._tally[str(Code.LOG_TIME)] += doubted
         self._tally["landed"] += landed
-        for refused in batch.refused:
-            for code, count in refused.group_by("code").len().iter_rows():
-                EVENTS.labels("duplicate" if code == "duplicate" else "quarantined", code).inc(count)
-                self._tally[code] += count
+        for code, count in batch.codes().items():
+            verdict = code if code in batch.others or code == Code.DUPLICATE else "quarantined"
+            EVENTS.labels(verdict, code).inc(count)
+            self._tally[code] += count
         for (stage, what), found in batch.findings.items():
             FINDINGS.labels(stage, what).inc(found)
-        BATCH_EVENTS.observe(landed + sum(refused.height for refused in batch.refused))
+        BATCH_EVENTS.observe(sum(batch.counts().values()))
         if landed:
             appended = batch.events.select(pl.col("appended_at").dt.epoch("ms")).to_series().to_numpy()
             FRESHNESS.observe(np.maximum(self._clock() - appended / 1000, 0.0))

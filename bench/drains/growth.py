@@ -27,7 +27,7 @@ from feedback.settings.home import Settings, load_settings
 from feedback.subjects import SUBJECT_LENGTH
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 from online.open import open_online_store
 
 SIZES = (1_000_000, 4_000_000, 16_000_000)
@@ -135,7 +135,7 @@ def _landed(rng: np.random.Generator, start: int, end: int, today: datetime) -> 
     rows = pl.select(*columns).select(FEEDBACK.names)
     ends = dict.fromkeys(range(PARTITIONS), end)
     feedback = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-    return LandingBatch(dict.fromkeys(range(PARTITIONS), start), ends, feedback, QUARANTINE.schema.empty_table())
+    return LandingBatch(dict.fromkeys(range(PARTITIONS), start), ends, {FEEDBACK.name: feedback})
 
 
 def _no_rows() -> pl.DataFrame:

@@ -31,7 +31,7 @@ from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.checkpoints import table_store
 from lakehouse.maintenance.orphans import list_files
 from lakehouse.maintenance.run import MaintenanceReport, run_maintenance
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 
 LARGE_COMMITS, ROWS = 2_000, 500
 SMALL_COMMITS = 8_000
@@ -116,7 +116,7 @@ def land(lake: Lake, landed_on: list[date], *, rows_each: int, start: int) -> in
     rng = np.random.default_rng(42)
     for day in landed_on:
         rows = ratings(rng, rows_each, start, day)
-        batch = LandingBatch({0: start}, {0: start + rows_each}, rows, QUARANTINE.schema.empty_table())
+        batch = LandingBatch({0: start}, {0: start + rows_each}, {FEEDBACK.name: rows})
         committer.commit(batch, at=datetime.now(UTC))
         start += rows_each
     return start
@@ -192,7 +192,7 @@ def leave_orphans(lake: Lake, day: date) -> None:
     start = lake.positions("feedback", 1)[0]
     before = {file.path for file in list_files(table_store(lake, FEEDBACK))}
     rows = ratings(np.random.default_rng(1), 1, start, day)
-    batch = LandingBatch({0: start}, {0: start + 1}, rows, QUARANTINE.schema.empty_table())
+    batch = LandingBatch({0: start}, {0: start + 1}, {FEEDBACK.name: rows})
     for _ in range(ORPHANS):
         try:
             LandingCommitter(lake, "feedback", 1, fault=die).commit(batch, at=datetime.now(UTC))

@@ -1,8 +1,9 @@
 """The audit: check from the tables alone that every event below the committed positions is exactly one row.
 
 For every partition: events below the committed position = landed + quarantined, where quarantine holds duplicates
-too. Each row knows how many events its record had (`log_count`), so a missing last event shows as well. Positions and
-rows of `feedback` are of one version, and `quarantine` is looked at after it, so that the audit may run beside landing.
+too, and the rows of any further table that landing writes count by its name (`lakehouse.landed.tables`). Each row knows
+how many events its record had (`log_count`), so a missing last event shows as well. Positions and rows of `feedback`
+are of one version, and the others are looked at after it, so that the audit may run beside landing.
 
 An event that is sent again after `dedup_window_days` lands again. That is no fault: it is counted, and readers take its
 first row. Two rows of one identity within the window are a fault.
@@ -18,7 +19,8 @@ import polars as pl
 from feedback.errors import Code
 from lakehouse.first_of_identity import PLACE, repeats
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.landed.tables import OTHERS, code_of
+from lakehouse.tables.specs import FEEDBACK
 
 MAX_EXAMPLES = 20
 DEFAULT_WINDOW_DAYS = 30
@@ -74,7 +76,7 @@ def audit(
     bounds: Mapping[int, tuple[int, int]],
     window_days: int = DEFAULT_WINDOW_DAYS,
 ) -> AuditReport:
-    """Compare the rows of `feedback` and `quarantine` with the committed positions.
+    """Compare the rows of the tables that landing writes with the committed positions.
 
     Args:
         lake: The lake.
@@ -107,20 +109,19 @@ def audit(
 
 
 def _rows(lake: Lake, version: int | None) -> pl.DataFrame:
-    """The coordinates of every row, with its code where it was quarantined."""
+    """The coordinates of every row, with its code where it is not in `feedback`."""
     places = [*PLACE, "log_count"]
     schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "log_count": pl.Int32}
     frames = [pl.DataFrame(schema={**schema, "code": pl.String})]
     if version is not None:
         landed = lake.scan(FEEDBACK, version=version)
         frames.append(landed.select(*places, pl.lit(None, pl.String).alias("code")).collect())
-    if lake.exists(QUARANTINE):
-        frames.append(lake.scan(QUARANTINE).select(*places, "code").collect())
+    frames += [lake.scan(spec).select(*places, code_of(spec)).collect() for spec in OTHERS if lake.exists(spec)]
     return pl.concat(frames)
 
 
 def _reached(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
-    """Without rows of `quarantine` beyond the positions: their commit goes on, or was cut short and is repeated."""
+    """Without rows beyond the positions, but for `feedback`: their commit goes on, or was cut short and is repeated."""
     reached = pl.DataFrame(
         {"log_partition": list(positions), "position": list(positions.values())},
         schema={"log_partition": pl.Int32, "position": pl.Int64},

@@ -21,7 +21,7 @@ from feedback.log.records import Records
 from feedback.settings.home import Settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake, open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import QUARANTINE
 
 MARKER_INDEX = -1
 """`log_index` of a quarantine row that stands for lost records, not for an event."""
@@ -239,7 +239,7 @@ def _skipped(partition: int, lost: tuple[int, int], words: str, *, at: datetime)
         _marker(partition, offset, min(MAX_MARKED, end - offset), words, at=at)
         for offset in range(start, end, MAX_MARKED)
     ]
-    return LandingBatch({partition: start}, {partition: end}, FEEDBACK.schema.empty_table(), pl.concat(rows).to_arrow())
+    return LandingBatch({partition: start}, {partition: end}, {QUARANTINE.name: pl.concat(rows).to_arrow()})
 
 
 def _marker(partition: int, offset: int, count: int, words: str, *, at: datetime) -> pl.DataFrame:

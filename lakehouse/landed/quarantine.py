@@ -10,9 +10,11 @@ import msgspec
 import polars as pl
 
 from feedback.errors import Code, UsageError
+from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
-from lakehouse.landed.replays import PLACE, Place, ReplayLedger
-from lakehouse.tables.specs import QUARANTINE
+from lakehouse.landed.replays import Place, ReplayLedger
+from lakehouse.landed.tables import OTHERS, code_of
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 
 RAW_SHOWN = 160
 MAX_RAW_BYTES = 256 * 1024
@@ -176,10 +178,8 @@ def _parts(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def outcomes(lake: Lake, places: pl.DataFrame) -> dict[str, int]:
     """What became of replayed rows, by the place to which they went: `landed`, `waiting` or the code they got."""
-    from lakehouse.tables.specs import FEEDBACK
-
     found = [pl.LazyFrame(schema={**places.schema, "outcome": pl.String})]
-    for spec, outcome in ((FEEDBACK, pl.lit("landed")), (QUARANTINE, pl.col("code"))):
+    for spec, outcome in ((FEEDBACK, pl.lit("landed")), *((spec, code_of(spec)) for spec in OTHERS)):
         if lake.exists(spec):
             found.append(lake.scan(spec).select(*PLACE, outcome.alias("outcome")))
     there = (

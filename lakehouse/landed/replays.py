@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError
 
 from feedback.errors import ReplayInProgress
-from lakehouse.lake import Lake, conform
+from lakehouse.fenced_table import FencedTable
+from lakehouse.first_of_identity import PLACE
+from lakehouse.lake import Lake
 from lakehouse.tables.specs import REPLAYS
 
-PLACE = ("log_partition", "log_offset", "log_index")
 APPLICATION = "replays"
 
 Place = tuple[int, int, int]
@@ -50,6 +49,7 @@ class ReplayLedger:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._table = FencedTable(lake, REPLAYS)
 
     def replays(self) -> pl.LazyFrame:
         """Every row of the ledger."""
@@ -78,16 +78,16 @@ class ReplayLedger:
             ReplayInProgress: Another replay wrote to the ledger meanwhile, or has taken one of the rows before.
         """
         plan = Plan(uuid.uuid4().hex, at, tuple(lines))
-        table = self._lake.ensure(REPLAYS)
-        taken = {place for place in pl.scan_delta(table).select(PLACE).collect().iter_rows()}
+        last = self._last()
+        taken = {place for place in self._table.rows().select(PLACE).collect().iter_rows()}
         if any(line.place in taken for line in lines):
             raise ReplayInProgress("another replay took some of these rows meanwhile; start again, it skips them")
-        self._write(table, _rows(plan), predicate=None)
+        self._write(_rows(plan), last, at=at)
         return plan
 
     def finish(self, plan: Plan, went_to: Sequence[Place], *, at: datetime) -> None:
         """Put where its lines went in the place of a plan, in one commit; the lines themselves are in the log now."""
-        table = self._lake.ensure(REPLAYS)
+        last = self._last()
         partitions, offsets, indexes = zip(*went_to, strict=True)
         done = _rows(plan).with_columns(
             pl.lit(None, pl.String).alias("line"),
@@ -96,19 +96,18 @@ class ReplayLedger:
             pl.Series("to_offset", offsets, pl.Int64),
             pl.Series("to_index", indexes, pl.Int32),
         )
-        self._write(table, done, predicate=f"replay_id = '{plan.replay_id}'")
+        self._write(done, last, at=at, replacing=f"replay_id = '{plan.replay_id}'")
 
-    def _write(self, table: DeltaTable, rows: pl.DataFrame, *, predicate: str | None) -> None:
-        number = (table.transaction_version(APPLICATION) or 0) + 1
-        commit = CommitProperties(app_transactions=[Transaction(APPLICATION, number)])
-        arrow = conform(REPLAYS, rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
-        mode = "append" if predicate is None else "overwrite"
-        try:
-            write_deltalake(  # type: ignore[call-overload]
-                table, arrow, mode=mode, schema_mode="merge", predicate=predicate, commit_properties=commit
-            )
-        except CommitFailedError as error:
-            raise ReplayInProgress("another replay is under way on this lake; wait until it has ended") from error
+    def _last(self) -> int:
+        """The number of the newest commit to the ledger."""
+        return self._table.numbers([APPLICATION], fresh=True)[APPLICATION]
+
+    def _write(self, rows: pl.DataFrame, last: int, *, at: datetime, replacing: str | None = None) -> None:
+        arrow = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        seen = {APPLICATION: last}
+        numbers = {APPLICATION: last + 1}
+        if not self._table.commit(arrow, numbers, fence=seen.__eq__, at=at, replacing=replacing):
+            raise ReplayInProgress("another replay is under way on this lake; wait until it has ended")
 
 
 def _rows(plan: Plan) -> pl.DataFrame:

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bench.killing.places import PlaceReader, Snapshot, violations
 from feedback.admitted import AdmittedEvent
 from feedback.log.port import Memo, NewRecord, pack, partition_of
-from lakehouse.commit import FEEDBACK, QUARANTINE
 from lakehouse.lake import Lake
+from lakehouse.tables.specs import FEEDBACK, QUARANTINE
 from online.port import catch_up
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW

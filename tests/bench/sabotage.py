@@ -11,69 +11,47 @@ from deltalake.transaction import AddAction
 
 from bench.killing.worker import land
 from feedback.settings.home import Settings
-from lakehouse.commit import LandingCommitter
-from lakehouse.tables.specs import TableSpec
+from lakehouse.fenced_table import FencedTable
 
 Transact = Any
 
 
 def positions_apart(settings: Settings, fault: str, shift: Any) -> None:
     """A worker that commits the rows first and the positions in a commit of their own."""
-    plain: Transact = LandingCommitter._transact
+    plain: Transact = FencedTable._transact
 
-    def transact(
-        self: LandingCommitter,
-        table: DeltaTable,
-        spec: TableSpec,
-        adds: list[AddAction],
-        end: Mapping[int, int],
-        **notes: Any,
-    ) -> None:
-        plain(self, table, spec, adds, {})
+    def transact(self: FencedTable, table: DeltaTable, adds: list[AddAction], numbers: Mapping[str, int]) -> None:
+        plain(self, table, adds, {})
         self._fault("after data file")
         table.update_incremental()
-        plain(self, table, spec, [], end, **notes)
+        plain(self, table, [], numbers)
 
-    LandingCommitter._transact = transact  # type: ignore[method-assign]
+    FencedTable._transact = transact  # type: ignore[method-assign]
     land(settings, fault, shift)
 
 
 def rows_after_positions(settings: Settings, fault: str, shift: Any) -> None:
     """A worker that commits the positions first and the rows in a commit of their own."""
-    plain: Transact = LandingCommitter._transact
+    plain: Transact = FencedTable._transact
 
-    def transact(
-        self: LandingCommitter,
-        table: DeltaTable,
-        spec: TableSpec,
-        adds: list[AddAction],
-        end: Mapping[int, int],
-        **notes: Any,
-    ) -> None:
-        plain(self, table, spec, [], end, **notes)
+    def transact(self: FencedTable, table: DeltaTable, adds: list[AddAction], numbers: Mapping[str, int]) -> None:
+        plain(self, table, [], numbers)
         self._fault("after data file")
         table.update_incremental()
-        plain(self, table, spec, adds, {})
+        plain(self, table, adds, {})
 
-    LandingCommitter._transact = transact  # type: ignore[method-assign]
+    FencedTable._transact = transact  # type: ignore[method-assign]
     land(settings, fault, shift)
 
 
 def fence_by_path(settings: Settings, fault: str, shift: Any) -> None:
     """A worker that compares one snapshot and commits through another, which it reads by the table's path."""
-    plain: Transact = LandingCommitter._transact
+    plain: Transact = FencedTable._transact
 
-    def transact(
-        self: LandingCommitter,
-        table: DeltaTable,
-        spec: TableSpec,
-        adds: list[AddAction],
-        end: Mapping[int, int],
-        **notes: Any,
-    ) -> None:
-        plain(self, DeltaTable(self._lake.uri(spec)), spec, adds, end, **notes)
+    def transact(self: FencedTable, table: DeltaTable, adds: list[AddAction], numbers: Mapping[str, int]) -> None:
+        plain(self, DeltaTable(table.table_uri), adds, numbers)
 
-    LandingCommitter._transact = transact  # type: ignore[method-assign]
+    FencedTable._transact = transact  # type: ignore[method-assign]
     land(settings, fault, shift)
 
 

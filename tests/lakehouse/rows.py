@@ -31,4 +31,5 @@ def batch(start: int, end: int, *, quarantine: tuple[int, ...] = (), partition: 
     at = {"log_partition": partition}
     landed = [{**at, "log_offset": o, "id": f"e{partition}-{o}"} for o in range(start, end) if o not in quarantine]
     refused = [{**at, "log_offset": o} for o in range(start, end) if o in quarantine]
-    return LandingBatch({partition: start}, {partition: end}, rows(FEEDBACK, *landed), rows(QUARANTINE, *refused))
+    by_table = {"quarantine": rows(QUARANTINE, *refused), "feedback": rows(FEEDBACK, *landed)}
+    return LandingBatch({partition: start}, {partition: end}, by_table)

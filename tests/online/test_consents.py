@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 from online.port import OnlineStore, catch_up
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW
@@ -166,7 +166,7 @@ def test_after_an_upgrade_consent_is_taken_from_the_lake_again(tmp_path: Path) -
         stated("bob", GRANTED, 3, minute=1),
     ]
     feedback = rows(FEEDBACK, *({"id": str(n), "item_id": None, **row} for n, row in enumerate(told)))
-    LandingCommitter(lake, "feedback", 1).commit(LandingBatch({0: 0}, {0: 4}, feedback, rows(QUARANTINE)), at=NOW)
+    LandingCommitter(lake, "feedback", 1).commit(LandingBatch({0: 0}, {0: 4}, {"feedback": feedback}), at=NOW)
     later = int((NOW + timedelta(minutes=4)).timestamp() * 1e6)
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         connection.executescript(SCHEMA_OF_0_1 + POSITION_OF_0_1)

@@ -14,7 +14,7 @@ from feedback.bounds import EARLIEST_US
 from feedback.settings.home import load_settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 
@@ -26,7 +26,7 @@ def land(home: Path, *given: dict[str, object]) -> None:
     """One event per record of partition 0."""
     settings = load_settings(home)
     landed = [{**RATED, "id": f"e{offset}", "log_offset": offset, **row} for offset, row in enumerate(given)]
-    batch = LandingBatch({0: 0}, {0: len(given)}, rows(FEEDBACK, *landed), rows(QUARANTINE))
+    batch = LandingBatch({0: 0}, {0: len(given)}, {"feedback": rows(FEEDBACK, *landed)})
     LandingCommitter(open_lake(settings), settings.log.name, settings.log.partitions).commit(batch, at=NOW)
 
 

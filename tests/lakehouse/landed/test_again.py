@@ -11,7 +11,7 @@ import pytest
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.again import without_landed_again
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 from online.port import OnlineStore, catch_up, push_commit
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW
@@ -39,7 +39,7 @@ class Home:
         landed = {"subject": ANNA, "received_at": at, "landed_on": at.date()}
         placed = [{**landed, "log_offset": start + place, **row} for place, row in enumerate(given)]
         feedback = rows(FEEDBACK, *placed)
-        self._committer.commit(LandingBatch({0: start}, {0: self._end}, feedback, rows(QUARANTINE)), at=at)
+        self._committer.commit(LandingBatch({0: start}, {0: self._end}, {"feedback": feedback}), at=at)
         if is_told:
             frame = pl.from_arrow(feedback)
             assert isinstance(frame, pl.DataFrame)

@@ -9,7 +9,7 @@ import pytest
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.audit import AuditReport, audit
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 
@@ -22,7 +22,7 @@ def audited_after(lake: Lake, *days: int) -> AuditReport:
     for offset, day in enumerate(days):
         at = {"landed_on": NOW.date() + timedelta(days=day), "log_offset": offset, "log_count": 2}
         landed = rows(FEEDBACK, {"id": "e", **at}, {"id": f"other-{offset}", **at, "log_index": 1})
-        committer.commit(LandingBatch({0: offset}, {0: offset + 1}, landed, rows(QUARANTINE)), at=NOW)
+        committer.commit(LandingBatch({0: offset}, {0: offset + 1}, {"feedback": landed}), at=NOW)
     return audit(lake, "feedback", bounds={0: (0, len(days))}, window_days=WINDOW_DAYS)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.maintenance.plan import OPEN_SMALL_FILES, Retention
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.specs import FEEDBACK
 from tests.lakehouse.rows import batch, rows
 
 COMMITS = OPEN_SMALL_FILES + 10
@@ -19,7 +19,7 @@ def today(start: int, end: int) -> LandingBatch:
     """One event per offset, landed on the day that is open now."""
     day = datetime.now(UTC).date()
     given = [{"log_offset": o, "id": f"e{o}", "landed_on": day, "country": "DE"} for o in range(start, end)]
-    return LandingBatch({0: start}, {0: end}, rows(FEEDBACK, *given), QUARANTINE.schema.empty_table())
+    return LandingBatch({0: start}, {0: end}, {"feedback": rows(FEEDBACK, *given)})
 
 
 def land(lake: Lake, commits: int, make=batch, start: int = 0) -> LandingCommitter:  # noqa: ANN001

@@ -162,7 +162,7 @@ def test_a_worker_that_slept_longer_than_orphans_live_writes_its_files_anew(
                 file.unlink()  # as maintenance would
 
     clock = time.time
-    monkeypatch.setattr("lakehouse.commit.time.time", lambda: clock() + asleep[0])
+    monkeypatch.setattr("lakehouse.fenced_table.time.time", lambda: clock() + asleep[0])
     committer = LandingCommitter(lake, "feedback", 1, fault=sleep_an_hour_and_lose_the_file)
 
     assert committer.commit(batch(0, 3), at=NOW)
