@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from msgspec import NODEFAULT, inspect
@@ -84,4 +85,4 @@ def _value(field: inspect.Field) -> str:
     value = field.default if field.default is not NODEFAULT else field.default_factory()
     if field.name.endswith("_bytes"):
         return f"`{value}` ({size_words(value)})"
-    return f"`{value!r}`" if not isinstance(value, str) else f'`"{value}"`'
+    return f"`{json.dumps(value)}`"
