@@ -90,7 +90,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         positions = lake.positions(log.name, log.partitions)
     finally:
         log.close()
-    landed, codes = _landed(counters) if is_embedded(settings) else count_between(lake, before, positions)
+    landed, codes = _landed(counters) if is_embedded(settings.beam) else count_between(lake, before, positions)
     now = time.time()
     untold = (started if landed or codes else now, now)
     first, last = untold if span is None else (span[0] / 1000, span[1] / 1000)
@@ -105,7 +105,7 @@ def drain(settings: Settings, *, on_progress: OnProgress = ignore_progress) -> L
         startup_seconds=max(0.0, first - started),
         positions=positions,
         doubted=counters.get("doubted", 0),
-        found=_found(counters) if is_embedded(settings) else {},
+        found=_found(counters) if is_embedded(settings.beam) else {},
     )
 
 
@@ -133,7 +133,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
     """
     context = PipelineContext(on_progress=on_progress)
     pause = RETRY_SECONDS
-    roll_seconds = settings.landing.roll_minutes * 60 if is_embedded(settings) else float("inf")
+    roll_seconds = settings.landing.roll_minutes * 60 if is_embedded(settings.beam) else float("inf")
     with registered(context) as context_id:
         while not stop.is_set():
             context.stop, context.failure = threading.Event(), None
@@ -151,7 +151,7 @@ def stream(settings: Settings, stop: threading.Event, *, on_progress: OnProgress
                     stop.wait(pause)
                     pause = min(2 * pause, LONGEST_RETRY_SECONDS)
             give_back_memory()
-    Beat(settings).end()
+    Beat(settings.paths.landing_beat_file).end()
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[
     from beam_jobs.runner.job import measured, run_job
     from beam_jobs.sink import NAMESPACE
 
-    pipeline = open_pipeline(settings, streaming=streaming)
+    pipeline = open_pipeline(settings.beam, streaming=streaming)
     source = stream_source(settings, context_id) if streaming else drain_source(settings, context_id)
     build_landing(pipeline, source, settings, context_id)
     keep_heaps_small()

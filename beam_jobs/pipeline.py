@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from datetime import timedelta
 
 import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
@@ -23,6 +22,7 @@ from beam_jobs.stages.chain import RunStages, StageMaker
 from beam_jobs.stages.registry import STAGES
 from feedback.errors import ServiceError, SettingsError
 from feedback.settings.home import Settings
+from feedback.settings.landing import BeamSettings
 
 JOB_SERVER_SECONDS = 30.0
 """What a job server may take for its first answer; less with Beam's option `--job_server_timeout`."""
@@ -43,8 +43,7 @@ def build_landing(
         pipeline
         | "Worker" >> beam.Create([0], reshuffle=False)
         | "Read" >> beam.ParDo(source).with_output_types(Batch)
-        | "Admit"
-        >> beam.Map(admit, max_future=timedelta(seconds=settings.admission.max_future_seconds)).with_output_types(Batch)
+        | "Admit" >> beam.Map(admit, max_future=settings.admission.max_future).with_output_types(Batch)
         | "Deduplicate" >> beam.ParDo(Deduplicate(settings, context_id)).with_output_types(Batch)
     )
     staged = batches | "Stages" >> beam.ParDo(RunStages(stages, settings, context_id)).with_output_types(Batch)
@@ -64,7 +63,7 @@ def stream_source(settings: Settings, context_id: str) -> beam.DoFn:
     return ReadForever(settings, context_id)
 
 
-def open_pipeline(settings: Settings, *, streaming: bool) -> beam.Pipeline:
+def open_pipeline(settings: BeamSettings, *, streaming: bool) -> beam.Pipeline:
     """A pipeline on the runner that the settings name; other runners get Beam's own options as they are.
 
     Raises:
@@ -73,30 +72,30 @@ def open_pipeline(settings: Settings, *, streaming: bool) -> beam.Pipeline:
     if is_embedded(settings):
         return beam.Pipeline(runner=FnApiRunner(), options=_options(settings, streaming=streaming))
     try:
-        return beam.Pipeline(runner=settings.beam.runner, options=_options(settings, streaming=streaming))
+        return beam.Pipeline(runner=settings.runner, options=_options(settings, streaming=streaming))
     except (ValueError, ImportError, AttributeError) as error:
         raise SettingsError(
-            f"beam_runner {settings.beam.runner!r} with beam_options {settings.beam.options}: {error}; "
+            f"beam_runner {settings.runner!r} with beam_options {settings.options}: {error}; "
             "docs/how-to/runners.md has examples"
         ) from error
 
 
-def _options(settings: Settings, *, streaming: bool) -> PipelineOptions:
+def _options(settings: BeamSettings, *, streaming: bool) -> PipelineOptions:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):  # argparse prints the mistake before it exits
-            options = PipelineOptions(settings.beam.options, streaming=streaming)
+            options = PipelineOptions(settings.options, streaming=streaming)
             portable = options.view_as(PortableOptions)
     except SystemExit as error:
         words = said.getvalue().strip().splitlines() or ["Beam did not take them"]
-        raise SettingsError(f"beam_options {settings.beam.options}: {words[-1]}") from error
+        raise SettingsError(f"beam_options {settings.options}: {words[-1]}") from error
     if portable.job_endpoint and portable.job_endpoint != "embed":
         _await_job_server(settings, portable.job_endpoint, portable.job_server_timeout)
         portable.job_server_timeout = NO_TIMEOUT_SECONDS
     return options
 
 
-def _await_job_server(settings: Settings, endpoint: str, seconds: float) -> None:
+def _await_job_server(settings: BeamSettings, endpoint: str, seconds: float) -> None:
     """Wait for the job server here: Beam uses one timeout for its first answer and for watching the job.
 
     Raises:
@@ -107,7 +106,7 @@ def _await_job_server(settings: Settings, endpoint: str, seconds: float) -> None
         grpc.channel_ready_future(channel).result(timeout=min(seconds, JOB_SERVER_SECONDS))
     except grpc.FutureTimeoutError as error:
         raise ServiceError(
-            f"the job server of the Beam runner {settings.beam.runner} does not answer at {endpoint}; "
+            f"the job server of the Beam runner {settings.runner} does not answer at {endpoint}; "
             "start it, or see the option --job_endpoint in beam_options"
         ) from error
     finally:

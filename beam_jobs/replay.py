@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from beam_jobs.repair import Left, Repair, repaired_line
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.chain import StageChain, StageMaker, open_chain
 from beam_jobs.stages.decode import decode
-from beam_jobs.stages.limits import landing_limits
+from beam_jobs.stages.limits import LandingLimits
 from beam_jobs.stages.registry import STAGES
 from feedback.admitted import identity_key, owner_of
 from feedback.errors import Code, UsageError
@@ -29,6 +28,7 @@ from feedback.intake import MAX_EVENTS_PER_RECORD, Clock, utc_now
 from feedback.log.port import UNLIMITED_BYTES, FeedbackLog, LogRecord, Memo, pack, partition_of
 from feedback.log.records import Records
 from feedback.settings.home import Settings
+from feedback.settings.landing import AdmissionSettings
 from feedback.statements import topic_of_columns
 from lakehouse.fenced_table import FaultPoint, no_faults
 from lakehouse.first_of_identity import PLACE
@@ -177,7 +177,7 @@ class Replayer:
         repaired = [(place, raw, repaired_line(raw, place, repair)) for place, raw in part]
         left.update(line.reason for _, _, line in repaired if isinstance(line, Left))
         lines = [(place, raw, line) for place, raw, line in repaired if isinstance(line, bytes)]
-        objections = check_lines([line for _, _, line in lines], self._settings, chain, at=self._clock())
+        objections = check_lines([line for _, _, line in lines], self._settings.admission, chain, at=self._clock())
         fit = chain.clean([line for _, _, line in lines])
         ready: list[PlannedLine] = []
         for (place, raw, _), line, objection in zip(lines, fit, objections, strict=True):
@@ -215,17 +215,17 @@ def refuse_code(code: str) -> None:
         raise UsageError(f"--code {code!r} is unknown; `heed quarantine` shows the codes that there are")
 
 
-def check_lines(lines: Sequence[bytes], settings: Settings, chain: StageChain, *, at: datetime) -> list[str | None]:
+def check_lines(
+    lines: Sequence[bytes], rules: AdmissionSettings, chain: StageChain, *, at: datetime
+) -> list[str | None]:
     """Why landing would refuse lines appended at a time, by its rules and stages; `None` where it would not."""
     objections: list[str | None] = [None] * len(lines)
     if not lines:
         return objections
     record = LogRecord(0, 0, int(at.timestamp() * 1000), len(lines), b"\n".join(lines))
-    limits = replace(landing_limits(settings), max_record_bytes=UNLIMITED_BYTES, max_record_events=len(lines))
+    limits = LandingLimits(rules.max_event_bytes, UNLIMITED_BYTES, len(lines))
     poll = Poll(Records.of([record]), {0: 0}, {0: 1})
-    batch = chain.process(
-        admit(decode(poll, limits), max_future=timedelta(seconds=settings.admission.max_future_seconds))
-    )
+    batch = chain.process(admit(decode(poll, limits), max_future=rules.max_future))
     for refused in batch.refused:
         for index, code, detail in refused.select("log_index", "code", "detail").iter_rows():
             objections[index] = f"{code}: {detail}"

@@ -78,7 +78,7 @@ class Commit(beam.DoFn):
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
         window_days = self._settings.landing.dedup_window_days
-        store = open_online_store(self._settings)
+        store = open_online_store(self._settings.online)
         self._online = OnlinePush(store, lake, log.name, log.partitions, window_days=window_days)
         log.close()
 

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from typing import IO
 
 from feedback.errors import HomeInUse
-from feedback.settings.home import Settings
+from feedback.settings.paths import HomePaths
 
 
 @contextlib.contextmanager
-def holding_home(settings: Settings) -> Iterator[IO[str]]:
+def holding_home(paths: HomePaths) -> Iterator[IO[str]]:
     """Hold the home against a second `heed up`; the lock lives as long as anything it started.
 
     Raises:
         HomeInUse: Another one runs on it.
     """
-    settings.paths.run_folder.mkdir(parents=True, exist_ok=True)
-    path = settings.paths.run_folder / "up.lock"
+    paths.run_folder.mkdir(parents=True, exist_ok=True)
+    path = paths.run_folder / "up.lock"
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,7 +28,7 @@ def holding_home(settings: Settings) -> Iterator[IO[str]]:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise HomeInUse(
-                f"`heed up` already runs on {settings.home} (process {holder}); stop it with Ctrl-C there, "
+                f"`heed up` already runs on {paths.home} (process {holder}); stop it with Ctrl-C there, "
                 f"or `kill {holder}`, or use another --home"
             ) from error
         lock.truncate(0)

@@ -43,10 +43,10 @@ def prune(settings: Settings, instance: DagsterInstance, *, now: datetime) -> Pr
     return _each(
         {
             "MLflow": lambda: _prune_mlflow(settings),
-            "Dagster's runs": lambda: _prune_runs(settings, instance, now),
+            "Dagster's runs": lambda: _prune_runs(settings.dagster.runs_kept, instance, now),
             "table versions": lambda: _prune_tables(settings),
-            "refused rows": lambda: _prune_refused(settings, now),
-            "leftovers": lambda: _prune_leftovers(settings, now),
+            "refused rows": lambda: _prune_refused(settings.paths.refused, settings.maintenance.refused_days, now),
+            "leftovers": lambda: _prune_leftovers(settings.paths.run_folder, now),
         }
     )
 
@@ -55,8 +55,8 @@ def prune_beside_the_loop(settings: Settings, instance: DagsterInstance, *, now:
     """Drop what also grows while no loop runs: maintenance's runs, and files of refused rows."""
     return _each(
         {
-            "Dagster's runs": lambda: _prune_runs(settings, instance, now),
-            "refused rows": lambda: _prune_refused(settings, now),
+            "Dagster's runs": lambda: _prune_runs(settings.dagster.runs_kept, instance, now),
+            "refused rows": lambda: _prune_refused(settings.paths.refused, settings.maintenance.refused_days, now),
         }
     )
 
@@ -77,17 +77,17 @@ def _prune_mlflow(settings: Settings) -> dict[str, int]:
     from models.tracking.champion import align_champion, has_registry
     from models.tracking.retention import prune_mlflow
 
-    if not has_registry(settings):
+    if not has_registry(settings.mlflow):
         return {}
-    align_champion(settings)  # first, for it decides which version stays
-    done = prune_mlflow(settings)
+    align_champion(settings.mlflow, settings.paths)  # first, for it decides which version stays
+    done = prune_mlflow(settings.mlflow, settings.paths)
     return {"registered versions": done.versions, "logged models": done.models, "MLflow runs": done.runs}
 
 
-def _prune_runs(settings: Settings, instance: DagsterInstance, now: datetime) -> dict[str, int]:
+def _prune_runs(keep: int, instance: DagsterInstance, now: datetime) -> dict[str, int]:
     from dagster_project.run_retention import prune_runs
 
-    return {"Dagster runs": prune_runs(instance, keep=settings.dagster.runs_kept, now=now)}
+    return {"Dagster runs": prune_runs(instance, keep=keep, now=now)}
 
 
 def _prune_tables(settings: Settings) -> dict[str, int]:
@@ -103,16 +103,16 @@ def _prune_tables(settings: Settings) -> dict[str, int]:
     return {"replaced table files": sum(d.files for d in done), "log entries": sum(d.log_entries for d in done)}
 
 
-def _prune_refused(settings: Settings, now: datetime) -> dict[str, int]:
-    before = now - timedelta(days=settings.maintenance.refused_days)
-    old = [path for path in _files(settings.paths.home / "refused") if _modified(path) < before]
+def _prune_refused(folder: Path, days: int, now: datetime) -> dict[str, int]:
+    before = now - timedelta(days=days)
+    old = [path for path in _files(folder) if _modified(path) < before]
     for path in old:
         path.unlink(missing_ok=True)
     return {"files of refused rows": len(old)}
 
 
-def _prune_leftovers(settings: Settings, now: datetime) -> dict[str, int]:
-    left = [path for pattern in KILLED for path in settings.paths.run_folder.glob(pattern) if path.is_dir()]
+def _prune_leftovers(folder: Path, now: datetime) -> dict[str, int]:
+    left = [path for pattern in KILLED for path in folder.glob(pattern) if path.is_dir()]
     dead = [path for path in left if max(_modified(p) for p in (path, *path.iterdir())) < now - KILLED_AFTER]
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from feedback.admitted import (
     identity_key,
     owner_of,
 )
-from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST_US, LATEST_US, microseconds
+from feedback.bounds import EARLIEST_US, LATEST_US, microseconds
 from feedback.cloud_events import open_cloud_event
 from feedback.contract import CONTRACT_VERSION, KINDS, STATEMENTS, Consent, Context, Event, Identify, Survey
 from feedback.errors import Code
@@ -28,11 +28,12 @@ from feedback.fields.scales import survey_scale, value_objection
 from feedback.fields.typed_events import TypedEvent, id_of, typed_event
 from feedback.log.port import Memo
 from feedback.occurrences import Occurrences
+from feedback.settings.landing import AdmissionSettings
 from feedback.statements import topic_of
 from feedback.subjects import ANONYMOUS, USER, Pseudonyms
 from feedback.verdicts import Rejected
 
-DEFAULT_MAX_EVENT_BYTES = 256 * 1024
+DEFAULT_RULES = AdmissionSettings()
 IDENTIFY = str(Identify.__struct_config__.tag)
 LINK_SOURCE = "heed"
 LINK_PREFIX = "nfc-"
@@ -76,25 +77,21 @@ class Admission:
     def __init__(
         self,
         pseudonyms: Pseudonyms,
+        rules: AdmissionSettings = DEFAULT_RULES,
         *,
-        max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
-        max_future: timedelta = DEFAULT_MAX_FUTURE,
-        accept_placeholder_ids: bool = False,
         draw: Callable[[], str] = _drawn,
     ) -> None:
         """Admission with these rules.
 
         Args:
             pseudonyms: Turn raw ids into subjects.
-            max_event_bytes: Of a record, and of its line.
-            max_future: How far ahead of the clock a time may lie.
-            accept_placeholder_ids: Take words like `null` for ids of persons.
+            rules: The bounds on size and time, and which ids are ids.
             draw: Makes a new short random text at each call; it tells undated events with equal content apart.
         """
         self._pseudonyms = pseudonyms
-        self._max_event_bytes = max_event_bytes
-        self._max_future = max_future
-        self._accept_placeholder_ids = accept_placeholder_ids
+        self._max_event_bytes = rules.max_event_bytes
+        self._max_future = rules.max_future
+        self._accept_placeholder_ids = rules.accept_placeholder_ids
         self._draw = draw
         self._encode = msgspec.json.Encoder().encode
 

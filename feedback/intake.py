@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from feedback.admission import Admission, Admitted
@@ -130,13 +130,7 @@ class _Seen:
 def open_intake(settings: Settings, *, clock: Clock = utc_now) -> Intake:
     """The intake of a home: its key, its limits, its log."""
     pseudonyms = Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
-    admission = Admission(
-        pseudonyms,
-        max_event_bytes=settings.admission.max_event_bytes,
-        max_future=timedelta(seconds=settings.admission.max_future_seconds),
-        accept_placeholder_ids=settings.admission.accept_placeholder_ids,
-    )
-    return Intake(admission, open_log(settings), clock=clock)
+    return Intake(Admission(pseudonyms, settings.admission), open_log(settings.log), clock=clock)
 
 
 def _verdict(index: int, event_id: str, code: Code) -> Verdict:

@@ -72,7 +72,7 @@ def _noted(settings: Settings) -> dict[str, int]:
 def _note(settings: Settings, fingerprint: int, *, replace: bool = False) -> None:
     lake, log_file = open_lake(settings), _log_file(settings)
     if log_file is not None:
-        open_log(settings).close()  # makes the file
+        open_log(settings.log).close()  # makes the file
         note_number(log_file, NOTE, fingerprint, replace=replace)
     if (log_file is None or lake.exists(FEEDBACK)) and lake.notes([NOTE])[NOTE] != fingerprint:
         lake.note({NOTE: fingerprint})
@@ -92,7 +92,7 @@ def _has_data(settings: Settings) -> bool:
 
 
 def _bounds(settings: Settings) -> dict[int, tuple[int, int]]:
-    log = open_log(settings)
+    log = open_log(settings.log)
     try:
         return log.bounds()
     finally:

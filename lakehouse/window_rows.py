@@ -12,7 +12,7 @@ import msgspec
 import polars as pl
 
 from feedback.errors import UsageError
-from feedback.settings.home import Settings
+from feedback.settings.landing import WindowSettings
 from lakehouse.tables.specs import WINDOW_TALLIES
 
 WindowScope = Literal["item", "section", "all"]
@@ -71,6 +71,6 @@ def scope_named(name: str) -> WindowScope:
     raise UsageError(f"scope {name!r}: there is no such scope; choose one of {', '.join(SCOPES)}")
 
 
-def lateness_of(settings: Settings) -> timedelta:
+def lateness_of(settings: WindowSettings) -> timedelta:
     """How long after a window's end an event may reach the log and still count."""
-    return timedelta(seconds=settings.windows.lateness_seconds)
+    return timedelta(seconds=settings.lateness_seconds)

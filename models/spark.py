@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from feedback.errors import JavaMissing, ServiceError
-from feedback.settings.home import Settings
+from feedback.settings.learning import SparkSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -53,7 +53,7 @@ exec {java} "$@" 2>>{log}
 """
 
 
-def spark_session(settings: Settings, *, app_name: str = "heed") -> SparkSession:
+def spark_session(settings: SparkSettings, run_folder: Path, *, app_name: str = "heed") -> SparkSession:
     """The process's Spark session, started on first use.
 
     Raises:
@@ -67,10 +67,10 @@ def spark_session(settings: Settings, *, app_name: str = "heed") -> SparkSession
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
-    folder = settings.paths.run_folder / "spark"
+    folder = run_folder / "spark"
     folder.mkdir(parents=True, exist_ok=True)
     java = java_home(os.environ, folder=folder)
-    builder = SparkSession.builder.master(settings.spark.master).appName(app_name)
+    builder = SparkSession.builder.master(settings.master).appName(app_name)
     for name, value in _configuration(settings, folder).items():
         builder = builder.config(name, value)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -80,7 +80,7 @@ def spark_session(settings: Settings, *, app_name: str = "heed") -> SparkSession
     except (PySparkException, Py4JError) as error:
         log = java / LOG
         said = log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:].strip()
-        raise ServiceError(f"Spark ({settings.spark.master}) does not start: {error}; {log} ends: {said}") from error
+        raise ServiceError(f"Spark ({settings.master}) does not start: {error}; {log} ends: {said}") from error
 
 
 @contextmanager
@@ -155,11 +155,11 @@ def _asked(java: Path) -> str | None:
     return done.stderr + done.stdout if done.returncode == 0 else None
 
 
-def _configuration(settings: Settings, folder: Path) -> dict[str, str]:
+def _configuration(settings: SparkSettings, folder: Path) -> dict[str, str]:
     logging = folder / "log4j2.properties"
     logging.write_text(QUIET_LOGGING, encoding="utf-8")
     configuration = {
-        "spark.driver.memory": settings.spark.memory,
+        "spark.driver.memory": settings.memory,
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
         "spark.local.dir": str(folder),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -169,7 +169,7 @@ def _configuration(settings: Settings, folder: Path) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-    if settings.spark.master.startswith("local"):
+    if settings.master.startswith("local"):
         configuration |= {
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from feedback.errors import SettingsError
-from feedback.settings.home import Settings
+from feedback.settings.stores import OnlineSettings
 from online.port import OnlineStore
 from online.windows import WindowStore
 
 
-def open_online_store(settings: Settings) -> OnlineStore:
+def open_online_store(settings: OnlineSettings) -> OnlineStore:
     """What serving must know of people now; made on first use.
 
     Raises:
@@ -20,7 +20,7 @@ def open_online_store(settings: Settings) -> OnlineStore:
     return SqliteOnlineStore(_sqlite_file(settings))
 
 
-def open_window_store(settings: Settings) -> WindowStore:
+def open_window_store(settings: OnlineSettings) -> WindowStore:
     """Live windows as they stand now; made on first use.
 
     Raises:
@@ -32,9 +32,9 @@ def open_window_store(settings: Settings) -> WindowStore:
     return SqliteWindowStore(_sqlite_file(settings))
 
 
-def _sqlite_file(settings: Settings) -> str:
+def _sqlite_file(settings: OnlineSettings) -> str:
     """The file of the one kind of store that there is."""
-    scheme, _, rest = settings.online.url.partition("://")
+    scheme, _, rest = settings.url.partition("://")
     if scheme != "sqlite":
-        raise SettingsError(f"online_url {settings.online.url!r}: unknown scheme {scheme!r}; use sqlite:///path")
+        raise SettingsError(f"online_url {settings.url!r}: unknown scheme {scheme!r}; use sqlite:///path")
     return rest

@@ -51,7 +51,7 @@ def online_bounds(held: Mapping[int, int], learned: Mapping[int, int] | None) ->
 def _trim_online(settings: Settings, before: dict[int, int]) -> int:
     if not any(before.values()):
         return 0
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     try:
         return store.trim(before=before)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 from feedback.errors import PublicKey
 from feedback.settings.home import Settings
@@ -15,10 +16,10 @@ WARNING = (
 )
 
 
-def has_public_key(settings: Settings) -> bool:
+def has_public_key(key_file: Path) -> bool:
     """Whether the pseudonyms of a home are made with the demo's key."""
     try:
-        key = settings.paths.subject_key_file.read_text(encoding="ascii").strip()
+        key = key_file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):  # whoever needs the key reports the error
         return False
     return key.lower() == PUBLIC_KEY
@@ -30,7 +31,7 @@ def refuse_public_key(settings: Settings) -> None:
     Raises:
         PublicKey: The home has that key, and the host is not loopback.
     """
-    if has_public_key(settings) and not is_loopback(settings.http.host):
+    if has_public_key(settings.paths.subject_key_file) and not is_loopback(settings.http.host):
         raise PublicKey(
             f"{settings.home} was made by the demo and its pseudonym key is public: it is not served on "
             f"{settings.http.host}, beyond this machine; use --host 127.0.0.1, or a home of your own with --home DIR"

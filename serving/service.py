@@ -273,7 +273,7 @@ def open_service(settings: Settings, *, watch: bool = True, store: Callable[[], 
     """The service of a home, with its current bundle loaded where there is one."""
     pseudonyms = Pseudonyms(load_or_create_key(settings.paths.subject_key_file))
     service = Service(
-        BundleStore(settings.paths.bundles), store() if store else open_online_store(settings), pseudonyms
+        BundleStore(settings.paths.bundles), store() if store else open_online_store(settings.online), pseudonyms
     )
     service.refresh()
     if watch:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from feedback.settings.home import Settings
+from feedback.settings.landing import BeamSettings
 
 EMBEDDED = "FnApiRunner"
 """Beam's runner inside this process; named, since Beam's default tries to download another one."""
 
 
-def is_embedded(settings: Settings) -> bool:
+def is_embedded(settings: BeamSettings) -> bool:
     """Whether landing runs inside this process."""
-    return settings.beam.runner == EMBEDDED
+    return settings.runner == EMBEDDED

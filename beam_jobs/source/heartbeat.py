@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-
-from feedback.settings.home import Settings
+from pathlib import Path
 
 LOGGER = logging.getLogger("heed.landing")
 BEAT_SECONDS = 1.0
@@ -19,8 +18,8 @@ BEAT_SECONDS = 1.0
 class Beat:
     """Touches the file at most once a second; errors of the disk are ignored."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = settings.paths.landing_beat_file
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
         self._clock = clock
         self._next = float("-inf")
 

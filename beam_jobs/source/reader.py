@@ -150,13 +150,16 @@ class LogReader:
             self._batch_after_batch(log, assignment, background)
 
     def _batch_after_batch(self, log: FeedbackLog, assignment: PartitionAssignment, background: Executor) -> None:
-        lake, decoder = open_lake(self._settings), Decoder(landing_limits(self._settings))
+        lake, decoder = (
+            open_lake(self._settings),
+            Decoder(landing_limits(self._settings.admission, self._settings.landing)),
+        )
         meet(log, lake)
         until = None if self._wanted is None else dict(self._wanted(log))
         owned: frozenset[int] | None = None
         start: _Start | None = None
         flushed_at = told_at = 0.0
-        beat = Beat(self._settings) if until is None else None
+        beat = Beat(self._settings.paths.landing_beat_file) if until is None else None
         while not self._closing.is_set():
             if beat is not None:
                 beat.touch()

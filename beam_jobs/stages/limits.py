@@ -15,7 +15,7 @@ from beam_jobs.batch import REFUSED_SCHEMA, raw_text
 from feedback.bounds import believable
 from feedback.errors import Code
 from feedback.log.records import Records
-from feedback.settings.home import Settings
+from feedback.settings.landing import AdmissionSettings, LandingSettings
 
 NEWLINE, OPENING, CLOSING = b"\n{}"
 PIECE_BYTES = 1 << 18
@@ -26,16 +26,14 @@ PIECE_BYTES = 1 << 18
 class LandingLimits:
     """The largest line and the largest record that landing parses; the settings of the same names."""
 
-    max_event_bytes: int = 256 * 1024
-    max_record_bytes: int = 32 * 1024 * 1024
-    max_record_events: int = 100_000
+    max_event_bytes: int = AdmissionSettings().max_event_bytes
+    max_record_bytes: int = LandingSettings().max_record_bytes
+    max_record_events: int = LandingSettings().max_record_events
 
 
-def landing_limits(settings: Settings) -> LandingLimits:
+def landing_limits(admission: AdmissionSettings, landing: LandingSettings) -> LandingLimits:
     """The limits that the settings name."""
-    return LandingLimits(
-        settings.admission.max_event_bytes, settings.landing.max_record_bytes, settings.landing.max_record_events
-    )
+    return LandingLimits(admission.max_event_bytes, landing.max_record_bytes, landing.max_record_events)
 
 
 def reject_too_large(records: Records, limits: LandingLimits) -> tuple[Records, pl.DataFrame | None]:

@@ -80,7 +80,7 @@ def write_history(home: Path, rows: int, *, events: int) -> Settings:
     """A home whose lake holds so many landed rows, and whose log holds the new events behind them."""
     settings = load_settings(home, log_partitions=PARTITIONS)
     each = rows // PARTITIONS
-    open_log(settings).close()
+    open_log(settings.log).close()
     with sqlite3.connect(settings.log.url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE heads SET first = ?, next = ?", (each, each))
     connection.close()
@@ -94,7 +94,7 @@ def write_history(home: Path, rows: int, *, events: int) -> Settings:
     for start in range(0, each, COMMIT_ROWS // PARTITIONS):
         end = min(each, start + COMMIT_ROWS // PARTITIONS)
         committer.commit(_landed(rng, start, end, today), at=today)
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     store.push(_no_rows(), dict.fromkeys(range(PARTITIONS), each))  # else it would be caught up at the first start
     store.close()
     return settings

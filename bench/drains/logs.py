@@ -32,7 +32,7 @@ def fill_kafka(settings: Settings, servers: str, topic: str, chunks: Iterable[Ch
     Raises:
         ServiceError: Some are not known to be in.
     """
-    open_log(settings).close()  # makes the topic
+    open_log(settings.log).close()  # makes the topic
     producer = Producer({**PRODUCER, "bootstrap.servers": servers})
     sent = 0
     for chunk in chunks:
@@ -46,7 +46,7 @@ def fill_kafka(settings: Settings, servers: str, topic: str, chunks: Iterable[Ch
 
 def fill_log(settings: Settings, chunks: Iterable[Chunk], *, events_per_record: int) -> int:
     """Append events to the log of the settings through its port; returns how many."""
-    log = open_log(settings)
+    log = open_log(settings.log)
     sent = 0
     try:
         for chunk in chunks:

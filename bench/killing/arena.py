@@ -110,7 +110,7 @@ class Arena:
             raise ServiceError(f"the sender did not end well: {self._said()}")
         self.fleet.end()
         self.fleet.replace(doomed=False)
-        log = open_log(self.settings)
+        log = open_log(self.settings.log)
         self._await_landing(log)
         self.fleet.end()
         return log, read_ledger(self.ledger_path)

@@ -139,7 +139,7 @@ def _poison(held: _Held, ledger: Ledger) -> tuple[int, int]:
 
 
 def _online_behind(settings: Settings, positions: Mapping[int, int]) -> int:
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     pushed = store.positions()
     store.close()
     return sum(pushed.get(p, 0) != position for p, position in positions.items())

@@ -53,7 +53,14 @@ def compact_and_checkpoint(settings: Settings) -> None:
         days = [part.day for part in read_statistics(lake, spec).partitions]
         compact = [Action(table=spec.name, work=Work.COMPACT, day=day, target_bytes=OPEN_FILE_BYTES) for day in days]
         for action in (*compact, Action(table=spec.name, work=Work.CHECKPOINT)):
-            perform(lake, spec, action, Retention.of(settings), now=now, cap=settings.maintenance.memory_mb * MEBIBYTE)
+            perform(
+                lake,
+                spec,
+                action,
+                Retention.of(settings.maintenance),
+                now=now,
+                cap=settings.maintenance.memory_mb * MEBIBYTE,
+            )
 
 
 def shifted_now(shift: ctypes.c_double) -> datetime:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -67,12 +67,15 @@ def stage_seconds(settings: Settings) -> dict[str, float]:
         yield
         spent[name] = spent.get(name, 0.0) + time.process_time() - before
 
-    log, lake, store = open_log(settings), open_lake(settings), open_online_store(settings)
+    log, lake, store = open_log(settings.log), open_lake(settings), open_online_store(settings.online)
     committer = LandingCommitter(lake, log.name, log.partitions)
     start = committer.positions()
     cursor = Cursor(log, start, max_events=settings.landing.batch_events, max_bytes=settings.landing.batch_bytes)
     until = {partition: end for partition, (_, end) in log.bounds().items()}
-    decoder, landed = Decoder(landing_limits(settings)), LandedIds(settings.landing.dedup_window_days)
+    decoder, landed = (
+        Decoder(landing_limits(settings.admission, settings.landing)),
+        LandedIds(settings.landing.dedup_window_days),
+    )
     while True:
         with stage("poll"):
             poll = cursor.poll(until=until)
@@ -81,7 +84,7 @@ def stage_seconds(settings: Settings) -> dict[str, float]:
         with stage("decode"):
             batch = decoder.decode(poll)
         with stage("admit"):
-            batch = admit(batch, max_future=timedelta(seconds=settings.admission.max_future_seconds))
+            batch = admit(batch, max_future=settings.admission.max_future)
         with stage("deduplicate"):
             landed.prepare(lake, batch.start, batch.days)
             batch = deduplicate(batch, landed)

@@ -33,7 +33,7 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
 def main(home: str) -> None:
     """Rebuild the store and print what it took."""
     settings = load_settings(home)
-    lake, store = open_lake(settings), open_online_store(settings)
+    lake, store = open_lake(settings), open_online_store(settings.online)
     lake.positions(settings.log.name, settings.log.partitions)
     idle, began = psutil.Process().memory_info().rss / MIB, time.perf_counter()
     rows = rebuild(store, lake, settings.log.name, settings.log.partitions)

@@ -76,7 +76,7 @@ def quality_figures(settings: Settings, data: DemoData, report: Callable[[str], 
             "occurred_at": pl.Series([event["occurred_at"] for event in data.ratings]).dt.cast_time_unit("us"),
         }
     )
-    session = functools.partial(spark_session, settings)
+    session = functools.partial(spark_session, settings.spark, settings.paths.run_folder)
     interactions = rated_interactions(frame, scale=(1, 5))
     for found in learning_figures(interactions, session=session, seed=settings.learning.seed, progress=report):
         words = f"{found.bar:g} ± 0.0005" if "popularity" in found.figure else f">= {found.bar:g}"
@@ -97,7 +97,11 @@ def publish(settings: Settings) -> None:
     lake = open_lake(settings)
     landed = interactions_of(lake.scan(FEEDBACK)).rows
     recommender = SignedAls()
-    data = TrainingData.of(landed, seed=settings.learning.seed, session=functools.partial(spark_session, settings))
+    data = TrainingData.of(
+        landed,
+        seed=settings.learning.seed,
+        session=functools.partial(spark_session, settings.spark, settings.paths.run_folder),
+    )
     model = recommender.fit(data)
     positions = lake.positions(settings.log.name, settings.log.partitions)
     BundleStore(settings.paths.bundles).publish(

@@ -53,7 +53,7 @@ def run(report: Callable[[str], None], *, rows: int = ROWS) -> Iterator[Figure]:
         finally:
             done.set()
             reading.join()
-        store = open_online_store(settings)
+        store = open_online_store(settings.online)
         left = [
             p for p, end in open_lake(settings).positions(settings.log.name, 4).items() if store.positions()[p] != end
         ]
@@ -76,7 +76,7 @@ def lose_store(settings: Settings) -> None:
 
 def read_until(settings: Settings, people: list[str], done: threading.Event) -> list[float]:
     """Read people's recent events until told to stop; seconds of each read."""
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     seconds: list[float] = []
     while not done.is_set():
         person = people[len(seconds) % len(people)]

@@ -15,6 +15,7 @@ from cli.pairs import limit_of, pairs_of, pairs_of_maps
 from feedback.errors import ImportFileError, RowsRefused, UsageError
 from feedback.intake import open_intake
 from feedback.settings.home import Settings, ensure_home, load_settings
+from feedback.settings.landing import AdmissionSettings
 
 if TYPE_CHECKING:
     from gateway.files.columns import ImportPlan
@@ -52,23 +53,23 @@ def ingest(file: Path, max_refused: str, *, dry_run: bool, home: str | None, as_
     plan = _plan(**options)
     limit_of(max_refused, 0)
     if dry_run:
-        _dry_run(file, plan, settings, output)
+        _dry_run(file, plan, settings.admission, output)
     else:
         ensure_home(settings)
         _import(file, plan, settings, output, max_refused)
 
 
-def _dry_run(file: Path, plan: ImportPlan, settings: Settings, output: Output) -> None:
+def _dry_run(file: Path, plan: ImportPlan, rules: AdmissionSettings, output: Output) -> None:
     from gateway.files.preview import preview_file
 
-    show_preview(preview_file(file, plan, settings, now=datetime.now(UTC)), output)
+    show_preview(preview_file(file, plan, rules, now=datetime.now(UTC)), output)
 
 
 def _import(file: Path, plan: ImportPlan, settings: Settings, output: Output, max_refused: str) -> None:
     from gateway.files.importing import FileStopped, import_file
     from lakehouse.subject_key import verify_subject_key
 
-    refused_to = settings.paths.home / "refused" / f"{file.name[:200]}.jsonl"
+    refused_to = settings.paths.refused / f"{file.name[:200]}.jsonl"
     verify_subject_key(settings)
     intake = open_intake(settings)
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 50, 50)

@@ -34,7 +34,7 @@ def windows(
     from online.windows import newest_windows
 
     size, named = size_named(window), scope_named(scope)
-    store = open_window_store(settings)
+    store = open_window_store(settings.online)
     try:
         found = newest_windows(store, size, named, key=key, windows=count, keys=rows).to_dicts()
     finally:

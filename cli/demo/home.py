@@ -24,7 +24,7 @@ def fresh_home(home: Path) -> Settings:
     if home.exists() and any(home.iterdir()) and not (home / MARKER).exists():
         raise HomeError(f"{home} is not empty and was not made by a demo; choose another folder with --home DIR")
     ensure_home(load_settings(home))
-    with holding_home(load_settings(home)):
+    with holding_home(load_settings(home).paths):
         for path in home.iterdir():
             if path.name not in KEPT:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

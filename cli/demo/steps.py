@@ -19,7 +19,7 @@ BROKEN = 500
 def load_demo(settings: Settings, output: Output, *, small: bool = False) -> tuple[DemoData, VerdictCounts]:
     """Fetch the data and send it through the gateway's intake; the verdicts, added up."""
     with output.progress("fetching MovieLens 100k"):
-        data = load_demo_data(settings.paths.home / "cache", small=small)
+        data = load_demo_data(settings.paths.cache, small=small)
     if small or data.name != "MovieLens 100k":
         output.say(f"MovieLens 100k is not used here: {data.name} stand in; figures will be poorer.", style="yellow")
     share = len(data.ratings) / 100_000

@@ -32,7 +32,7 @@ def evaluate(settings: Settings, output: Output) -> None:
             "nothing that says anything about an item has landed yet; `heed ingest`, then `heed land --drain`"
         )
     with output.progress("comparing recommenders") as bar:
-        session = functools.partial(spark_session, settings)
+        session = functools.partial(spark_session, settings.spark, settings.paths.run_folder)
         items, catalogue = ItemIndex.of(interactions), build_catalogue(catalogue_events(feedback)).rows
         data = TrainingData.of(interactions, items, catalogue=catalogue, seed=settings.learning.seed, session=session)
         found = evaluate_models(data, progress=bar.label)

@@ -39,7 +39,7 @@ def _tell_registry(settings: Settings, output: Output, told: dict[str, object]) 
     """Set MLflow's champion to what serves; serving does not depend on it."""
     from models.tracking.champion import align_champion
 
-    champion = align_champion(settings)
+    champion = align_champion(settings.mlflow, settings.paths)
     output.emit({**told, "champion": champion.version, "registry_problem": champion.problem})
     if champion.problem:
         click.echo(f"heed rollback: {champion.problem}; the next run or rollback tells it what serves", err=True)

@@ -32,8 +32,8 @@ def processes(settings: Settings) -> tuple[Process, ...]:
     home, metrics_port = ("--home", settings.home), str(settings.landing.metrics_port)
     tools = Path(sys.executable).parent
     workspace = str(ROOT / "workspace.yaml")
-    web, dagster = (f"http://{_host(settings)}:{port}" for port in (settings.http.port, settings.dagster.port))
-    mlflow = f"http://{_host(settings)}:{settings.mlflow.port}"
+    ports = (settings.http.port, settings.dagster.port, settings.mlflow.port)
+    web, dagster, mlflow = (f"http://{_reached_at(settings.http.host)}:{port}" for port in ports)
     return (
         Process("web", "HTTP API", (*heed, "serve", "--home", settings.home), web, f"{web}/healthz"),
         Process("landing", "landing stream", (*heed, "land", "--stream", *home, "--metrics-port", metrics_port)),
@@ -105,5 +105,5 @@ def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _host(settings: Settings) -> str:
-    return "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host
+def _reached_at(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host

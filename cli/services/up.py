@@ -39,7 +39,7 @@ def up(settings: Settings, output: Output, demo: bool, host: str | None) -> None
     settings = override_settings(settings, host=host or settings.http.host)
     refuse_public_key(settings)
     verify_subject_key(settings)
-    with holding_home(settings) as lock:
+    with holding_home(settings.paths) as lock:
         for what, port, name in (
             ("Heed's HTTP API", settings.http.port, "http_port"),
             ("Dagster", settings.dagster.port, "dagster_port"),
@@ -49,13 +49,13 @@ def up(settings: Settings, output: Output, demo: bool, host: str | None) -> None
             refuse_taken_port(what, settings.http.host, port, setting=name)
         if demo:
             _load_demo(settings, output)
-        secret = first_key(settings)
+        secret = first_key(settings.paths.api_keys_file)
         _run(settings, output, secret, lock)
 
 
-def first_key(settings: Settings) -> str | None:
+def first_key(keys_file: Path) -> str | None:
     """The secret of the key that is made on first use; `None` where there are keys already."""
-    keys = ApiKeys(settings.paths.api_keys_file)
+    keys = ApiKeys(keys_file)
     return None if keys.all() else keys.create(FIRST_KEY, ("admin",), now=utc_now())
 
 
@@ -92,7 +92,7 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
             waiting = [process for process in processes(settings) if process.probe]
             for number, process in enumerate(waiting):
                 bar.label(f"starting {process.what}")
-                _wait_ready(process, supervisor, stop, settings)
+                _wait_ready(process, supervisor, stop, settings.paths.run_folder)
                 bar.to(number + 1, total=len(waiting))
         if not stop.is_set():
             _welcome(settings, output, secret)
@@ -107,9 +107,7 @@ def _run(settings: Settings, output: Output, secret: str | None, lock: IO[str]) 
         output.say("stopped")
 
 
-def _wait_ready(
-    process: Process, supervisor: subprocess.Popen[bytes], stop: threading.Event, settings: Settings
-) -> None:
+def _wait_ready(process: Process, supervisor: subprocess.Popen[bytes], stop: threading.Event, logs: Path) -> None:
     import httpx
 
     deadline = time.monotonic() + READY_SECONDS
@@ -118,13 +116,13 @@ def _wait_ready(
             if httpx.get(process.probe or "", timeout=5).status_code < 500:
                 return
         if supervisor.poll() is not None or time.monotonic() > deadline:
-            raise ServiceError(f"{process.what} did not start; see {settings.paths.run_folder}/{process.name}.log")
+            raise ServiceError(f"{process.what} did not start; see {logs}/{process.name}.log")
         stop.wait(0.2)
 
 
 def _welcome(settings: Settings, output: Output, secret: str | None) -> None:
     urls = {process.what: process.url for process in processes(settings) if process.url}
-    public = has_public_key(settings)
+    public = has_public_key(settings.paths.subject_key_file)
     output.emit({"ready": True, "urls": urls, "api_key": secret, "home": settings.home, "public_key": public})
     output.heading("Heed is up")
     if public:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from feedback.bounds import DEFAULT_MAX_FUTURE
 from feedback.settings.fields import Port, Positive, PositiveSeconds, says
 
 MIB = 1024 * 1024
@@ -25,7 +27,7 @@ class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             "How far ahead of the clock an event's time may be; beyond that it is refused.",
             "Larger, where devices' clocks are wrong and their events are wanted.",
         ),
-    ] = 300.0
+    ] = DEFAULT_MAX_FUTURE.total_seconds()
     accept_placeholder_ids: Annotated[
         bool,
         says(
@@ -34,6 +36,11 @@ class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             "Only where these are real ids, or to land what an earlier release accepted.",
         ),
     ] = False
+
+    @property
+    def max_future(self) -> timedelta:
+        """`max_future_seconds` as a span."""
+        return timedelta(seconds=self.max_future_seconds)
 
 
 class LandingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from feedback.errors import ImportFileError
 from feedback.intake import Intake
 from feedback.log.port import FeedbackLog
 from feedback.occurrences import Occurrences
-from feedback.settings.home import Settings
+from feedback.settings.landing import AdmissionSettings
 from feedback.subjects import KEY_BYTES, Pseudonyms
 from feedback.verdicts import NO_VERDICTS, Verdict, count_verdicts
 from gateway.files.cells import CONTEXT
@@ -89,7 +89,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str | None = None
 
 
-def preview_file(path: Path, given: ImportPlan, settings: Settings, *, now: datetime) -> Preview:
+def preview_file(path: Path, given: ImportPlan, rules: AdmissionSettings, *, now: datetime) -> Preview:
     """Propose what the given plan leaves open, and try it on the file's first `PREVIEW_ROWS` rows.
 
     Raises:
@@ -103,7 +103,7 @@ def preview_file(path: Path, given: ImportPlan, settings: Settings, *, now: date
     proposal = propose(profiles, path=path, given=given)
     plan = proposal.plan
     columns = [ColumnSeen(name, _fields_of(name, plan), profile.samples) for name, profile in profiles.items()]
-    trial = _Trial(settings, now)
+    trial = _Trial(rules, now)
     missing = proposal.missing if profiles else []
     if not missing:
         trial.run(path, plan if profiles else given)
@@ -170,13 +170,8 @@ def _profiles(path: Path, plan: ImportPlan) -> dict[str, Profile]:
 class _Trial:
     """Admits rows without a home, and counts what would become of them."""
 
-    def __init__(self, settings: Settings, now: datetime) -> None:
-        admission = Admission(
-            Pseudonyms(bytes(KEY_BYTES)),
-            max_event_bytes=settings.admission.max_event_bytes,
-            max_future=timedelta(seconds=settings.admission.max_future_seconds),
-            accept_placeholder_ids=settings.admission.accept_placeholder_ids,
-        )
+    def __init__(self, rules: AdmissionSettings, now: datetime) -> None:
+        admission = Admission(Pseudonyms(bytes(KEY_BYTES)), rules)
         self._intake = Intake(admission, cast("FeedbackLog", DryLog()), clock=lambda: now)
         self._refused: dict[tuple[str, str | None], Refusal] = {}
         self.counts = NO_VERDICTS

@@ -121,7 +121,7 @@ def open_landed_log(settings: Settings) -> FeedbackLog:
         LogError: It cannot be opened.
         LakeError: The lake cannot be read.
     """
-    log = open_log(settings)
+    log = open_log(settings.log)
     bases = known_of(open_lake(settings), log).bases
     return LandedLog(log, bases) if any(bases.values()) else log
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from feedback.settings.home import Settings
+from feedback.settings.maintenance import MaintenanceSettings
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS
 from lakehouse.tables.specs import TableSpec
 
@@ -104,12 +104,12 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Files that no commit names: longer than any batch takes from its first file to its commit."""
 
     @staticmethod
-    def of(settings: Settings) -> Retention:
+    def of(maintenance: MaintenanceSettings) -> Retention:
         """The retention that the settings name."""
         return Retention(
-            landing_hours=settings.maintenance.landing_history_hours,
-            history_hours=settings.maintenance.lake_history_days * 24,
-            orphan_seconds=settings.maintenance.orphan_hours * 3600,
+            landing_hours=maintenance.landing_history_hours,
+            history_hours=maintenance.lake_history_days * 24,
+            orphan_seconds=maintenance.orphan_hours * 3600,
         )
 
     def hours(self, spec: TableSpec) -> int:

@@ -111,7 +111,7 @@ def _pass(settings: Settings, lake: Lake, lock: int, *, vacuum: bool, stopped: S
         root=lake.root,
         options=lake.storage_options,
         lock_folder=str(settings.paths.run_folder),
-        retention=Retention.of(settings),
+        retention=Retention.of(settings.maintenance),
         cap_bytes=settings.maintenance.memory_mb * MEBIBYTE,
         vacuum=vacuum,
         tables=tuple(TABLES),

@@ -36,7 +36,7 @@ def fit_challenger(
     """Fit the challenger on everything and register it."""
     parameters = comparison.parameters[CHALLENGER]
     model = build_recommender(CHALLENGER, parameters).fit(data)
-    tracking = Tracking(settings)
+    tracking = Tracking(settings.mlflow, settings.paths)
     run_id = tracking.record(
         FitRecord(
             recommender=CHALLENGER,

@@ -87,7 +87,7 @@ def _publish(
         raise RollbackHolds(held.reason)
     name = promoted.name if promoted else STOPGAP
     parameters = promoted.parameters if promoted else comparison.parameters.get(STOPGAP, {})
-    model = promoted.model if promoted else _fit_stopgap(settings, parameters, interactions, catalogue)
+    model = promoted.model if promoted else _fit_stopgap(settings.learning.seed, parameters, interactions, catalogue)
     published = store.publish(
         model, name=name, parameters=parameters, interactions=interactions, items=catalogue, provenance=provenance
     )
@@ -96,9 +96,9 @@ def _publish(
 
 
 def _fit_stopgap(
-    settings: Settings, parameters: Mapping[str, Any], interactions: pl.DataFrame, catalogue: pl.DataFrame
+    seed: int, parameters: Mapping[str, Any], interactions: pl.DataFrame, catalogue: pl.DataFrame
 ) -> Model:
-    data = TrainingData.of(interactions, catalogue=catalogue, seed=settings.learning.seed)
+    data = TrainingData.of(interactions, catalogue=catalogue, seed=seed)
     return build_recommender(STOPGAP, parameters).fit(data)
 
 
@@ -107,5 +107,5 @@ def _tell_registry(
 ) -> str | None:
     """Record the judgement of the challenger and set the champion to what serves; returns the problem, if any."""
     if challenger is not None:
-        Tracking(settings).judge(challenger.mlflow_model_version, passed=passed, reasons=reasons)
-    return align_champion(settings).problem
+        Tracking(settings.mlflow, settings.paths).judge(challenger.mlflow_model_version, passed=passed, reasons=reasons)
+    return align_champion(settings.mlflow, settings.paths).problem

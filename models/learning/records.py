@@ -11,6 +11,7 @@ from feedback.errors import NotEnoughFeedback
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake
 from lakehouse.tables.specs import EVALUATIONS
+from models.bundle.store import BundleStore
 from models.evaluation.comparison import Evaluation, evaluate
 from models.evaluation.splits import GLOBAL_TIME, STRATIFIED
 from models.learning.comparison import Comparison, build_comparison
@@ -32,7 +33,7 @@ def compare_and_record(
 
     Where there is too little feedback nothing is measured or recorded, and the comparison says why.
     """
-    champion = serving_now(settings)
+    champion = serving_now(BundleStore(settings.paths.bundles))
     try:
         evaluation = evaluate(data, k=settings.serving.list_length, champion=champion, progress=progress)
     except NotEnoughFeedback as error:
@@ -47,7 +48,7 @@ def record_fits(
     settings: Settings, evaluation: Evaluation, *, delta_versions: Mapping[str, int], dagster_run_id: str
 ) -> dict[str, str]:
     """One MLflow run per recommender that was judged; returns the runs' ids by recommender."""
-    tracking = Tracking(settings)
+    tracking = Tracking(settings.mlflow, settings.paths)
     parameters = {card.recommender: dict(card.parameters) for card in evaluation.scorecards}
     return {
         name: tracking.record(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedback.errors import BundleCorrupt
-from feedback.settings.home import Settings
+from feedback.settings.learning import MlflowSettings
+from feedback.settings.paths import HomePaths
 from models.bundle.store import BundleStore
 from models.tracking.runs import CHAMPION, Tracking
 
@@ -27,19 +28,19 @@ class Champion:
     """Why the registry could not be told."""
 
 
-def align_champion(settings: Settings) -> Champion:
+def align_champion(mlflow: MlflowSettings, paths: HomePaths) -> Champion:
     """Let the registry's champion be the version that serves, and nobody where that one is not registered.
 
     It never raises: what serves does not depend on MLflow.
     """
     try:
-        manifest = BundleStore(settings.paths.bundles).current_manifest()
+        manifest = BundleStore(paths.bundles).current_manifest()
     except BundleCorrupt as error:
         return Champion(None, problem=str(error))
-    if manifest is None or not has_registry(settings):
+    if manifest is None or not has_registry(mlflow):
         return Champion(None)
     try:
-        tracking = Tracking(settings)
+        tracking = Tracking(mlflow, paths)
         wanted = manifest.mlflow_model_version
         if wanted is not None and not tracking.has_version(wanted):
             wanted = None
@@ -50,22 +51,22 @@ def align_champion(settings: Settings) -> Champion:
             tracking.promote(wanted)
         return Champion(wanted)
     except Exception as error:  # MLflow's stores raise their own, their drivers' and their servers'
-        return Champion(None, problem=f"MLflow at {address(settings)}: {_first_line(error)}")
+        return Champion(None, problem=f"MLflow at {address(mlflow)}: {_first_line(error)}")
 
 
-def has_registry(settings: Settings) -> bool:
+def has_registry(mlflow: MlflowSettings) -> bool:
     """Whether there can be a registry: looking for one would make an empty database."""
-    named = settings.mlflow.url
+    named = mlflow.url
     return not named.startswith(SQLITE) or Path(named.removeprefix(SQLITE)).exists()
 
 
-def address(settings: Settings) -> str:
+def address(mlflow: MlflowSettings) -> str:
     """MLflow's address without a password."""
     from urllib.parse import urlsplit, urlunsplit
 
-    parts = urlsplit(settings.mlflow.url)
+    parts = urlsplit(mlflow.url)
     if parts.password is None:
-        return settings.mlflow.url
+        return mlflow.url
     return urlunsplit(parts._replace(netloc=f"{parts.username}:…@{parts.netloc.rpartition('@')[2]}"))
 
 

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from feedback.settings.home import Settings
+from feedback.settings.learning import MlflowSettings
+from feedback.settings.paths import HomePaths
 from models.bundle.store import BundleStore
 from models.tracking.runs import EXPERIMENT, REGISTERED_MODEL, SOURCE_NAME, Tracking
 
@@ -54,22 +55,22 @@ def runs_to_remove(oldest: Sequence[str], *, newest: Collection[str], spared: Co
     return [run for run in oldest if run not in newest and run not in spared]
 
 
-def prune_mlflow(settings: Settings) -> MlflowRemoved:
+def prune_mlflow(mlflow: MlflowSettings, paths: HomePaths) -> MlflowRemoved:
     """Remove what is beyond the settings; call it while no loop runs on the home.
 
     Raises:
         MlflowException: MLflow refuses, or does not answer.
     """
-    client = Tracking(settings)._client()
+    client = Tracking(mlflow, paths)._client()
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return MlflowRemoved()
     ours = _Ours(client, experiment.experiment_id)
-    trash = _Trash(settings)
-    manifests = BundleStore(settings.paths.bundles).manifests()
+    trash = _Trash(mlflow, paths)
+    manifests = BundleStore(paths.bundles).manifests()
     versions = _versions(client)
     spared = {m.mlflow_model_version for m in manifests if m.mlflow_model_version} | _aliased(client)
-    beyond = versions_to_remove(versions, keep=settings.mlflow.registered_models_kept, spared=spared)
+    beyond = versions_to_remove(versions, keep=mlflow.registered_models_kept, spared=spared)
     obsolete = [version for version in beyond[:AT_ONCE] if ours.recorded(version.run_id)]
     for version in obsolete:
         _remove_version(client, str(version.number))
@@ -78,8 +79,8 @@ def prune_mlflow(settings: Settings) -> MlflowRemoved:
     for model in models:
         trash.remove_model(client, model)
     held = {version.run_id for version in kept} | {m.mlflow_run_id for m in manifests if m.mlflow_run_id}
-    newest = ours.runs(settings.mlflow.runs_kept, newest_first=True, trash=trash.empties)
-    full = len(newest) == settings.mlflow.runs_kept
+    newest = ours.runs(mlflow.runs_kept, newest_first=True, trash=trash.empties)
+    full = len(newest) == mlflow.runs_kept
     oldest = ours.runs(AT_ONCE + len(held), newest_first=False, trash=trash.empties) if full else {}
     runs = runs_to_remove(list(oldest), newest=newest, spared=held)[:AT_ONCE]
     for run in runs:
@@ -146,12 +147,12 @@ class _Trash:
     That is what `mlflow gc` does; the command itself would empty everybody's trash as well.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, mlflow: MlflowSettings, paths: HomePaths) -> None:
         from mlflow.tracking._tracking_service.utils import _get_store
 
-        store: Any = _get_store(settings.mlflow.url)
+        store: Any = _get_store(mlflow.url)
         self._store = store if hasattr(store, "_hard_delete_run") else None
-        self._folder = settings.paths.mlflow_artifacts.resolve()
+        self._folder = paths.mlflow_artifacts.resolve()
 
     @property
     def empties(self) -> bool:

@@ -19,7 +19,8 @@ import msgspec
 import polars as pl
 
 from feedback.errors import LearningError
-from feedback.settings.home import Settings
+from feedback.settings.learning import MlflowSettings
+from feedback.settings.paths import HomePaths
 from feedback.settings.source import ROOT
 from models.bundle.bundle import Provenance, write_bundle
 from models.evaluation.metrics import Metrics
@@ -75,8 +76,9 @@ class RegisteredVersion:
 class Tracking:
     """MLflow's tracking store and registry of one home."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, mlflow: MlflowSettings, paths: HomePaths) -> None:
+        self._address = mlflow.url
+        self._artifacts = paths.mlflow_artifacts
 
     def record(self, fit: FitRecord) -> str:
         """Write one run with parameters, figures, inputs and code version; returns its id."""
@@ -187,7 +189,7 @@ class Tracking:
 
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
-        address = self.settings.mlflow.url
+        address = self._address
         mlflow.set_tracking_uri(address)
         mlflow.set_registry_uri(address)
         return mlflow.MlflowClient(address, address)
@@ -196,10 +198,8 @@ class Tracking:
         found = client.get_experiment_by_name(EXPERIMENT)
         if found is not None:
             return str(found.experiment_id)
-        self.settings.paths.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-        made = client.create_experiment(
-            EXPERIMENT, artifact_location=self.settings.paths.mlflow_artifacts.as_uri(), tags=EXPERIMENT_TAGS
-        )
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        made = client.create_experiment(EXPERIMENT, artifact_location=self._artifacts.as_uri(), tags=EXPERIMENT_TAGS)
         return str(made)
 
     @staticmethod

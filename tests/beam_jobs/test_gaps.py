@@ -56,7 +56,7 @@ def landed(settings: Settings) -> list[str]:
 def test_records_that_retention_took_before_they_landed_stop_landing_by_name(settings: Settings) -> None:
     send(settings, "a", "b", "c")
     send(settings, "d", at=THEN + timedelta(days=2))
-    log = open_log(settings)
+    log = open_log(settings.log)
     (partition,) = (p for p, (_, end) in log.bounds().items() if end)
     log.trim(before=THEN + timedelta(days=1), keep_from={partition: 3})
     log.close()
@@ -112,14 +112,14 @@ def test_a_log_made_anew_twice_still_has_every_place_once(settings: Settings) ->
 def test_another_number_of_partitions_stops_landing_until_it_is_agreed_to(settings: Settings) -> None:
     send(settings, "a")
     drain(settings)
-    log = open_log(settings)
+    log = open_log(settings.log)
     incarnation = log.incarnation
     log.close()
     lose_the_log(settings)
     more = load_settings(settings.home, log_partitions=6)
     send(more, "b")
     lake = open_lake(more)
-    log = open_log(more)
+    log = open_log(more.log)
     lake.note({f"{log.name}/incarnation": log.incarnation})
     assert log.incarnation != incarnation
     log.close()

@@ -41,7 +41,7 @@ def landed_ids(settings: Settings) -> list[str]:
 
 
 def holds(settings: Settings) -> bool:
-    log = open_log(settings)
+    log = open_log(settings.log)
     return audit(open_lake(settings), log.name, bounds=log.bounds()).holds
 
 
@@ -134,7 +134,7 @@ def test_the_online_store_knows_what_landed(settings: Settings) -> None:
     drain(settings)
 
     subject = open_lake(settings).scan(FEEDBACK).collect()["subject"][0]
-    assert len(open_online_store(settings).recent(subject)) == 2
+    assert len(open_online_store(settings.online).recent(subject)) == 2
 
 
 def test_a_stream_lands_events_as_they_come_and_equals_a_drain(settings: Settings) -> None:
@@ -174,7 +174,7 @@ def test_what_customers_write_is_redacted_before_it_lands_and_a_retry_is_still_a
     }  # fmt: skip
     open_intake(settings).submit([review])
     first = drain(settings)
-    log = open_log(settings)
+    log = open_log(settings.log)
     sent = [NewRecord(r.partition, r.value, r.count) for p in log.bounds() for r in log.read(p, 0, max_events=9)]
     log.append(sent, now=datetime.now(UTC))  # a producer that sends its record once more
     log.close()

@@ -109,7 +109,7 @@ def test_what_the_gateway_admits_is_never_refused_here(kind: str) -> None:
 
 def test_bad_payloads_stop_neither_landing_nor_the_online_store(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
-    log = open_log(settings)
+    log = open_log(settings.log)
     now = int(datetime.now(UTC).timestamp() * 1e6)
     times = {"occurred_at": now, "received_at": now}
     bad = [line(id=f"bad {n}", **times, **changes) for n, changes in enumerate(BAD.values())]
@@ -121,6 +121,6 @@ def test_bad_payloads_stop_neither_landing_nor_the_online_store(tmp_path: Path) 
 
     assert (report.landed, report.codes) == (2, {"contract_broken": len(BAD)})
     assert open_lake(settings).scan(QUARANTINE).select(pl.col("detail").str.contains("`")).collect()["detail"].all()
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     assert not store.personal(SUBJECT)
     store.close()

@@ -49,7 +49,7 @@ BROKEN = {"kind": "rating", "scale_min": 1, "scale_max": 5, "value": 9}
 @pytest.fixture
 def home(settings: Settings) -> Settings:
     """A home whose landing refused five ratings beyond their scale, one line that is no JSON, and took one event."""
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, *(line(id=f"r{n}", subject=f"{n:032x}", **BROKEN) for n in range(5)), b"{broken", line(id="good"))
     log.close()
     assert drain(settings).codes == {"contract_broken": 5, "undecodable": 1}
@@ -69,7 +69,7 @@ def landed_ids(settings: Settings) -> list[str]:
 
 
 def assert_the_sums_agree(settings: Settings) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     report = audit(open_lake(settings), log.name, bounds=log.bounds())
     log.close()
     assert report.holds, report.faults
@@ -97,7 +97,7 @@ def test_mended_rows_land_and_the_quarantine_says_where_they_went(home: Settings
 def test_replaying_twice_changes_nothing(home: Settings) -> None:
     replayed(home)
     drain(home)
-    log = open_log(home)
+    log = open_log(home.log)
     bounds, rows = log.bounds(), open_lake(home).row_count(QUARANTINE)
 
     again = replayed(home, lambda event: {**event, "id": "another", "value": 1})
@@ -113,7 +113,7 @@ def test_replaying_twice_changes_nothing(home: Settings) -> None:
 def test_a_crash_between_any_two_steps_counts_nothing_twice_even_if_the_repair_changes(
     home: Settings, point: str, landed_between: bool
 ) -> None:
-    log = open_log(home)
+    log = open_log(home.log)
     with pytest.raises(Crash):
         Replayer(open_lake(home), log, home, fault=crash_at(point)).run("contract_broken", repair=into_scale)
     if landed_between:
@@ -132,13 +132,13 @@ def test_a_crash_between_any_two_steps_counts_nothing_twice_even_if_the_repair_c
 
 
 def test_rows_that_landing_would_refuse_again_stay_where_they_are(home: Settings) -> None:
-    end = open_log(home).bounds()
+    end = open_log(home.log).bounds()
 
     report = replayed(home, repair=None)
 
     assert report.replayed == 0
     assert report.left == {"still refused: contract_broken: `value` is not within its scale": 5}
-    assert open_log(home).bounds() == end
+    assert open_log(home.log).bounds() == end
     assert ReplayLedger(open_lake(home)).replays().collect().is_empty()
 
 
@@ -163,14 +163,14 @@ def test_each_row_that_is_left_has_its_reason_and_can_be_replayed_later(home: Se
 
 
 def test_a_dry_run_shows_and_writes_nothing(home: Settings) -> None:
-    end = open_log(home).bounds()
+    end = open_log(home.log).bounds()
 
     report = replayed(home, dry_run=True)
 
     assert (report.replayed, report.went_to) == (5, [])
     assert '"value":9' in report.examples[0].before
     assert '"value":5' in report.examples[0].after
-    assert open_log(home).bounds() == end
+    assert open_log(home.log).bounds() == end
     assert open_lake(home).version(QUARANTINE) is not None
     assert ReplayLedger(open_lake(home)).replays().collect().is_empty()
 
@@ -193,7 +193,7 @@ def test_a_line_that_is_no_json_is_mended_from_its_text_and_gets_an_id_by_its_pl
 
 def test_an_event_that_its_sender_sent_again_meanwhile_is_a_duplicate(home: Settings) -> None:
     again = line(id="r0", subject=f"{0:032x}", **{**BROKEN, "value": 4})
-    append(open_log(home), again, partition=partition_of(f"{0:032x}", 4))
+    append(open_log(home.log), again, partition=partition_of(f"{0:032x}", 4))
     drain(home)
 
     report = replayed(home)
@@ -204,7 +204,7 @@ def test_an_event_that_its_sender_sent_again_meanwhile_is_a_duplicate(home: Sett
 
 
 def test_a_row_refused_again_after_all_is_a_new_row_that_can_be_replayed(home: Settings) -> None:
-    log = open_log(home)
+    log = open_log(home.log)
     Replayer(open_lake(home), log, home).run("contract_broken", repair=into_scale)
     drain(override_settings(home, max_event_bytes=10))
     lake = open_lake(home)
@@ -244,13 +244,13 @@ def test_a_gateway_retry_of_a_replayed_event_is_a_duplicate(settings: Settings) 
 
 def test_what_a_replay_notes_and_appends_is_redacted(settings: Settings) -> None:
     written = {"text": "mail anna@example.com", "attributes": '{"note":"0171 1234567"}'}
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, line(id="r", subject="b" * 32, **BROKEN, **written))
     log.close()
     drain(override_settings(settings, landing_redact=[]))  # a release before redaction, or a home that had it off
     lake = open_lake(settings)
     assert "anna@example.com" in lake.scan(QUARANTINE).select("raw").collect().item()
-    log = open_log(settings)
+    log = open_log(settings.log)
     with pytest.raises(Crash):
         Replayer(lake, log, settings, fault=crash_at("after plan")).run("contract_broken", repair=into_scale)
     (plan,) = ReplayLedger(lake).open_plans()

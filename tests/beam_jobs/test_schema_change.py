@@ -33,7 +33,7 @@ def land_with_the_next_release(settings: Settings) -> list[dict[str, object]]:
 def test_a_field_of_version_2_is_kept_by_version_1_and_becomes_a_column_by_a_declared_migration(
     settings: Settings,
 ) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, line(id="1 old"), line(id="2 ahead", v=2, mood="glad"))
     assert drain(settings).landed == 2
     append(log, line(id="3 old"), line(id="4 known", v=2, mood="calm"))

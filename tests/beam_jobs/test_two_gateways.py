@@ -58,7 +58,7 @@ def test_the_last_of_two_gateways_statements_holds(home: Settings, gateways: tup
     assert landed["payload"].str.extract(r"(denied|granted)").to_list() == ["denied", "granted", "denied"]
     assert landed["id"].n_unique() == 3
     subject = Pseudonyms(load_or_create_key(home.paths.subject_key_file)).subject_of("ann")
-    store = open_online_store(home)
+    store = open_online_store(home.online)
     assert not store.personal(subject)
     store.close()
     report = audit(open_lake(home), one.log.name, bounds=one.log.bounds())

@@ -192,7 +192,7 @@ class TestWholeLoop:
     def test_what_was_judged_counts_as_learned_and_the_champion_is_what_serves(self, looped: Looped) -> None:
         with open_instance(looped.settings) as instance:
             known = learned(instance)
-        champion = Tracking(looped.settings).holder(CHAMPION)
+        champion = Tracking(looped.settings.mlflow, looped.settings.paths).holder(CHAMPION)
 
         assert known.run_id == looped.summary.run_id
         assert known.positions == open_lake(looped.settings).positions("feedback", looped.settings.log.partitions)

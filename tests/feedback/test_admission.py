@@ -13,12 +13,13 @@ from feedback.admission import Admission, Admitted
 from feedback.admitted import AdmittedEvent
 from feedback.contract import KINDS
 from feedback.errors import REMEDIES, Code
+from feedback.settings.landing import AdmissionSettings
 from feedback.subjects import Pseudonyms
 from feedback.verdicts import Rejected
 from lakehouse.tables.specs import FEEDBACK_EVENT
 from tests.conftest import NOW
 
-ADMISSION = Admission(Pseudonyms(b"k" * 32), max_event_bytes=2_000)
+ADMISSION = Admission(Pseudonyms(b"k" * 32), AdmissionSettings(max_event_bytes=2_000))
 
 WHO = {"user_id": "u1"}
 MINIMAL: dict[str, dict[str, Any]] = {

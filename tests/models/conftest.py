@@ -19,7 +19,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from models.spark import spark_session
 
     settings = load_settings(tmp_path_factory.mktemp("spark-home"), spark_master="local[2]", spark_memory="1g")
-    session = spark_session(settings)
+    session = spark_session(settings.spark, settings.paths.run_folder)
     yield session
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # Spark's gateway leaves its sockets to the interpreter

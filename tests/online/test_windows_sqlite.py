@@ -35,18 +35,18 @@ def test_it_shares_the_file_of_the_online_store(tmp_path: Path) -> None:
     from online.open import open_online_store
 
     settings = load_settings(tmp_path)
-    open_online_store(settings).close()
-    store = open_window_store(settings)
+    open_online_store(settings.online).close()
+    store = open_window_store(settings.online)
 
     store.put(window_rows({}), {0: Mark(1, 1)}, expected={0: 0})
 
-    assert open_online_store(settings).positions() == {}
-    assert open_window_store(settings).marks() == {0: Mark(1, 1)}
+    assert open_online_store(settings.online).positions() == {}
+    assert open_window_store(settings.online).marks() == {0: Mark(1, 1)}
 
 
 def test_an_unknown_address_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="memcached"):
-        open_window_store(load_settings(tmp_path, online_url="memcached://x"))
+        open_window_store(load_settings(tmp_path, online_url="memcached://x").online)
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

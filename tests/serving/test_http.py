@@ -177,7 +177,7 @@ def test_a_new_bundle_is_taken_over_and_new_feedback_changes_the_list(client: ht
     event = {"subject": subject, "item_id": before["items"][0]["item_id"], "id": "1", "log_offset": 0, "value": 5.0}
     frame = pl.from_arrow(rows(FEEDBACK, {**event, "scale_min": 1.0, "scale_max": 5.0}))
     assert isinstance(frame, pl.DataFrame)
-    open_online_store(settings).push(frame, {0: 1})
+    open_online_store(settings.online).push(frame, {0: 1})
     after = client.get("/v1/recommendations", params={"user_id": "anna"}).json()
 
     assert before["model_version"] == version

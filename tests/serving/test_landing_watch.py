@@ -64,7 +64,7 @@ def test_who_serves_alone_is_told_what_waits_but_does_not_expect_it_to_land() ->
 @pytest.mark.beam
 def test_a_watch_on_a_real_home(settings: Settings) -> None:
     now = [time.time()]
-    log = open_log(settings)
+    log = open_log(settings.log)
     watch = LandingWatch(override_settings(settings, landing_expected=True), log, clock=lambda: now[0])
     open_intake(settings).submit(ratings(5))
     watch.look()
@@ -88,7 +88,7 @@ def test_a_stream_is_heard_of_as_long_as_it_runs(settings: Settings) -> None:
 
 def test_the_heart_beats_once_a_second_at_most(settings: Settings) -> None:
     now = [0.0]
-    beat = Beat(settings, clock=lambda: now[0])
+    beat = Beat(settings.paths.landing_beat_file, clock=lambda: now[0])
     beat.touch()
     os.utime(settings.paths.landing_beat_file, (1, 1))
 

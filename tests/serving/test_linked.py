@@ -19,7 +19,7 @@ LINK = '{"anonymous_subject":"s2"}'
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[OnlineStore]:
-    opened = open_online_store(settings)
+    opened = open_online_store(settings.online)
     yield opened
     opened.close()
 

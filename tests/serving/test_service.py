@@ -23,7 +23,7 @@ from tests.models.test_learning_core import START, publish, publish_factors
 @pytest.fixture
 def store(settings: Settings) -> OnlineStore:
     """Landing's side of the online store: a connection of its own, as another process has it."""
-    return open_online_store(settings)
+    return open_online_store(settings.online)
 
 
 @pytest.fixture

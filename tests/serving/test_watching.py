@@ -41,7 +41,7 @@ def store(settings: Settings) -> CountingStore:
 
 @pytest.fixture
 def service(settings: Settings, store: CountingStore) -> Iterator[Service]:
-    opened = Service(store, open_online_store(settings), Pseudonyms(b"k" * 32))
+    opened = Service(store, open_online_store(settings.online), Pseudonyms(b"k" * 32))
     yield opened
     opened.close()
 

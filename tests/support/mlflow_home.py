@@ -15,7 +15,8 @@ from models.tracking.runs import Tracking
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with nothing in it."""
     home = tmp_path_factory.mktemp("mlflow")
-    Tracking(load_settings(home))._client().search_experiments()
+    settings = load_settings(home)
+    Tracking(settings.mlflow, settings.paths)._client().search_experiments()
     return home / "mlflow.db"
 
 

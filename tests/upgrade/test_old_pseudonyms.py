@@ -70,7 +70,7 @@ def home(settings: Settings, pseudonyms: Pseudonyms) -> Settings:
         "scale_max": 5,
     }
     denial = {"id": "c1", "kind": "consent", "subject": zoe, "payload": '{"denied":["personalization"]}'}
-    log = open_log(settings)
+    log = open_log(settings.log)
     for event in (rating, denial):
         line = msgspec.json.encode({**common, **event})
         log.append([NewRecord(partition_of(str(event["subject"]), log.partitions), line, 1)], now=datetime.now(UTC))
@@ -115,7 +115,7 @@ def test_the_first_event_links_the_two_pseudonyms_for_every_spelling(
         intake.submit([{"kind": "rating", "user_id": name, "item_id": "new", "value": 5, "scale": [1, 5]}])
     drain(home)
 
-    store = open_online_store(home)
+    store = open_online_store(home.online)
     andre, zoe = (service.subject_of(composed(name)) for name in (ANDRE, ZOE))
     assert [event.item_id for event in store.recent(andre)] == ["i0", "new"]
     assert not store.personal(zoe)

@@ -110,10 +110,10 @@ class WindowSink:
         log.close()
         sink = cls(
             open_lake(settings),
-            open_window_store(settings),
+            open_window_store(settings.online),
             log_name=name,
             partitions=partitions,
-            lateness=lateness_of(settings),
+            lateness=lateness_of(settings.windows),
             every=timedelta(seconds=settings.windows.every_seconds),
             kept_windows=settings.windows.kept,
             log_ends=lambda: _ends(settings),

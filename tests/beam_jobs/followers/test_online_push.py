@@ -45,7 +45,7 @@ def held(settings: Settings) -> Iterator[None]:
 
 
 def pushed(settings: Settings) -> dict[int, int]:
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     try:
         return {p: at for p, at in store.positions().items() if at}
     finally:
@@ -53,7 +53,7 @@ def pushed(settings: Settings) -> dict[int, int]:
 
 
 def ends(settings: Settings) -> dict[int, int]:
-    log = open_log(settings)
+    log = open_log(settings.log)
     try:
         return {p: end for p, (_, end) in log.bounds().items() if end}
     finally:
@@ -107,7 +107,7 @@ def test_after_a_failure_the_store_is_told_of_every_partition_not_of_the_next_ba
     with held(settings):
         with pytest.raises(ServiceError):
             drain(settings)
-        store = open_online_store(settings)
+        store = open_online_store(settings.online)
         push = OnlinePush(store, open_lake(settings), settings.log.name, settings.log.partitions)
     assert len(ends(settings)) > 1
     partition, end = next(iter(ends(settings).items()))
@@ -144,7 +144,7 @@ def test_no_commit_waits_long_to_be_told_with_others(settings: Settings) -> None
     drain(settings)
     partition, end = next(iter(ends(settings).items()))
     now = [10.0]
-    store = open_online_store(settings)
+    store = open_online_store(settings.online)
     push = OnlinePush(store, open_lake(settings), settings.log.name, settings.log.partitions, clock=lambda: now[0])
     told: list[int] = []
     store.push = lambda rows, positions: told.append(positions[partition])  # type: ignore[method-assign]

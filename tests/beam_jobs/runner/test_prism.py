@@ -195,7 +195,7 @@ def test_a_stage_behind_the_commit_sees_every_batch(settings: Settings, prism: P
     context = PipelineContext()
 
     with registered(context) as context_id:
-        pipeline = open_pipeline(remote, streaming=True)
+        pipeline = open_pipeline(remote.beam, streaming=True)
         counts = build_landing(pipeline, stream_source(remote, context_id), remote, context_id) | beam.Map(
             lambda batch: batch.events.height
         )
@@ -220,7 +220,7 @@ def test_a_drain_gives_every_batch_to_a_stage_behind_the_commit(
     remote = on(prism, settings)
     open_intake(remote).submit(ratings(40))
     with registered(PipelineContext()) as context_id:
-        pipeline = open_pipeline(remote, streaming=False)
+        pipeline = open_pipeline(remote.beam, streaming=False)
         committed = build_landing(pipeline, drain_source(remote, context_id), remote, context_id)
         _ = committed | beam.Map(lambda batch: batch.events.height) | beam.ParDo(Write(tmp_path / "seen"))
         run_job(pipeline, PipelineContext(), context_id, runner="PortableRunner")

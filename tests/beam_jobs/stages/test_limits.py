@@ -93,7 +93,7 @@ def test_a_record_that_is_too_large_as_a_whole_is_one_refused_row(limits: Landin
 
 @pytest.mark.beam
 def test_giants_in_the_log_are_accounted_and_what_is_good_lands(settings: Settings) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, line(id="before"), line(text="x" * 10_000_000), line(id="after"))
     append(log, *[b"{}"] * 100_001, partition=1)
     append(log, line(id="other"), partition=1)
@@ -116,7 +116,7 @@ def test_giants_in_the_log_are_accounted_and_what_is_good_lands(settings: Settin
 def test_a_record_of_very_many_lines_is_landed_or_refused_as_a_whole_in_bounded_memory(
     settings: Settings, count: int, landed: int, codes: dict[str, int]
 ) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     lines = b"\n".join(line(id=str(n), v=2, mood="glad") for n in range(count))
     log.append([NewRecord(0, lines, 1)], now=NOW)
     del lines

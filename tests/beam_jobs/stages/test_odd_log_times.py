@@ -60,7 +60,7 @@ def is_sound(settings: Settings, log: FeedbackLog) -> bool:
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_absurd_log_time_moves_neither_known_ids_nor_windows(settings: Settings, name: str) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, *events(*range(20)), at=MINUTE)
     drain(settings)
     append(log, *events(20), at=MINUTE)
@@ -89,7 +89,7 @@ def test_on_a_topic_that_keeps_its_producers_times_an_absurd_one_moves_nothing(
     topic = f"odd-{secrets.token_hex(4)}"
     make_topic(kafka_broker.address, topic, partitions=4)
     settings = override_settings(settings, log_url=f"kafka://{kafka_broker.address}/{topic}")
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, *events(*range(20)), at=MINUTE)
     for number, time_of in enumerate(ODD.values(), start=20):
         record = NewRecord(0, events(number)[0], 1)
@@ -108,7 +108,7 @@ def test_on_a_topic_that_keeps_its_producers_times_an_absurd_one_moves_nothing(
 
 
 def test_what_is_out_of_bounds_is_reported(settings: Settings) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, *events(1), at=MINUTE)
     append(log, *events(2, 3), at=MINUTE)
     set_time(settings, 1, 0)
@@ -121,7 +121,7 @@ def test_what_is_out_of_bounds_is_reported(settings: Settings) -> None:
 
 
 def test_a_clock_that_jumps_ahead_and_back_drops_no_id_and_no_window(settings: Settings) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, *events(*range(20)), at=MINUTE)
     drain(settings)
     jumped = MINUTE + timedelta(days=3650)
@@ -140,7 +140,7 @@ def test_a_clock_that_jumps_ahead_and_back_drops_no_id_and_no_window(settings: S
 def test_a_partition_that_is_written_to_for_the_first_time_does_not_take_the_time_of_another(
     settings: Settings,
 ) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     append(log, *events(1), at=MINUTE + timedelta(days=20))
     drain(settings)
     append(log, *events(2), partition=1, at=MINUTE)

@@ -67,7 +67,7 @@ def test_the_judge_is_the_logs_clock_so_a_repeat_in_another_year_decides_the_sam
 
 @pytest.mark.beam
 def test_events_out_of_order_and_late_land_in_the_day_of_the_log_in_its_order(settings: Settings) -> None:
-    log = open_log(settings)
+    log = open_log(settings.log)
     days = [datetime(2026, 3, day, 23, 59, tzinfo=UTC) for day in (1, 3, 2)]  # the log's own clock jumps back
     for number, day in enumerate(days):
         occurred = [NOW - timedelta(days=n) for n in (0, 400, 3)]
@@ -85,7 +85,7 @@ def test_events_out_of_order_and_late_land_in_the_day_of_the_log_in_its_order(se
 @pytest.mark.beam
 def test_how_far_ahead_is_believed_is_a_setting(settings: Settings) -> None:
 
-    append(open_log(settings), line(occurred_at=microseconds(NOW + timedelta(seconds=2))), at=NOW)
+    append(open_log(settings.log), line(occurred_at=microseconds(NOW + timedelta(seconds=2))), at=NOW)
 
     report = drain(override_settings(settings, max_future_seconds=1.0))
 

@@ -28,7 +28,7 @@ REPAIR = "def repair(event):\n    return {**event, 'value': 5}\n"
 
 @pytest.fixture
 def home(settings: Settings) -> Settings:
-    log = open_log(settings)
+    log = open_log(settings.log)
     ratings = [line(id=f"r{n}", kind="rating", scale_min=1, scale_max=5, value=9, source="[app]") for n in range(3)]
     append(log, *ratings, line(id="good"), line(id="good"))
     log.close()
@@ -106,7 +106,7 @@ def test_beside_a_running_stream_the_replay_lands_once(run: Run, home: Settings,
         thread.join(60)
 
     assert report["outcomes"] == {"landed": 3}
-    log = open_log(home)
+    log = open_log(home.log)
     assert audit(open_lake(home), log.name, bounds=log.bounds()).holds
 
 

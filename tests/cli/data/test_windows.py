@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Path:
         {**minute, "start": START + 60, "events": 1},
         *({**minute, "scope": "item", "key": f"i{n}", "events": n + 1} for n in range(30)),
     )
-    store = open_window_store(load_settings(tmp_path))
+    store = open_window_store(load_settings(tmp_path).online)
     store.put(given, {0: Mark(1, 1), 1: Mark(1, 1)}, expected={0: 0, 1: 0})
     store.close()
     return tmp_path

@@ -27,7 +27,7 @@ def test_a_fresh_home_keeps_downloads_alone_and_has_the_public_key(tmp_path: Pat
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [MARKER, "cache", "keys"]
     assert settings.http.port == load_settings(tmp_path).http.port != 9999
-    assert has_public_key(settings)
+    assert has_public_key(settings.paths.subject_key_file)
     assert len(load_or_create_key(settings.paths.subject_key_file)) == 32
 
 
@@ -38,16 +38,16 @@ def test_a_home_that_is_not_the_demos_or_runs_is_left_alone(tmp_path: Path) -> N
         fresh_home(tmp_path / "mine")
 
     settings = fresh_home(tmp_path / "demo")
-    with holding_home(settings), pytest.raises(HomeInUse):
+    with holding_home(settings.paths), pytest.raises(HomeInUse):
         fresh_home(tmp_path / "demo")
-    assert has_public_key(settings)
+    assert has_public_key(settings.paths.subject_key_file)
 
 
 def test_a_home_of_ones_own_has_no_public_key(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
-    assert not has_public_key(settings)
+    assert not has_public_key(settings.paths.subject_key_file)
     load_or_create_key(settings.paths.subject_key_file)
-    assert not has_public_key(settings)
+    assert not has_public_key(settings.paths.subject_key_file)
 
 
 @pytest.mark.parametrize(

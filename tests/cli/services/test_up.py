@@ -96,5 +96,5 @@ class TestUp:
         assert up.process.wait(STOP_SECONDS) == 0
         _, alive = psutil.wait_procs(started, timeout=10)
         assert [commands[process.pid] for process in alive] == []
-        with holding_home(load_settings(up.home)):
+        with holding_home(load_settings(up.home).paths):
             pass  # the lock was given back

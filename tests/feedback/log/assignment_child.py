@@ -12,7 +12,7 @@ from feedback.log.open import open_log
 from feedback.settings.home import load_settings
 
 folder, address, name = sys.argv[1:]
-assignment = open_log(load_settings(Path(folder) / "home", log_url=address, log_name=name)).join("child")
+assignment = open_log(load_settings(Path(folder) / "home", log_url=address, log_name=name).log).join("child")
 for _ in sys.stdin:
     sys.stdout.write(json.dumps(sorted(assignment.partitions())) + "\n")
     sys.stdout.flush()

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
 )
 def test_an_address_of_another_form_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsError, match="use kafka://host:port"):
-        open_log(load_settings(tmp_path, log_url=url))
+        open_log(load_settings(tmp_path, log_url=url).log)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_an_address_of_another_form_is_refused(tmp_path: Path, url: str) -> None
 )
 def test_options_that_cannot_be_are_refused(tmp_path: Path, options: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
-        open_log(load_settings(tmp_path, log_url="kafka://127.0.0.1:1/topic", log_options=options))
+        open_log(load_settings(tmp_path, log_url="kafka://127.0.0.1:1/topic", log_options=options).log)
     assert "hush" not in str(caught.value)
 
 
@@ -49,7 +49,7 @@ def test_a_broker_that_is_not_there_is_told_within_seconds(tmp_path: Path) -> No
     started = time.monotonic()
 
     with pytest.raises(LogError, match=r"127\.0\.0\.1:1/topic: the topic cannot be described.*refused"):
-        open_log(load_settings(tmp_path, log_url="kafka://127.0.0.1:1/topic"))
+        open_log(load_settings(tmp_path, log_url="kafka://127.0.0.1:1/topic").log)
 
     assert time.monotonic() - started < 15
 
@@ -65,7 +65,7 @@ def sasl(password: str) -> dict[str, str]:
 
 def test_credentials_reach_every_client(tmp_path: Path, kafka_broker: Broker) -> None:
     url = f"kafka://{kafka_broker.sasl_address}/guarded-{zlib.crc32(str(tmp_path).encode())}"
-    log = open_log(load_settings(tmp_path, log_url=url, log_options=sasl(PASSWORD), log_name="guarded"))
+    log = open_log(load_settings(tmp_path, log_url=url, log_options=sasl(PASSWORD), log_name="guarded").log)
 
     log.append([NewRecord(0, b"x", 1)], now=datetime.now(UTC))
 
@@ -82,7 +82,9 @@ def test_credentials_that_are_refused_are_told_soon_and_without_the_password(
     started = time.monotonic()
 
     with pytest.raises(LogError, match=r"SASL authentication error.*Invalid username or password") as caught:
-        open_log(load_settings(tmp_path, log_url=f"kafka://{kafka_broker.sasl_address}/t", log_options=sasl("hush")))
+        open_log(
+            load_settings(tmp_path, log_url=f"kafka://{kafka_broker.sasl_address}/t", log_options=sasl("hush")).log
+        )
 
     assert time.monotonic() - started < 5
     assert "hush" not in str(caught.value) + caplog.text

@@ -28,7 +28,7 @@ def look(settings: Settings, tmp_path: Path) -> Look:
     def look(name: str, content: str | bytes, plan: ImportPlan | None = None) -> Preview:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return preview_file(path, plan or ImportPlan(), settings, now=NOW)
+        return preview_file(path, plan or ImportPlan(), settings.admission, now=NOW)
 
     return look
 
@@ -202,6 +202,6 @@ SETS = {
 @pytest.mark.skipif(not DATA.is_dir(), reason="no data sets beside the project")
 @pytest.mark.parametrize("name", SETS)
 def test_the_map_that_is_proposed_for_a_known_set_works(name: str, settings: Settings) -> None:
-    preview = preview_file(DATA / name, ImportPlan(), settings, now=NOW)
+    preview = preview_file(DATA / name, ImportPlan(), settings.admission, now=NOW)
 
     assert (preview.accepted, preview.kind) == SETS[name]

@@ -82,14 +82,14 @@ def test_a_rollback_while_a_bundle_is_being_written_holds_against_that_bundle(
 def test_without_a_registry_none_is_made(settings: Settings) -> None:
     publish(BundleStore(settings.paths.bundles), hour=0, model_version="1")
 
-    champion = align_champion(settings)
+    champion = align_champion(settings.mlflow, settings.paths)
 
     assert (champion.version, champion.problem) == (None, None)
     assert not (settings.paths.home / "mlflow.db").exists()
 
 
 def test_the_champion_is_what_serves_whoever_moved_the_pointer(tracked: Settings) -> None:
-    tracking, store = Tracking(tracked), BundleStore(tracked.paths.bundles)
+    tracking, store = Tracking(tracked.mlflow, tracked.paths), BundleStore(tracked.paths.bundles)
     client = tracking._client()
     run = tracking.record(FitRecord("signed_als", {}, {}, {}, seed=1))
     client.create_registered_model(REGISTERED_MODEL)
@@ -98,7 +98,7 @@ def test_the_champion_is_what_serves_whoever_moved_the_pointer(tracked: Settings
     )
 
     def champion() -> str | None:
-        aligned = align_champion(tracked)
+        aligned = align_champion(tracked.mlflow, tracked.paths)
         assert aligned.problem is None
         holder = tracking.holder(CHAMPION)
         assert aligned.version == (None if holder is None else holder.version)
@@ -120,7 +120,7 @@ def test_a_registry_that_does_not_answer_is_named_and_stops_nothing(settings: Se
     publish(BundleStore(settings.paths.bundles), hour=0, model_version="1")
     (settings.paths.home / "mlflow.db").write_bytes(b"this is no database" * 100)
 
-    champion = align_champion(settings)
+    champion = align_champion(settings.mlflow, settings.paths)
 
     assert champion.problem is not None
     assert "not a database" in champion.problem

@@ -35,7 +35,7 @@ class Made:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.tracking = Tracking(settings)
+        self.tracking = Tracking(settings.mlflow, settings.paths)
         self.client = self.tracking._client()
         self.client.create_registered_model(REGISTERED_MODEL)
 
@@ -76,13 +76,13 @@ def test_versions_beyond_go_with_their_files_but_for_those_in_use(made: Made) ->
     made.client.set_registered_model_alias(REGISTERED_MODEL, "theirs", versions[0][0])
     made.client.set_registered_model_alias(REGISTERED_MODEL, CHALLENGER, versions[5][0])
 
-    removed = prune_mlflow(made.settings)
+    removed = prune_mlflow(made.settings.mlflow, made.settings.paths)
 
     kept = [0, 1, 2, 4, 5]
     assert removed == MlflowRemoved(versions=1, models=1, runs=0)
     assert made.versions() == {versions[number][0] for number in kept}
     assert [folder.parent.exists() for _, folder in versions] == [number in kept for number in range(6)]
-    assert prune_mlflow(made.settings) == MlflowRemoved()
+    assert prune_mlflow(made.settings.mlflow, made.settings.paths) == MlflowRemoved()
 
 
 def test_runs_beyond_are_gone_for_good_but_for_those_of_kept_versions(made: Made) -> None:
@@ -90,7 +90,7 @@ def test_runs_beyond_are_gone_for_good_but_for_those_of_kept_versions(made: Made
     made.version(runs[1])
     made.client.delete_run(runs[2])  # somebody put it into the trash
 
-    removed = prune_mlflow(made.settings)
+    removed = prune_mlflow(made.settings.mlflow, made.settings.paths)
 
     assert removed == MlflowRemoved(runs=2)
     assert made.runs() == {runs[number] for number in (1, 3, 4, 5)}
@@ -102,7 +102,7 @@ def test_a_model_that_a_failed_run_left_unregistered_goes(made: Made) -> None:
     folder = Path(model.artifact_location.removeprefix("file://"))
     folder.mkdir(parents=True)
 
-    assert prune_mlflow(made.settings).models == 1
+    assert prune_mlflow(made.settings.mlflow, made.settings.paths).models == 1
     assert not folder.parent.exists()
 
 
@@ -118,7 +118,7 @@ def test_what_others_made_stays(made: Made) -> None:
     trashed = made.client.create_experiment("in their trash")
     made.client.delete_experiment(trashed)
 
-    removed = prune_mlflow(made.settings)
+    removed = prune_mlflow(made.settings.mlflow, made.settings.paths)
 
     assert removed == MlflowRemoved(runs=2)
     assert theirs in made.runs()
@@ -131,16 +131,17 @@ def test_a_copied_home_leaves_the_files_of_the_home_it_was_copied_from(made: Mad
     original = [made.version(made.fit())[1] for _ in range(4)]
     copy = tmp_path / "copy"
     made.settings.paths.home.rename(copy)
+    copied = load_settings(copy, mlflow_registered_models_kept=2, mlflow_runs_kept=3)
     for folder in original:  # the copy names the folders of the original, which live on
         folder.mkdir(parents=True)
 
-    removed = prune_mlflow(load_settings(copy, mlflow_registered_models_kept=2, mlflow_runs_kept=3))
+    removed = prune_mlflow(copied.mlflow, copied.paths)
 
     assert (removed.versions, removed.models) == (2, 2)
     assert all(folder.exists() for folder in original)
 
 
 def test_nothing_is_done_where_nothing_was_recorded(tracked: Settings) -> None:
-    nothing: Any = prune_mlflow(tracked)
+    nothing: Any = prune_mlflow(tracked.mlflow, tracked.paths)
 
     assert nothing == MlflowRemoved()

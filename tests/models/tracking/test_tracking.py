@@ -11,7 +11,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader:Deprecatio
 
 
 def test_the_pages_tell_fits_apart_and_say_what_the_experiment_is(tracked: Settings) -> None:
-    tracking = Tracking(tracked)
+    tracking = Tracking(tracked.mlflow, tracked.paths)
     fits = [
         FitRecord("signed_als", {"rank": 8}, {}, {"interactions": 3}, seed=1, tags={"fit": fit})
         for fit in ("evaluation", "everything")

@@ -37,7 +37,7 @@ def landed(settings: Settings) -> list[str]:
 
 def holds(settings: Settings) -> bool:
     """Whether the audit finds everything accounted for, up to the log's end."""
-    log = open_log(settings)
+    log = open_log(settings.log)
     try:
         report = audit(open_lake(settings), log.name, bounds=log.bounds())
     finally:

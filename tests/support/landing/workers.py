@@ -102,7 +102,7 @@ class Workers:
 
     def pushed(self) -> dict[int, int]:
         """Where it stands in the online store."""
-        store = open_online_store(self.settings)
+        store = open_online_store(self.settings.online)
         try:
             return {p: at for p, at in store.positions().items() if at}
         finally:

@@ -45,7 +45,7 @@ def feedback(count: int, *, start: int = 0) -> list[dict[str, Any]]:
 
 
 def online(settings: Settings) -> dict[reference.Window, dict[str, Any]]:
-    store = open_window_store(settings)
+    store = open_window_store(settings.online)
     found = [newest_windows(store, size, scope, windows=KEEP_ALL) for size in SIZES.values() for scope in SCOPES]
     store.close()
     return {window: row for frame in found for window, row in shown(frame).items()}

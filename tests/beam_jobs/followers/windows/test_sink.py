@@ -261,4 +261,4 @@ def test_the_settings_open_the_store_beside_the_online_store(tmp_path: Path) -> 
 
     WindowSink.open(settings, now=NOW).close(NOW)
 
-    assert open_window_store(settings).marks() == dict.fromkeys(range(4), Mark(1, 0))
+    assert open_window_store(settings.online).marks() == dict.fromkeys(range(4), Mark(1, 0))
