@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from mlflow.entities import ViewType
 
-from feedback.settings.home import Settings, load_settings, override_settings
+from feedback.settings.home import Settings, load_settings
+from feedback.settings.learning import MlflowSettings
 from models.bundle.store import BundleStore
 from models.tracking.retention import MlflowRemoved, Version, prune_mlflow, runs_to_remove, versions_to_remove
 from models.tracking.runs import CHALLENGER, CHAMPION, EXPERIMENT, REGISTERED_MODEL, FitRecord, Tracking
@@ -28,6 +30,10 @@ def test_the_newest_versions_and_the_spared_ones_stay() -> None:
 
 def test_the_newest_runs_and_the_spared_ones_stay() -> None:
     assert runs_to_remove(["a", "b", "c", "d"], newest={"e", "d"}, spared={"b"}) == ["a", "c"]
+
+
+def few(settings: Settings) -> MlflowSettings:
+    return msgspec.structs.replace(settings.mlflow, registered_models_kept=2, runs_kept=3)
 
 
 class Made:
@@ -65,7 +71,7 @@ class Made:
 
 @pytest.fixture
 def made(tracked: Settings) -> Made:
-    return Made(override_settings(tracked, mlflow_registered_models_kept=2, mlflow_runs_kept=3))
+    return Made(msgspec.structs.replace(tracked, mlflow=few(tracked)))
 
 
 def test_versions_beyond_go_with_their_files_but_for_those_in_use(made: Made) -> None:
@@ -131,11 +137,11 @@ def test_a_copied_home_leaves_the_files_of_the_home_it_was_copied_from(made: Mad
     original = [made.version(made.fit())[1] for _ in range(4)]
     copy = tmp_path / "copy"
     made.settings.paths.home.rename(copy)
-    copied = load_settings(copy, mlflow_registered_models_kept=2, mlflow_runs_kept=3)
+    copied = load_settings(copy)
     for folder in original:  # the copy names the folders of the original, which live on
         folder.mkdir(parents=True)
 
-    removed = prune_mlflow(copied.mlflow, copied.paths)
+    removed = prune_mlflow(few(copied), copied.paths)
 
     assert (removed.versions, removed.models) == (2, 2)
     assert all(folder.exists() for folder in original)
