@@ -1,4 +1,4 @@
-"""One drain in a process of its own, so that its start-up and its memory are its own: prints one JSON object.
+"""One drain in a child process, to measure its start-up and memory alone: prints one JSON object.
 
 python -m bench.drains.drain_child HOME '{"setting": value}'
 """
@@ -29,7 +29,7 @@ class Drained(msgspec.Struct, frozen=True, kw_only=True):
     """From the first poll until everything is closed, the last push to the online store and the windows included."""
     startup_seconds: float
     loading_seconds: float
-    """Of `seconds`, what went into reading the ids of landed rows."""
+    """Of `seconds`, the time to read the ids of landed rows."""
     cpu_seconds: float
     peak_mib: float
 

@@ -1,4 +1,4 @@
-"""Ratings with text and context as they stand in the feedback log: many, the same for the same seed, in bounded memory.
+"""Generate lines of the feedback log: ratings with text and context, reproducible by seed, in bounded memory.
 
 People are drawn from a heavy-tailed population and items likewise; an id is unique but for a share of repeats, each of
 which sends an earlier line once more. Everything is made in columns, a chunk at a time.

@@ -1,4 +1,4 @@
-"""What landing costs as the lake grows: the same new events behind no history and behind millions of landed rows.
+"""Cost of landing as the lake grows: the same new events after no history and after millions of landed rows.
 
 The history is written by landing's own committer, in large files spread over the days of the deduplication window, so
 that every row of it must be known when new events come. Its log is one whose first records retention has dropped.
@@ -45,7 +45,7 @@ PEOPLE = 100_000
 def growth_figures(
     folder: Path, report: Callable[[str], None], *, sizes: tuple[int, ...] = (), events: int = NEW_EVENTS
 ) -> Iterator[Figure]:
-    """Events per second beside the size of the history, in rounds that take turns; the better round counts."""
+    """Events per second by size of the history, in alternating rounds; the better round counts."""
     wanted = (0, *(sizes or SIZES))
     places = {}
     for rows in wanted:
@@ -95,7 +95,7 @@ def write_history(home: Path, rows: int, *, events: int) -> Settings:
         end = min(each, start + COMMIT_ROWS // PARTITIONS)
         committer.commit(_landed(rng, start, end, today), at=today)
     store = open_online_store(settings.online)
-    store.push(_no_rows(), dict.fromkeys(range(PARTITIONS), each))  # else it would be caught up at the first start
+    store.push(_no_rows(), dict.fromkeys(range(PARTITIONS), each))  # else the first start would push the whole history
     store.close()
     return settings
 

@@ -1,4 +1,4 @@
-"""From accepted to landed: events through the real intake, landed by a stream in a process of its own.
+"""Latency from accepted to landed: events go through the real intake, a child process streams them.
 
 An event is accepted when the intake has answered, and landed when the commit that holds it became visible: the change
 time of the commit's file in the Delta log, which is when it got its name there.

@@ -1,4 +1,4 @@
-"""The arena: one home with its log, its disk, a sender, a fleet of workers and a watcher; faults act on it."""
+"""The system under test: one home with its log, disk, sender, workers and watcher; faults are injected into it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAR_DAYS = (-3650.0, -400.0, 200.0)
 
 
 class Arena:
-    """What faults act on."""
+    """The system that faults are injected into."""
 
     def __init__(
         self, settings: Settings, folder: Path, *, disk: Disk, broker: Broker | None, seed: int, breed: Breed = USUAL
@@ -79,7 +79,7 @@ class Arena:
             raise ServiceError(f"nothing has landed for {STUCK_SECONDS:.0f} s; the workers said: {self.fleet.output}")
 
     def kill_sender(self) -> None:
-        """Kill the sender in whatever it does, and start another, which goes on where the ledger ends."""
+        """Kill the sender at a random moment, and start another, which continues from the ledger."""
         self._sender.kill()
         self.happened["sender killed"] += 1
 

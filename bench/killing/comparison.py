@@ -1,4 +1,4 @@
-"""The comparison at the end: what was accepted and what the log holds, id by id, with what the tables hold."""
+"""The final comparison, id by id: accepted events and lines of the log against the rows of the tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLES = 5
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tables hold beside what they should."""
+    """Differences between the tables and what they should hold."""
 
     accepted: int
     landed: int
@@ -37,7 +37,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     invented: int
     """Rows for which the log has no line, and landed events that were never sent."""
     poison_unaccounted: int
-    """Poison that is in the log, but not in quarantine exactly once with its bytes."""
+    """Malformed lines in the log that are not in quarantine exactly once with their bytes."""
     odd_times: int
     """Records whose log time is out of bounds."""
     wrong_day: int
@@ -129,7 +129,7 @@ def _rows(lake: Lake) -> pl.DataFrame:
 
 
 def _poison(held: _Held, ledger: Ledger) -> tuple[int, int]:
-    """How much poison is not accounted for, and how much is."""
+    """How many malformed lines are not accounted for, and how many are."""
     in_log = held.lines.filter(pl.col("poison").is_not_null())
     refused = held.rows.filter(pl.col("code").is_in(["undecodable", "contract_broken"]))
     right = in_log.join(refused, left_on=[*PLACE, "poison"], right_on=[*PLACE, "raw"], how="inner")

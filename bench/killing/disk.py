@@ -1,4 +1,4 @@
-"""A disk that can be full: a small tmpfs under the lake where that is allowed, else a limit on the size of files."""
+"""A disk that can be filled: a small tmpfs under the lake where mounting is allowed, else a limit on file sizes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TmpfsDisk:
                 try:
                     os.posix_fallocate(file.fileno(), size, piece)
                     size += piece
-                except OSError:  # no room for so much; others take and give room meanwhile
+                except OSError:  # no space for so much; other processes use and free space meanwhile
                     piece //= 2
 
     def free(self, workers: Iterable[Child]) -> None:
@@ -56,7 +56,7 @@ class TmpfsDisk:
 
 
 class FileSizeLimit:
-    """What needs no rights: the workers that live now may write no file beyond a few KiB, as with a quota."""
+    """Without root: a file-size limit on the live workers, as with a quota."""
 
     def fill(self, workers: Iterable[Child]) -> None:
         """Lower the limit."""

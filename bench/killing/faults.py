@@ -1,4 +1,4 @@
-"""Faults: what goes wrong, by name. Another kind is one more function and one more line in `FAULTS`."""
+"""The injected faults. A new one is a function and a line in `FAULTS`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHECKPOINT_WAIT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """One kind of trouble: how often it is drawn beside the others, and what it does.
+    """A kind of fault: its weight in the draw, and its function.
 
     `happen` returns whether there was anything to do.
     """
@@ -38,19 +38,19 @@ class InjectedFault:
 
 
 def kill_at_random(arena: Arena) -> bool:
-    """A worker dies wherever it is."""
+    """A worker is killed at a random moment."""
     arena.fleet.kill_one()
     return True
 
 
 def pause_a_worker(arena: Arena) -> bool:
-    """A worker sleeps until its partitions have moved, then goes on wherever it was."""
+    """A worker is stopped until its partitions were reassigned, then continued."""
     arena.fleet.pause_one()
     return True
 
 
 def kill_at_checkpoint(arena: Arena) -> bool:
-    """All workers die just when one of them writes a checkpoint."""
+    """All workers are killed while one of them writes a checkpoint."""
     lake = open_lake(arena.settings)
     if not lake.exists(FEEDBACK):
         return False
@@ -76,7 +76,7 @@ def compact(arena: Arena) -> bool:
 
 
 def kill_compaction(arena: Arena) -> bool:
-    """Maintenance dies in the middle of a compaction or of its checkpoint."""
+    """Maintenance is killed during a compaction or a checkpoint."""
     compact(arena)
     assert arena.maintenance is not None
     time.sleep(arena.rng.random() * 0.5)
@@ -163,7 +163,7 @@ FAULTS = (
     InjectedFault("broker restarted", 2, restart_broker),
     InjectedFault("broker killed", 2, kill_broker),
 )
-"""Workers also die and stop at the named points of a commit (`bench.killing.fleet.DOOMS`)."""
+"""Workers are also killed or stopped at the named points of a commit (`bench.killing.fleet.DOOMS`)."""
 
 
 def newest_version(lake: Lake) -> int:

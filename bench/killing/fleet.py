@@ -1,4 +1,4 @@
-"""The fleet: landing workers that race for the partitions, are killed, and are replaced as soon as they are gone."""
+"""The landing workers: they compete for partitions, are killed, and are replaced at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POINTS = ("before commit", "after data file", "between tables", "after commit")
 """Where in a commit a worker may be told to die: "after commit" of `feedback` is before the online store knows."""
 
 DOOMS = (*(f"kill {point}" for point in POINTS), "stop before commit", "stop after data file", "stop between tables")
-"""What may be in store for a worker from its start; one that stops is woken when its partitions have moved."""
+"""Faults that a worker may start with; a stopped one is continued when its partitions were reassigned."""
 
 MOST_PASSES = 4
 DOOMED_SHARE = 0.7
@@ -34,7 +34,7 @@ RANDOM = "a random moment"
 
 @dataclass(frozen=True, slots=True)
 class Breed:
-    """What kind of workers they are: what they run, and what may be in store for them."""
+    """A kind of worker: its function, and the faults that it may start with."""
 
     body: Callable[..., None] = land
     dooms: Sequence[str] = DOOMS
@@ -68,7 +68,7 @@ class Fleet:
         self.kills: Counter[str] = Counter()
         """How many were killed, by where or why."""
         self.gave_up: list[str] = []
-        """Workers that ended by themselves: landing must outlive whatever it meets."""
+        """Workers that ended by themselves, which landing must never do."""
         self.slept: Counter[str] = Counter()
         """How many were stopped and woken, by where."""
 
@@ -83,7 +83,7 @@ class Fleet:
         return self._output.read_text(encoding="utf-8", errors="replace")[-3000:] if self._output.exists() else ""
 
     def replace(self, *, doomed: bool) -> None:
-        """Count the dead, wake who has slept enough, and start new workers in their place."""
+        """Count dead workers, continue stopped ones that are due, and start replacements."""
         now = time.monotonic()
         for worker in list(self.workers):
             if worker.alive:

@@ -1,4 +1,4 @@
-"""What a producer past the gateway may write: lines that break the contract in every way, and log times of no clock."""
+"""Lines of a producer that bypasses the gateway: malformed events, and impossible log times."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNITS = (1e-3, 1e3)
 
 
 def poison(number: int) -> bytes:
-    """A line that no event can be made of: no admitted event at all, or a payload that its kind cannot have."""
+    """A malformed line: not an admitted event, or with a payload that its kind cannot have."""
     which = number % (len(PAYLOADS) + 1)
     if which == 0:
         return b'{"poison": %d' % number
@@ -49,7 +49,7 @@ def poison(number: int) -> bytes:
 
 
 def is_poison(line: bytes) -> bool:
-    """Whether a line of the log is poison."""
+    """Whether a line of the log is malformed."""
     return line.startswith((b'{"poison"', b'{"v": 1, "id": "poison-'))
 
 

@@ -1,4 +1,4 @@
-"""The places of all rows of landing's tables, read file by file as they come: what watches must not weigh."""
+"""Snapshots of the coordinates of all rows, reading each data file once, so that watching costs little."""
 
 from __future__ import annotations
 

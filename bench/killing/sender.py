@@ -1,9 +1,9 @@
-"""The sender: events through the real intake at a steady rate, one in a hundred poison, and a ledger of it all.
+"""The sender: events through the real intake at a steady rate, 1 % of them malformed, and a ledger of all.
 
 One in a hundred events goes past the gateway, in a record whose log time is odd; it must land like any other.
 
-The ledger is a file of lines, appended before and after each step, so that a killed sender's successor does what a
-client does that got no answer: it sends the same events again. What an answer called accepted must land, once.
+The ledger is a file that is appended before and after each step. After a kill the next sender does what a client does
+without an answer: it sends the same events again. What an answer called accepted must land, once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Torn tails: what a crash may leave behind the last record that a log has promised to keep.
+"""Torn tails: cut or garble what follows the last acknowledged record of a log, as a crash may.
 
 Both logs acknowledge only what is safe by their own rules: SQLite what is synced in its write-ahead log, Kafka what all
 replicas in sync have. So only what comes behind may be cut or garbled. Cutting acknowledged records is losing the

@@ -1,4 +1,4 @@
-"""The watcher: a reader that looks at the tables all along, as a person with a query would."""
+"""The watcher: a reader that polls the tables during the run and checks what it sees."""
 
 from __future__ import annotations
 

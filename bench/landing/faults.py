@@ -1,9 +1,8 @@
-"""The kill bench: landing workers race for the partitions and are killed again and again, and so is all around them.
+"""The kill bench: landing workers compete for partitions while faults are injected: kills, full disks, wrong clocks.
 
-A sender goes on at a steady rate. One in a hundred of its records is poison, payloads that no kind has among it, and
-one in a hundred events stands at a log time of no clock. A watcher reads the tables all along. At the end, what was
-accepted is compared id by id with what landed, was quarantined or was a duplicate, and every line of the log with the
-rows that stand for it. Once on the SQLite log, once on Kafka.
+A sender sends at a steady rate; 1 % of its records are malformed, and 1 % of the events have an impossible log time. A
+watcher reads the tables during the run. At the end accepted events are compared id by id with the rows that landed,
+were quarantined or were duplicates, and every line of the log with its rows. Runs on the SQLite log and on Kafka.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def run(
 ) -> Iterator[Figure]:
     """Every figure, for each log."""
     seed = secrets.randbelow(1 << 30) if seed is None else seed
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that broker and small disk are put away
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the broker ends and the small disk is unmounted
     for kind in log or LOGS:
         yield reported(f"{kind}: seed", seed)
         with tempfile.TemporaryDirectory(prefix="heed-faults-") as folder:
@@ -134,7 +133,7 @@ def _outcome(settings: Settings, found: Arena, watcher: Watcher, *, seed: int, s
 
 
 def step(found: Arena, watcher: Watcher) -> None:
-    """One fault; what is down comes back; the next one when landing has got on, or does not."""
+    """Inject one fault, restore what is down, and wait until landing has committed or for a few seconds."""
     weights = [fault.weight for fault in FAULTS]
     (fault,) = found.rng.choices(FAULTS, weights)
     lake = open_lake(found.settings)

@@ -1,7 +1,7 @@
-"""Landing's claims: faster than Spark, near a plain loop, soon visible, and no slower as the lake grows.
+"""Landing: speed against Spark and a plain loop, latency, and speed as the lake grows.
 
 Every peer reads the same events from the same broker in the same run, each in a process of its own and timed after
-its start-up; they take turns, so that a noisy machine troubles them alike, and the median of the rounds counts. Spark
+its start-up; they alternate, so that a noisy machine affects all alike, and the median of the rounds counts. Spark
 runs once where a run takes it minutes. Figures of processor time say what the clock cannot on a busy machine.
 """
 

@@ -1,4 +1,4 @@
-"""Redaction's claims: what it finds in texts with planted data of many countries, what it leaves alone, what it costs.
+"""Redaction: recall and precision on texts with planted data of many countries, and processor time.
 
 The texts are made from a seed that was not looked at while the rules were written.
 """

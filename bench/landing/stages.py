@@ -1,4 +1,4 @@
-"""Where landing's processor time goes: each stage alone, one after the other, on the events of the landing bench.
+"""Processor time of landing by stage: each stage alone, on the events of the landing bench.
 
 Nothing runs beside a stage here, so that the processor time of the process, its libraries' threads included, is the
 stage's own. Drained as it is meant to be, stages run beside each other; see docs/performance.md.

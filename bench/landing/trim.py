@@ -1,4 +1,4 @@
-"""The daily trim of the SQLite log with 3 million identities: how long may an append wait meanwhile?
+"""The daily trim of the SQLite log with 3 million identities: the longest append meanwhile.
 
 A log gets a day's identities that are due and as many that stay. One thread appends single events all the time, and
 another process holds a lease, while a third trims. `--identities` makes it smaller.

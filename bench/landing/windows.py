@@ -1,4 +1,4 @@
-"""What live windows cost per event: full batches as a drain brings them, with a real store and a real table."""
+"""Cost of live windows per event: full batches as in a drain, with a real store and a real table."""
 
 from __future__ import annotations
 

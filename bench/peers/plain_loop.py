@@ -2,8 +2,8 @@
 
     python -m bench.peers.plain_loop SERVERS TOPIC EVENTS FILE
 
-It is what a program of twenty lines reaches on the same broker and the same libraries, and so the limit to hold
-landing against. Its clock starts with the first poll, as landing's does, and stops when the file is closed.
+It shows what twenty lines reach on the same broker and libraries, the upper bound for landing. Its clock starts with
+the first poll, as landing's does, and stops when the file is closed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Maintenance's claims: landing in small commits ruins neither scans nor opening, and nothing is left lying about.
+"""Maintenance: scans and opening after many small commits, and files left behind.
 
 An hour at 1,000 events/s with a commit per 200 ms is 18,000 commits of 200 rows. Here 10,000 commits land as fast as
 they go through the real committer, with `heed maintain --every` beside it in its own process: 2,000 of 500 rows, one
