@@ -63,7 +63,8 @@ def _drain(settings: Settings, output: Output) -> None:
         report.landed, report.duplicates, report.quarantined,
     )  # fmt: skip
     if report.found:
-        output.styled("{}", ", ".join(f"{name.replace(':', ' ')}: {count:,}" for name, count in report.found.items()))
+        found = (f"{count:,} {name.replace(':', ' ')}" for name, count in report.found.items())
+        output.styled("found on the way: {}", ", ".join(found))
 
 
 def _stream(settings: Settings, output: Output, metrics_port: int | None) -> None:

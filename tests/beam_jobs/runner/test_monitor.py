@@ -46,7 +46,8 @@ def test_a_drain_counts_what_became_of_events(settings: Settings) -> None:
               for v, code in (("landed", ""), ("quarantined", "undecodable"))}  # fmt: skip
     fresh = figure("heed_landing_freshness_seconds_bucket", le="+Inf")
     intake = open_intake(settings)
-    intake.submit([{**CLICK, "id": str(n)} for n in range(7)])
+    redacted = figure("heed_landing_findings_total", stage="redact", what="email")
+    intake.submit([{**CLICK, "id": str(n), "note": "anna@example.com"} for n in range(7)])
     intake.log.append([NewRecord(0, b"poison", 1)], now=datetime.now(UTC))
 
     drain(settings)
@@ -55,6 +56,7 @@ def test_a_drain_counts_what_became_of_events(settings: Settings) -> None:
     poison = figure("heed_landing_events_total", verdict="quarantined", code="undecodable")
     assert poison - before["undecodable"] == 1
     assert figure("heed_landing_freshness_seconds_bucket", le="+Inf") - fresh == 7
+    assert figure("heed_landing_findings_total", stage="redact", what="email") - redacted == 7
 
 
 @pytest.mark.beam

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,8 +10,9 @@ import polars as pl
 import pytest
 
 from beam_jobs.batch import Batch
+from beam_jobs.runner.pipeline_context import PipelineContext, registered
 from beam_jobs.stages.admit import admit
-from beam_jobs.stages.chain import StageChain, open_chain
+from beam_jobs.stages.chain import RunStages, StageChain, open_chain
 from beam_jobs.stages.decode import decode
 from beam_jobs.stages.redact import COLUMN
 from beam_jobs.stages.stage import CleanLines, LandingStage, StageContext
@@ -134,3 +136,26 @@ def test_where_no_stage_runs_derived_columns_are_null(settings: Settings) -> Non
         ready = chain.process(admit(decode(poll(line(id="a"))))).to_commit()
     assert ready.feedback.column(COLUMN).to_pylist() == [None]
     assert ready.feedback.column_names == list(FEEDBACK.names)
+
+
+def test_stages_stay_open_from_one_pipeline_to_the_next(settings: Settings) -> None:
+    Recorder.calls.clear()
+    batch = admit(decode(poll(line(id="a"))))
+    with registered(PipelineContext()) as context_id:
+        for _ in range(2):
+            run = pickle.loads(pickle.dumps(RunStages((First,), settings, context_id)))
+            run.setup()
+            assert [one.events["id"].to_list() for one in run.process(batch)] == [["a"]]
+            run.teardown()
+        assert Recorder.calls == ["open first", "process first", "process first"]
+    assert Recorder.calls[-1] == "close first"
+
+
+def test_a_batch_without_records_passes_the_stages_by(settings: Settings) -> None:
+    Recorder.calls.clear()
+    empty = Batch(pl.DataFrame(), {0: 5}, {0: 5})
+    run = RunStages((First,), settings, "of another process")
+    run.setup()
+    assert list(run.process(empty)) == [empty]
+    run.teardown()
+    assert Recorder.calls == ["open first", "close first"]
