@@ -152,14 +152,21 @@ def stored(sketch: Sketch) -> bytes:
     return bytes(sketch.serialize_compact())
 
 
-def distinct(sketches: Iterable[bytes]) -> float:
+def distinct(sketches: Iterable[bytes], *, same: Mapping[int, int] | None = None) -> float:
     """How many people are in any of these, given as numbers or as sketches.
 
     A sketch that was never joined estimates from the order in which people came. Joining the result with itself
     makes the library fall back on the registers alone, so that equal people give an equal figure.
+
+    Args:
+        sketches: Whom each holds.
+        same: Numbers of linked subjects and the number each stands for. A sketch no longer knows who is in it.
     """
     union = hll_union(LG_REGISTERS)
     for data in sketches:
-        union.update(opened(data))
+        if same and is_packed(data):
+            union.update(added(opened(None), [same.get(number, number) for number in unpacked(data).tolist()]))
+        else:
+            union.update(opened(data))
     union.update(union.get_result(tgt_hll_type.HLL_8))
     return float(union.get_estimate())

@@ -131,15 +131,19 @@ def read_windows(
     return figures(rows_of(latest_panes(panes).collect()))
 
 
-def figures(rows: pl.DataFrame) -> pl.DataFrame:
+def figures(rows: pl.DataFrame, *, same: Mapping[int, int] | None = None) -> pl.DataFrame:
     """Window rows of several log partitions as one row per window, newest first and busiest first.
 
     Shares and means are null where nothing was asked or answered. `positive_share` and `negative_share` are of the
     opinions; `mean_rating` is on a scale from 1 to 5 whatever the scale that was asked; `nps` runs from -100 to 100;
-    `csat` is the share of the top box; `people` is the estimate of distinct subjects.
+    `csat` is the share of the top box; `people` is the estimate of distinct people.
+
+    Args:
+        rows: In `ROW_SCHEMA`.
+        same: Numbers of linked subjects and the number each stands for (`lakehouse.sketches`).
     """
     sums = rows.group_by(WINDOW).agg(pl.col("final").all(), pl.col(TALLIES).sum(), pl.col("people"))
-    people = pl.Series("people", [round(distinct(parts)) for parts in sums["people"]], dtype=pl.Int64)
+    people = pl.Series("people", [round(distinct(parts, same=same)) for parts in sums["people"]], dtype=pl.Int64)
     answers = pl.col("nps_promoters") + pl.col("nps_passives") + pl.col("nps_detractors")
     start = pl.from_epoch("start", time_unit="s").dt.replace_time_zone("UTC")
     return (

@@ -54,6 +54,10 @@ class OnlineStore(Protocol):
         """The subjects whose history is this one's, itself among them: what `recent` looks at."""
         ...
 
+    def canonical(self) -> dict[str, str]:
+        """Of each linked subject that is not the canonical one of its person, the one that is."""
+        ...
+
     def personal(self, subject: str) -> bool:
         """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from feedback.consent import NOTHING_STATED, Standing, Statement, after, is_granted
-from feedback.links import reached, same_person
+from feedback.links import canonical_subjects, reached, same_person
 from online.backend import Basis, Changes, OnlineBackend
 from online.events import RecentEvent, beyond, decoded, encoded, online_rows
 from online.statements import Owner, links_of, statements_of
@@ -60,6 +60,10 @@ class KeyedOnlineStore:
     def linked(self, subject: str) -> list[str]:
         """The subjects whose history is this one's: those of the same person, and every visit that it claims."""
         return list(dict.fromkeys([*self._same_person(subject), *reached(subject, self._backend.visits_of)]))
+
+    def canonical(self) -> dict[str, str]:
+        """Of each linked subject that is not the canonical one of its person, the one that is."""
+        return canonical_subjects(self._backend.links())
 
     def personal(self, subject: str) -> bool:
         """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`.

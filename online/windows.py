@@ -12,6 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
+from lakehouse.sketches import numbers_of
 from lakehouse.window_rows import Mark, WindowScope
 from lakehouse.window_table import figures
 
@@ -69,6 +70,7 @@ def newest_windows(
     key: str | None = None,
     windows: int = 10,
     keys: int | None = None,
+    canonical: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
     """The newest windows as they stand online, one row each with its figures (see `figures`), newest first.
 
@@ -79,9 +81,17 @@ def newest_windows(
         key: The item or the section; every one by default.
         windows: How many windows at most.
         keys: How many of a window's keys at most, the busiest ones.
+        canonical: Of linked subjects the one that each is counted as. Beyond `lakehouse.sketches.FEW` people of one
+            log partition a window no longer knows who they are, and counts linked subjects apart.
     """
     rows = store.newest(size_seconds, scope, key=key, windows=windows)
-    found = figures(rows)
+    found = figures(rows, same=_numbers(canonical or {}))
     return (
         found if keys is None else found.group_by("window_start", maintain_order=True).head(keys).select(found.columns)
     )
+
+
+def _numbers(canonical: Mapping[str, str]) -> dict[int, int]:
+    """Subjects as the numbers that windows keep of them."""
+    linked, persons = (pl.Series(list(names), dtype=pl.String) for names in (canonical, canonical.values()))
+    return dict(zip(numbers_of(linked).to_list(), numbers_of(persons).to_list(), strict=True))

@@ -30,15 +30,17 @@ def windows(
 ) -> None:
     """Show live windows: events, people, shares, mean rating, NPS and CSAT."""
     from lakehouse.window_rows import scope_named, size_named
-    from online.open import open_window_store
+    from online.open import open_online_store, open_window_store
     from online.windows import newest_windows
 
     size, named = size_named(window), scope_named(scope)
-    store = open_window_store(settings.online)
+    store, people = open_window_store(settings.online), open_online_store(settings.online)
     try:
-        found = newest_windows(store, size, named, key=key, windows=count, keys=rows).to_dicts()
+        canonical = people.canonical()
+        found = newest_windows(store, size, named, key=key, windows=count, keys=rows, canonical=canonical).to_dicts()
     finally:
         store.close()
+        people.close()
     for record in found:
         output.emit({name: value for name, value in record.items() if value or not name.startswith("n_")})
     if not found:

@@ -4,14 +4,19 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import heed
 from feedback.errors import UsageError
 from feedback.settings.home import load_settings
+from lakehouse.sketches import numbers_of, people_column
+from lakehouse.tables.specs import FEEDBACK
 from lakehouse.window_rows import Mark
-from online.open import open_window_store
+from online.open import open_online_store, open_window_store
+from tests.lakehouse.rows import rows
 from tests.online.window_store_conformance import window_rows
 
 START = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp())
@@ -60,6 +65,36 @@ def test_items_are_the_busiest_unless_one_is_named(home: Path) -> None:
 
     assert [json.loads(line)["key"] for line in busiest] == ["i29", "i28"]
     assert [json.loads(line)["events"] for line in named] == [1]
+
+
+def test_linked_subjects_are_one_person_however_late_the_link_comes(home: Path) -> None:
+    anna, visit, bob = "a" * 32, "b" * 32, "c" * 32
+    settings = load_settings(home)
+    both, one = (people_of(subjects) for subjects in ([anna, visit, bob], [visit]))
+    given = window_rows({"start": START + 120, "size_seconds": 60, "people": both, "events": 3})
+    other = window_rows({"start": START + 120, "size_seconds": 60, "people": one, "events": 1, "log_partition": 1})
+    store = open_window_store(settings.online)
+    store.put(pl.concat([given, other]), {0: Mark(2, 2), 1: Mark(2, 2)}, expected={0: 1, 1: 1})
+    store.close()
+
+    def counted() -> int:
+        return int(json.loads(windows(home, "--windows", "1", "--json").stdout)["people"])
+
+    assert counted() == 3
+    payload = json.dumps({"anonymous_subject": visit})
+    link = rows(FEEDBACK, {"kind": "identify", "subject": anna, "payload": payload, "log_offset": 0})
+    online = open_online_store(settings.online)
+    online.push(pl.DataFrame(link), {0: 1})
+    online.close()
+
+    assert counted() == 2
+
+
+def people_of(subjects: list[str]) -> bytes:
+    """As a window keeps few people."""
+    numbers = np.sort(numbers_of(pl.Series(subjects)).to_numpy())
+    (kept,) = people_column(np.array([len(subjects)]), numbers, {}).to_list()
+    return bytes(kept)
 
 
 def test_where_there_is_no_window_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
