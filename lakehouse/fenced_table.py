@@ -248,7 +248,8 @@ def _properties(numbers: Numbers) -> CommitProperties:
 
 
 def _refuse_hopeless(error: DeltaError) -> None:
-    """Raise what another look cannot mend; a stale handle, or one whose log was cleaned or half listed, it can."""
+    """Raise errors that a retry cannot fix; a stale handle, or a log that was cleaned or listed half-way, can be
+    retried."""
     stale = isinstance(error, CommitFailedError) or "Invalid table version" in str(error)
     if not stale and not is_torn_listing(error):
         raise error

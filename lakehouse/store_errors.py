@@ -1,4 +1,4 @@
-"""What the libraries below say when a store fails, in one line, and which of it another look mends."""
+"""Errors of stores in one line, and which of them pass with a retry."""
 
 from __future__ import annotations
 

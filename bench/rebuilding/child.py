@@ -1,4 +1,4 @@
-"""One rebuild of the online store in a process of its own: prints one JSON object.
+"""One rebuild of the online store in a child process: prints one JSON object.
 
 python -m bench.rebuilding.child HOME
 """

@@ -1,7 +1,7 @@
 """The ledger of replays: which quarantined rows went through the log again, and where to.
 
 A replay is written down before it happens. A plan holds the very lines to append; a crash after it leaves a plan that
-the next replay carries out with the same lines, whatever mending it was asked for, so that landing knows a second
+the next replay carries out with the same lines, whatever repair it was asked for, so that landing knows a second
 append by its ids. `quarantine` itself is never updated: an update makes the appends of landing fail (ADR 2).
 """
 

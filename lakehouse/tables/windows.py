@@ -9,9 +9,9 @@ from lakehouse.tables.spec import TIME, Column, TableSpec, required
 
 WINDOW_TALLIES = (
     Column("events", pa.int64(), "events that happened in the window, of every kind", personal=False),
-    Column("opinions", pa.int64(), "those that say something by the preference rules", personal=False),
-    Column("positive", pa.int64(), "opinions above zero", personal=False),
-    Column("negative", pa.int64(), "opinions below zero", personal=False),
+    Column("opinions", pa.int64(), "events that say something for or against by the preference rules", personal=False),
+    Column("positive", pa.int64(), "those that say something for it", personal=False),
+    Column("negative", pa.int64(), "those that say something against it", personal=False),
     Column("ratings", pa.int64(), "ratings and reviews with a value", personal=False),
     Column(
         "rating_millionths",

@@ -1,4 +1,4 @@
-"""Accumulate: rows as they stood plus what came since is rows as they stand; pure."""
+"""Accumulate: add new events to stored rows of windows; pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HELD = "_held"
 
 
 def accumulate(held: pl.DataFrame, came: Partials) -> pl.DataFrame:
-    """The windows of `came`, each with what was held of it added.
+    """The windows of `came`, each added to its stored row.
 
     Args:
         held: Rows (`ROW_SCHEMA`) that the store has of those windows, and of no others.

@@ -1,4 +1,4 @@
-"""Aggregate: facts grouped into what they add to each window, in whole numbers until the last step.
+"""Aggregate: group facts by window; keys are whole numbers until the last step.
 
 A window's name has two strings in it. Grouping and joining by them, once for each length of window, would cost more
 than everything else; so scope, slot, partition and key are packed into one number each time, and the key's text is
@@ -27,7 +27,7 @@ Pairs = Integers
 
 @dataclass(frozen=True, slots=True)
 class Partials:
-    """What some events add to their windows.
+    """The sums that some events add to their windows.
 
     `tallies` has a row per window and log partition (`KEY` and `TALLIES`); `people` who was there, as pairs of a row
     and a person's number, ordered and each once.
@@ -38,7 +38,7 @@ class Partials:
 
     @staticmethod
     def none() -> Partials:
-        """Of no events."""
+        """The partial of no events."""
         schema = {**KEY_SCHEMA, **dict.fromkeys(TALLIES, pl.Int64)}
         return Partials(pl.DataFrame(schema=schema), np.zeros(0, np.int64))
 
@@ -74,7 +74,7 @@ def aggregate(facts: Sequence[pl.DataFrame]) -> Partials:
 
 
 def added(partials: Sequence[Partials]) -> Partials:
-    """Several partials as one."""
+    """Merge partials."""
     if len(partials) == 1:
         return partials[0]
     rows = pl.concat([part.tallies for part in partials])

@@ -1,4 +1,4 @@
-"""Closing: which windows the log's time has passed, and their rows, a bounded number at a time."""
+"""Closing: the windows that the log's clock has passed, and their rows, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lakehouse.window_rows import ROW_SCHEMA, SIZES
 from online.windows import WindowStore
 
 MARGIN_MS = 5_000
-"""How far appends may overtake each other on their way into the log; windows are closed that much later."""
+"""How far out of order appends may be; windows are closed that much later."""
 
 
 class Closing:
@@ -36,11 +36,11 @@ class Closing:
         return any(until < ends.get(partition, 0) for partition, until in self._taken.items())
 
     def clock(self, partition: int) -> int:
-        """What time it is in a partition; 0 as long as nobody knows."""
+        """The clock of a partition; 0 while unknown."""
         return self._clocks.get(partition, 0)
 
     def advance(self, clocks: Mapping[int, int]) -> None:
-        """Tell the time; it never goes back."""
+        """Advance the clock; it never goes back."""
         for partition, clock in clocks.items():
             self._clocks[partition] = max(clock, self.clock(partition))
 

@@ -1,4 +1,4 @@
-"""What came since the last flush, kept small: columns, then facts, then partials."""
+"""Events since the last flush, in ever smaller form: columns, then facts, then partials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from beam_jobs.followers.windows.window import NEEDED, facts_of
 EVENTS_PER_FRAME = 100_000
 """Events whose facts are worked out together: per event half the cost of batches of 20,000."""
 ROWS_AT_MOST = 100_000
-"""Rows of windows that wait for a flush, about 300 bytes each; with more it is time for one."""
+"""Rows of windows that may wait for a flush, about 300 bytes each; more trigger one."""
 FACTS_AT_MOST = 300_000
 """Facts that wait for a flush; more are grouped at once, which takes about 500 bytes for each meanwhile."""
 
