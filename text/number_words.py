@@ -10,7 +10,7 @@ def words(text: str) -> frozenset[str]:
 
 PHONE_WORDS = words(
     """
-    tel tlf tfno fone ph phone phones mobile mobiles mob móvil movil cell cells cellphone cellular celular celu
+    tel tél cel wapp tlf tfno fone ph phone phones mobile mobiles mob móvil movil cell cells cellphone cellular celular celu
     cellulare handphone hp portable gsm komórka komorka cep landline fax call called calling calls ring ringing
     dial dialled dialed dialing text texted texting txt sms whatsapp whatsap viber hotline helpline ruf rufen
     anrufen anruf rückruf ruckruf appel appeler appelez appelle llama llamar llamen llamada llamadme llamarme

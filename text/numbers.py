@@ -181,8 +181,10 @@ def _is_wide(run: Run, first: int, end: int) -> bool:
 
 
 def _is_aside(run: Run, first: int, end: int) -> bool:
-    """Whether the last group is a short one that a bracket opens before, as in `0800 1234567 (18+)`."""
-    return end - first > 1 and len(run.groups[end - 1]) <= MOST_ASIDE and run.gaps[end - 2][-1] in "(\uff08"
+    """Whether the last group is short, or a year, and a bracket opens before it: `0800 1234567 (18+)`, `(1948)`."""
+    last = run.groups[end - 1]
+    is_year = len(last) == 4 and last[:2] in ("19", "20")
+    return end - first > 1 and run.gaps[end - 2][-1] in "(\uff08" and (len(last) <= MOST_ASIDE or is_year)
 
 
 def _is_soft(gap: str) -> bool:

@@ -127,8 +127,10 @@ def _is_trunk(groups: tuple[str, ...], digits: str, *, called: bool) -> bool:
         return False
     if len(groups) == 1:
         return len(digits) in (10, 11) or (called and len(digits) in (9, 12))
-    shortest = min(map(len, groups[1:]))
-    return 9 <= len(digits) <= 12 and shortest >= 2
+    lengths = tuple(map(len, groups))
+    if lengths == (3, 4, 3) and not called:  # as parts of instruments and machines are numbered
+        return False
+    return 9 <= len(digits) <= 12 and min(lengths[1:]) >= 2
 
 
 def _is_nanp(groups: tuple[str, ...], gaps: tuple[str, ...], *, called: bool, region: str | None) -> bool:
@@ -140,7 +142,7 @@ def _is_nanp(groups: tuple[str, ...], gaps: tuple[str, ...], *, called: bool, re
     digits = "".join(groups)
     lengths = tuple(map(len, groups))
     if lengths == (3, 4):
-        return called and digits[0] not in "01"
+        return called and digits[0] not in "01" and gaps[0] in "-. "
     if len(digits) != 10 or digits[0] in "01" or digits[3] in "01":
         return False
     if lengths in ((3, 3, 4), (3, 7), (6, 4)):

@@ -10,7 +10,8 @@ from text.sensitive import DASHES, SPACES, ZERO_WIDTH
 
 _PLUS = re.compile(rf"[{ZERO_WIDTH}]?\(?[+\uff0b][{SPACES}{ZERO_WIDTH}(]{{0,2}}\Z")
 _OPEN = re.compile(rf"[(\uff08][{SPACES}{ZERO_WIDTH}]?\Z|[{ZERO_WIDTH}]\Z")
-_IN_ADDRESS = re.compile(r"[=&_@~\\$#]\Z|(?:[./]\w+|\w\.\w+)/\Z")
+_IN_ADDRESS = re.compile(r"[=&_@~\\$#]\Z")
+_IN_PATH = re.compile(r"[./%]\S*/\Z")
 _NUMBER_IN_ADDRESS = re.compile(
     r"(?:wa\.me/|(?:tel|phone|mobile|cell|number|msisdn|whatsapp|fax)=|tel:(?://)?)\Z", re.IGNORECASE
 )
@@ -78,15 +79,16 @@ def look_around(before: str, *, words: bool = True) -> Around:
     if joined and ("+" in prefix or "\uff0b" in prefix) and rest[-1].isdigit():
         prefix = ""  # a sum
     cue = cue_before(rest) if words else Cue.NONE
-    in_address = bool(_IN_ADDRESS.search(rest))
-    if in_address and _NUMBER_IN_ADDRESS.search(rest):
-        in_address, cue = False, Cue.PHONE
+    in_path = bool(_IN_PATH.search(rest))
+    denied = in_path or bool(_IN_ADDRESS.search(rest)) or bool(_PART_BEFORE.search(rest))
+    if denied and _NUMBER_IN_ADDRESS.search(rest):
+        denied, cue = False, Cue.PHONE
     card = cue_before(rest[-_CARD_WORDS:]) if words and cue is Cue.OTHER else cue
     return Around(
         cue,
-        card_denied=card is Cue.OTHER or joined,
+        card_denied=card is Cue.OTHER or joined or in_path,
         prefix=prefix,
-        denied=in_address or (bool(_PART_BEFORE.search(rest)) and not (words and names_phone(rest))),
+        denied=denied and not (words and names_phone(rest)),
         joined=joined,
         glued=joined and words and is_glued(rest),
     )
