@@ -10,13 +10,13 @@ def words(text: str) -> frozenset[str]:
 
 PHONE_WORDS = words(
     """
-    tel tél cel wapp tlf tfno fone ph phone phones mobile mobiles mob móvil movil cell cells cellphone cellular celular celu
-    cellulare handphone hp portable gsm komórka komorka cep landline fax call called calling calls ring ringing
+    tel tél cel wapp tlf tfno fone ph phone phones mobile mobiles mob móvil movil cell cells cellphone cellular celular
+    celu cellulare handphone hp portable gsm komórka komorka cep landline fax call called calling calls ring ringing
     dial dialled dialed dialing text texted texting txt sms whatsapp whatsap viber hotline helpline ruf rufen
     anrufen anruf rückruf ruckruf appel appeler appelez appelle llama llamar llamen llamada llamadme llamarme
     llámame llámenos llámeme ligar ligue liguem ligação chiama chiamare chiamate chiamatemi bel bellen ringa
-    zadzwoń zadzwon contact contacto тел моб мобильный звоните позвоните звони هاتف جوال تليفون موبايل اتصل फ़ोन
-    फोन मोबाइल कॉल sđt κινητό טלפון נייד
+    zadzwoń zadzwon contact contacto тел моб мобильный звоните позвоните звони هاتف جوال تليفون موبايل اتصل
+       sđt κινητό טלפון נייד
     """
 )
 PHONE_STEMS = ("telef", "telep", "télép", "teléf", "rufnummer", "handy", "τηλέφ", "телеф")
@@ -38,7 +38,7 @@ OTHER_WORDS = words(
     mitgliedsnummer loyalty policy contract vertrag vertragsnummer version build firmware patch bug issue zip plz
     postcode postal lot batch barcode coupon voucher pin vat ust tax steuernummer iva siret siren patent doi isrc
     pmid hash commit checksum unix epoch timestamp score population preis prix precio заказ заказа трек посылка
-    счет طلب ऑर्डर
+    счет طلب
     """
 )
 WEAK_WORDS = words("customer customers claim claims charge price account acct services service")
@@ -52,9 +52,27 @@ NEITHER_WORDS = words(
 )
 """What ends the reach of the words before it: numbers of cards and accounts have rules of their own."""
 
-PHONE_SIGNS = ("电话", "電話", "手机", "手機", "号码", "携帯", "전화", "연락처", "휴대폰", "โทร", "☎", "📞", "📱")
-OTHER_SIGNS = ("订单", "訂單", "单号", "快递", "注文", "追跡", "주문", "송장")
-"""Words of scripts that put no blanks between words."""
+PHONE_SIGNS = (
+    "电话",
+    "電話",
+    "手机",
+    "手機",
+    "号码",
+    "携帯",
+    "전화",
+    "연락처",
+    "휴대폰",
+    "โทร",
+    "फ़ोन",
+    "फोन",
+    "मोबाइल",
+    "कॉल",
+    "☎",
+    "📞",
+    "📱",
+)
+OTHER_SIGNS = ("订单", "訂單", "单号", "快递", "注文", "追跡", "주문", "송장", "ऑर्डर")
+"""Words of scripts without blanks between words, or whose words hold more than letters."""
 
 UNITS = words(
     """

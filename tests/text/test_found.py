@@ -25,6 +25,7 @@ FOUND = [
     ("free 08000407165 (18+) now", "free [phone] (18+) now"),
     ("Tel./Fax/0171 1234567", "Tel./Fax/[phone]"),
     ("?card=4111111111111111", "?card=[card]"),
+    ("मोबाइल 98765432", "मोबाइल [phone]"),
     ("tél. 918 143 977", "tél. [phone]"),
     ("stop sms-08718727870", "stop sms-[phone]"),
     ("T&C's apply08452810075over18's", "T&C's apply[phone]over18's"),
