@@ -58,7 +58,7 @@ class Poll:
     clocks: Mapping[int, int] = field(default_factory=dict)
     """Per partition, what time it is after it (`beam_jobs.stages.log_clock`), in ms since 1970; empty: not judged."""
     eras: Mapping[int, int] = field(default_factory=dict)
-    """Per partition that has a clock, its era as it is noted (`Clock.era_note`)."""
+    """Per partition that has a clock, its era as it is noted (`PartitionClock.era_note`)."""
     latest: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """By record (partition, offset), the latest time that its events may state, where that is not its log time."""
     doubted: frozenset[tuple[int, int]] = frozenset()
@@ -84,7 +84,7 @@ class Batch:
     clocks: Mapping[int, int] = field(default_factory=dict)
     """Per partition, what time it is after the batch by the log's own times, in ms since 1970 (UTC)."""
     eras: Mapping[int, int] = field(default_factory=dict)
-    """Per partition that has a clock, its era as it is noted (`Clock.era_note`)."""
+    """Per partition that has a clock, its era as it is noted (`PartitionClock.era_note`)."""
     traces: tuple[str, ...] = ()
     """Trace contexts that its records brought."""
     generation: int = 0

@@ -19,7 +19,7 @@ from feedback.settings.home import Settings
 from feedback.verdicts import Verdict, count_verdicts
 from gateway.bodies import refuse_binary_mode, refuse_encoded, split_body
 from web.guard import require
-from web.part import LOG_KEY, Part
+from web.part import LOG_KEY, HttpPart
 
 VERDICTS = Counter("heed_verdicts", "Records by verdict and code", ["verdict", "code"])
 INTAKE_KEY = "intake"
@@ -73,6 +73,6 @@ def _resources(settings: Settings, state: State) -> Iterator[None]:
         intake.log.close()
 
 
-PART = Part((receive_feedback,), _resources)
+PART = HttpPart((receive_feedback,), _resources)
 
 __all__ = ["INTAKE_KEY", "PART", "FeedbackAnswer"]

@@ -29,7 +29,7 @@ from web.methods import head_like_get
 from web.problem import problem_response
 
 
-class Metrics(PrometheusController):
+class MetricsEndpoint(PrometheusController):
     """`/metrics` in Prometheus' text format; counts only, no ids."""
 
     path = "/metrics"
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> Litestar:
             opened.enter_context(part.resources(settings, state))
         close = opened.pop_all().close
     app = Litestar(
-        route_handlers=[_home_page(endpoints), healthz, openapi_document, Metrics, *endpoints],
+        route_handlers=[_home_page(endpoints), healthz, openapi_document, MetricsEndpoint, *endpoints],
         state=state,
         exception_handlers={Exception: problem_response},
         middleware=[measure],

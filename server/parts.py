@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import gateway.api
 import serving.api
-from web.part import Part
+from web.part import HttpPart
 
-PARTS: tuple[Part, ...] = (gateway.api.PART, serving.api.PART)
+PARTS: tuple[HttpPart, ...] = (gateway.api.PART, serving.api.PART)

@@ -20,7 +20,7 @@ from serving.landing_watch import LandingStatus, LandingWatch
 from serving.lists import ListedItem
 from serving.service import Served, Service, open_service
 from web.guard import require
-from web.part import LOG_KEY, Part
+from web.part import LOG_KEY, HttpPart
 from web.problem import PLAIN_WORDS, WrongRequest, log_incident, plain_words
 
 SERVICE_KEY = "service"
@@ -28,7 +28,7 @@ LANDING_KEY = "landing"
 MAX_LIST = 1000
 
 Length = Annotated[int | None, QueryParameter(ge=1, le=MAX_LIST, description="how many items")]
-Identity = Annotated[str | None, QueryParameter(max_length=256)]
+PersonId = Annotated[str | None, QueryParameter(max_length=256)]
 
 
 class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +59,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 )
 def recommendations(
     request: Request[Any, Any, Any],
-    user_id: Identity = None,
-    anonymous_id: Identity = None,
+    user_id: PersonId = None,
+    anonymous_id: PersonId = None,
     n: Length = None,
 ) -> ASGIResponse:
     """The list of one person, with a reason for each item; a popular list for somebody unknown."""
@@ -153,4 +153,4 @@ def _resources(settings: Settings, state: State) -> Iterator[None]:
         yield
 
 
-PART = Part((recommendations, similar, similar_to, readyz), _resources)
+PART = HttpPart((recommendations, similar, similar_to, readyz), _resources)

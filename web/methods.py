@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 NAMES_METHODS = (204, 405)
 """Answers that carry `Allow`: to OPTIONS, and to a method that a route does not have."""
 
-Headers = Iterable[tuple[bytes, bytes]]
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 def head_like_get(app: ASGIApp) -> ASGIApp:
@@ -36,8 +36,8 @@ def head_like_get(app: ASGIApp) -> ASGIApp:
     return answered
 
 
-def allowing_head(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Headers whose `Allow`, where there is one, names HEAD beside GET."""
+def allowing_head(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """RawHeaders whose `Allow`, where there is one, names HEAD beside GET."""
     return [(name, _with_head(value) if name.lower() == b"allow" else value) for name, value in headers]
 
 

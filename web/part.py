@@ -27,7 +27,7 @@ def no_resources(settings: Settings, state: State) -> AbstractContextManager[Non
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class HttpPart:
     """Endpoints that belong together. An endpoint is registered in its part, a part in `server.parts`."""
 
     endpoints: tuple[HTTPRouteHandler, ...]

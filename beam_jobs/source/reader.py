@@ -25,7 +25,7 @@ from beam_jobs.source.heartbeat import Beat
 from beam_jobs.source.poll import Cursor, PollingAhead
 from beam_jobs.stages.decode import Decoder
 from beam_jobs.stages.limits import landing_limits
-from beam_jobs.stages.log_clock import Clock, believe_poll
+from beam_jobs.stages.log_clock import PartitionClock, believe_poll
 from feedback.log.port import FeedbackLog, PartitionAssignment
 from feedback.log.records import Records
 from feedback.settings.home import Settings
@@ -60,14 +60,14 @@ class _Start:
     positions: Mapping[int, int]
     cursor: Cursor
     polls: PollingAhead
-    clocks: dict[int, Clock]
+    clocks: dict[int, PartitionClock]
     """The clock of each partition, after the batches that were handed out."""
     doubts: Doubts
 
     def believe(self, poll: Poll) -> Poll:
         """A poll with the log times that are believed; polls come in their order."""
         judged = believe_poll(poll, self.clocks)
-        self.clocks.update({p: Clock.noted(ms, judged.eras[p]) for p, ms in judged.clocks.items() if ms})
+        self.clocks.update({p: PartitionClock.noted(ms, judged.eras[p]) for p, ms in judged.clocks.items() if ms})
         self.doubts.tell(judged)
         return judged
 
@@ -212,13 +212,13 @@ class LogReader:
             return
 
 
-def _clocks(lake: Lake, log: FeedbackLog, owned: Iterable[int]) -> dict[int, Clock]:
+def _clocks(lake: Lake, log: FeedbackLog, owned: Iterable[int]) -> dict[int, PartitionClock]:
     """The committed clocks; where an earlier release has landed and noted none, the newest day that has landed."""
     noted = committed_clocks(lake, log.name, range(log.partitions))
     if any(now_ms for now_ms, _ in noted.values()):
-        return {p: Clock.noted(*noted[p]) if p in noted and noted[p][0] else Clock() for p in owned}
+        return {p: PartitionClock.noted(*noted[p]) if p in noted and noted[p][0] else PartitionClock() for p in owned}
     newest = newest_landed_ms(lake)
-    return {p: Clock(newest, is_firm=newest > 0) for p in owned}
+    return {p: PartitionClock(newest, is_firm=newest > 0) for p in owned}
 
 
 class Doubts:

@@ -46,7 +46,7 @@ SILENCE_MS = 366 * DAY_MS
 Times = npt.NDArray[np.int64]
 
 
-class Clock(NamedTuple):
+class PartitionClock(NamedTuple):
     """What time it is in a partition, and when an era began that is not believed yet; ms since 1970 (UTC), 0: none."""
 
     now_ms: int = 0
@@ -55,7 +55,7 @@ class Clock(NamedTuple):
     """Whether two times have agreed on it."""
 
     @classmethod
-    def noted(cls, now_ms: int, era_note: int) -> Clock:
+    def noted(cls, now_ms: int, era_note: int) -> PartitionClock:
         """The clock that was committed."""
         return cls(now_ms, max(0, era_note if era_note > 1 else -era_note if era_note < -1 else 0), era_note >= 0)
 
@@ -73,10 +73,10 @@ class Belief:
     latest: Times
     """The latest time that an event of the record may state, apart from `max_future_seconds`."""
     is_doubted: npt.NDArray[np.bool_]
-    clock: Clock
+    clock: PartitionClock
 
 
-def believe(clock: Clock, told: Times) -> Belief:
+def believe(clock: PartitionClock, told: Times) -> Belief:
     """Judge the log times of one partition's next records (ms since 1970), in their order."""
     natural = _natural(clock, told)
     if natural is not None:
@@ -88,7 +88,7 @@ def believe(clock: Clock, told: Times) -> Belief:
     return Belief(believed, latest, doubted, clock)
 
 
-def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
+def judge(clock: PartitionClock, time: int) -> tuple[int, int, bool, PartitionClock]:
     """Judge one log time: what is believed, the latest time of its events, whether it is doubted, the clock after.
 
     A time that the clock does not follow does not tell how late it is, so its events may be later by a silence. Nor
@@ -99,23 +99,23 @@ def judge(clock: Clock, time: int) -> tuple[int, int, bool, Clock]:
     if not FIRST_LOG_MS <= time <= LAST_LOG_MS:
         return now or FIRST_LOG_MS, horizon, True, clock
     if not now:
-        return time, time, False, Clock(time, is_firm=False)
+        return time, time, False, PartitionClock(time, is_firm=False)
     if now - STEP_MS <= time <= now + STEP_MS:
         held = max(time, now - BACK_MS)
         latest = horizon if held != time or era > now else time
-        return held, latest, held != time, Clock(max(now, time), is_firm=True)
+        return held, latest, held != time, PartitionClock(max(now, time), is_firm=True)
     is_same_era = era and era - STEP_MS <= time <= era + ERA_MS + STEP_MS
     if is_same_era and time >= era + ERA_MS:
-        return time, time, False, Clock(time, is_firm=True)
+        return time, time, False, PartitionClock(time, is_firm=True)
     if era > now and max(ERA_MS, (era - now) / 2) <= time - era <= SILENCE_MS:  # a later time of another visit
-        return judge(Clock(era, is_firm=True), time)
-    after = clock if is_same_era else Clock(now, time, is_firm)
+        return judge(PartitionClock(era, is_firm=True), time)
+    after = clock if is_same_era else PartitionClock(now, time, is_firm)
     if time > now and time - now <= SILENCE_MS:
         return time, horizon, False, after
     return now, min(time, horizon) if time > now else horizon, True, after
 
 
-def believe_poll(poll: Poll, clocks: Mapping[int, Clock]) -> Poll:
+def believe_poll(poll: Poll, clocks: Mapping[int, PartitionClock]) -> Poll:
     """The same poll with the times that are believed, which are doubted, and each partition's clock after it.
 
     Args:
@@ -126,12 +126,12 @@ def believe_poll(poll: Poll, clocks: Mapping[int, Clock]) -> Poll:
     partitions = np.array(records.partitions, dtype=np.int32)
     told = np.array(records.appended_at_ms, dtype=np.int64)
     believed = told.copy()
-    after: dict[int, Clock] = {}
+    after: dict[int, PartitionClock] = {}
     latest: dict[tuple[int, int], int] = {}
     doubted: set[tuple[int, int]] = set()
     for partition in poll.end:
         rows = np.flatnonzero(partitions == partition)
-        belief = believe(clocks.get(partition, Clock()), told[rows])
+        belief = believe(clocks.get(partition, PartitionClock()), told[rows])
         after[partition] = belief.clock
         believed[rows] = belief.believed
         offsets = [records.offsets[row] for row in rows.tolist()] if (belief.latest != belief.believed).any() else []
@@ -150,7 +150,7 @@ def believe_poll(poll: Poll, clocks: Mapping[int, Clock]) -> Poll:
     )
 
 
-def _natural(clock: Clock, told: Times) -> Clock | None:
+def _natural(clock: PartitionClock, told: Times) -> PartitionClock | None:
     """The clock after times of which none is odd; `None` where one is."""
     if not len(told):
         return clock
@@ -160,4 +160,4 @@ def _natural(clock: Clock, told: Times) -> Clock | None:
     clocks = np.maximum.accumulate(np.concatenate([[clock.now_ms or first], told]))
     if (told < clocks[:-1] - BACK_MS).any() or (told > clocks[:-1] + STEP_MS).any():
         return None
-    return Clock(int(clocks[-1]), is_firm=clock.is_firm or len(told) + (clock.now_ms > 0) > 1)
+    return PartitionClock(int(clocks[-1]), is_firm=clock.is_firm or len(told) + (clock.now_ms > 0) > 1)

@@ -26,7 +26,7 @@ MAX_EXAMPLES = 20
 DEFAULT_WINDOW_DAYS = 30
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class AuditFault(msgspec.Struct, frozen=True, kw_only=True):
     """One position where the tables are wrong."""
 
     kind: str
@@ -58,7 +58,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int
     """Records that the log no longer held and that were skipped by `heed land --skip-gap`."""
     partitions: list[PartitionAudit]
-    faults: list[Fault]
+    faults: list[AuditFault]
     fault_count: int
     landed_again: int = 0
     """Rows that landed again after the window; `landed` counts them too."""
@@ -131,15 +131,15 @@ def _reached(rows: pl.DataFrame, positions: Mapping[int, int]) -> pl.DataFrame:
     return found.filter(~ahead.fill_null(value=False)).drop("position")
 
 
-def _doubles(rows: pl.DataFrame) -> list[Fault]:
+def _doubles(rows: pl.DataFrame) -> list[AuditFault]:
     doubled = rows.group_by(PLACE).len().filter(pl.col("len") > 1).sort(PLACE)
     return [
-        Fault(kind="double", partition=p, offset=o, index=i, detail=f"{n} rows stand for one event")
+        AuditFault(kind="double", partition=p, offset=o, index=i, detail=f"{n} rows stand for one event")
         for p, o, i, n in doubled.iter_rows()
     ]
 
 
-def _incomplete(rows: pl.DataFrame) -> list[Fault]:
+def _incomplete(rows: pl.DataFrame) -> list[AuditFault]:
     records = (
         rows.group_by("log_partition", "log_offset")
         .agg(pl.col("log_index").n_unique().alias("seen"), pl.col("log_count").max().alias("count"))
@@ -147,13 +147,13 @@ def _incomplete(rows: pl.DataFrame) -> list[Fault]:
         .sort("log_partition", "log_offset")
     )
     return [
-        Fault(kind="gap", partition=p, offset=o, detail=f"{seen} of the record's {count} events are there")
+        AuditFault(kind="gap", partition=p, offset=o, detail=f"{seen} of the record's {count} events are there")
         for p, o, seen, count in records.iter_rows()
     ]
 
 
-def _gaps(rows: pl.DataFrame, markers: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
-    faults: list[Fault] = []
+def _gaps(rows: pl.DataFrame, markers: pl.DataFrame, positions: Mapping[int, int]) -> list[AuditFault]:
+    faults: list[AuditFault] = []
     for partition, position in positions.items():
         seen = rows.filter(pl.col("log_partition") == partition)["log_offset"].unique()
         missing = (
@@ -162,21 +162,21 @@ def _gaps(rows: pl.DataFrame, markers: pl.DataFrame, positions: Mapping[int, int
         for start, count in markers.filter(pl.col("log_partition") == partition)["log_offset", "log_count"].iter_rows():
             missing = missing.filter(~pl.col("o").is_between(start, start + count, closed="left"))
         faults.extend(
-            Fault(kind="gap", partition=partition, offset=offset, detail="no event of this record is in any table")
+            AuditFault(kind="gap", partition=partition, offset=offset, detail="no event of this record is in any table")
             for offset in missing["o"]
         )
     return faults
 
 
-def _strays(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[Fault]:
+def _strays(rows: pl.DataFrame, positions: Mapping[int, int]) -> list[AuditFault]:
     """Rows of `feedback` beyond the position."""
-    faults: list[Fault] = []
+    faults: list[AuditFault] = []
     for partition, position in positions.items():
         beyond = rows.filter(
             (pl.col("log_partition") == partition) & (pl.col("log_offset") >= position) & pl.col("code").is_null()
         )
         faults.extend(
-            Fault(kind="stray", partition=partition, offset=o, detail=f"landed beyond the position {position}")
+            AuditFault(kind="stray", partition=partition, offset=o, detail=f"landed beyond the position {position}")
             for o in beyond["log_offset"].unique().sort()
         )
     return faults
@@ -190,11 +190,11 @@ def _landed_again(lake: Lake, version: int | None) -> pl.DataFrame:
     return repeats(rows, within_window=True)
 
 
-def _twins(again: pl.DataFrame, window_days: int) -> list[Fault]:
+def _twins(again: pl.DataFrame, window_days: int) -> list[AuditFault]:
     """Repeats that landing should have dropped: a row of the same identity had landed within the window."""
     known = again.filter(pl.col("days") <= window_days)
     return [
-        Fault(
+        AuditFault(
             kind="double",
             partition=partition,
             offset=offset,

@@ -49,7 +49,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Actions that ended a child before, or are done."""
 
 
-class TableState(msgspec.Struct, frozen=True, kw_only=True, tag="table"):
+class MeasuredTable(msgspec.Struct, frozen=True, kw_only=True, tag="table"):
     """A table's files, before and after."""
 
     table: str
@@ -77,7 +77,7 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True, tag="unreadable"):
     problem: str
 
 
-Line = TableState | Started | Ended | Unreadable
+Line = MeasuredTable | Started | Ended | Unreadable
 
 
 def main() -> None:
@@ -133,7 +133,7 @@ def peak() -> int:
 
 def _say_state(table: str, partitions: tuple[PartitionFiles, ...], *, after: bool) -> None:
     files, size = sum(len(part.sizes) for part in partitions), sum(part.bytes for part in partitions)
-    _say(TableState(table=table, files=files, bytes=size, after=after))
+    _say(MeasuredTable(table=table, files=files, bytes=size, after=after))
 
 
 def _say(line: Line) -> None:

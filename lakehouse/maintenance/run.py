@@ -20,7 +20,7 @@ from feedback.settings.home import Settings
 from feedback.settings.source import ROOT
 from lakehouse.file_lock import locked
 from lakehouse.lake import Lake, open_lake
-from lakehouse.maintenance.child import NO_MEMORY, Ended, Job, Line, Started, TableState, Unreadable
+from lakehouse.maintenance.child import NO_MEMORY, Ended, Job, Line, MeasuredTable, Started, Unreadable
 from lakehouse.maintenance.plan import Retention, Work
 from lakehouse.maintenance.table import Outcome
 from lakehouse.tables.registry import TABLES
@@ -135,7 +135,7 @@ class _Collected:
     """The reports of one pass's children."""
 
     def __init__(self) -> None:
-        self.states: dict[str, dict[bool, TableState]] = {}
+        self.states: dict[str, dict[bool, MeasuredTable]] = {}
         self.outcomes: list[Outcome] = []
         self.problems: list[str] = []
         self.running: Started | None = None
@@ -147,7 +147,7 @@ class _Collected:
     def add(self, line: Line) -> None:
         """Take over one line."""
         match line:
-            case TableState():
+            case MeasuredTable():
                 states = self.states.setdefault(line.table, {})
                 if line.after or False not in states:  # only the first child's "before" counts
                     states[line.after] = line
@@ -166,7 +166,7 @@ class _Collected:
         return [_sums(name, states, self.outcomes) for name, states in self.states.items()]
 
 
-def _sums(name: str, states: dict[bool, TableState], outcomes: list[Outcome]) -> TableMaintenance:
+def _sums(name: str, states: dict[bool, MeasuredTable], outcomes: list[Outcome]) -> TableMaintenance:
     mine = [outcome for outcome in outcomes if outcome.action.table == name and outcome.done]
     before = states[min(states)]
     after = states[max(states)]

@@ -13,7 +13,7 @@ from feedback.settings.home import Settings
 from server import app
 from server.home_page import render_home_page
 from server.parts import PARTS
-from web.part import Part
+from web.part import HttpPart
 
 
 @get("/v1/items/{item_id:str}/opinions", summary="What people say of <one> item", sync_to_thread=False)
@@ -58,7 +58,7 @@ def test_a_part_that_cannot_be_opened_closes_those_before_it(
         raise OSError("no such thing")
         yield
 
-    monkeypatch.setattr(app, "PARTS", (Part((opinions,), opens), Part((), fails)))
+    monkeypatch.setattr(app, "PARTS", (HttpPart((opinions,), opens), HttpPart((), fails)))
 
     with pytest.raises(OSError, match="no such thing"):
         app.create_app(settings)
