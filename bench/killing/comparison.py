@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from beam_jobs.stages.log_clock import Clock, believe
+from beam_jobs.stages.log_clock import PartitionClock, believe
 from bench.killing.odd import is_poison, poison
 from bench.killing.sender import Ledger
 from feedback.log.port import FeedbackLog
@@ -100,7 +100,7 @@ def _lines(log: FeedbackLog) -> pl.DataFrame:
     """Every line of the log: its place, its day by the log's clock, and its text where it is poison."""
     rows: list[tuple[int, int, int, int, bool, str | None]] = []
     for partition, (position, end) in log.bounds().items():
-        clock = Clock()
+        clock = PartitionClock()
         while position < end:
             records = log.read(partition, position, max_events=READ_EVENTS)
             belief = believe(clock, np.array(records.appended_at_ms, np.int64))
