@@ -27,11 +27,10 @@ from feedback.settings.source import ROOT
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, JobDefinition
 
+    from dagster_project.internals import ReconstructableJob
+
 OnEvent = Callable[[StepEvent], None]
 
-LOCATION = "heed"
-REPOSITORY = "__repository__"
-MODULE = "dagster_project.definitions"
 HEADLESS_TAG = "heed/headless"
 """On runs of this module: the process that executes them."""
 QUIET_LOGGERS = {"console": {"config": {"log_level": "CRITICAL"}}}
@@ -62,7 +61,7 @@ def run_loop(settings: Settings, *, on_event: OnEvent = ignore_event) -> LoopSum
     ensure_instance(settings)
     with holding(settings.paths.run_folder, owner=run_id), _headless_instance(settings) as instance:
         bury_dead_runs(instance)
-        job = load_job()
+        job = _reconstructable_job()
         run = _create_run(instance, job, run_id=run_id, settings=settings)
         log_file = settings.paths.run_folder / "loop.log"
         with quiet_screen(log_file):
@@ -123,46 +122,41 @@ def quiet_screen(log_file: Path) -> Iterator[None]:
 @contextmanager
 def _headless_instance(settings: Settings) -> Iterator[DagsterInstance]:
     from dagster import DagsterInstance
-    from dagster._core.instance.ref import InstanceRef
 
-    reference = InstanceRef.from_dir(str(settings.paths.dagster_home), overrides=NO_CAPTURE)
-    with DagsterInstance.from_ref(reference) as instance:
+    with DagsterInstance.local_temp(str(settings.paths.dagster_home), overrides=NO_CAPTURE) as instance:
         yield instance
 
 
-def _create_run(instance: DagsterInstance, job: JobDefinition, *, run_id: str, settings: Settings) -> DagsterRun:
-    """A run as `dagster dev -w workspace.yaml` would make it."""
-    from dagster._core.code_pointer import ModuleCodePointer
-    from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
-    from dagster._core.remote_origin import (
-        ManagedGrpcPythonEnvCodeLocationOrigin,
-        RemoteJobOrigin,
-        RemoteRepositoryOrigin,
-    )
-    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+def _reconstructable_job() -> ReconstructableJob:
+    """The job with the address of `load_job`, from which another process can load it."""
+    from dagster import build_reconstructable_job
 
-    target = LoadableTargetOrigin(module_name=MODULE, working_directory=str(ROOT))
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, LOCATION)
-    pointer = ModuleCodePointer(MODULE, "defs", str(ROOT))
+    return build_reconstructable_job(__name__, load_job.__name__, reconstructor_working_directory=str(ROOT))
+
+
+def _create_run(instance: DagsterInstance, job: ReconstructableJob, *, run_id: str, settings: Settings) -> DagsterRun:
+    """A run as `dagster dev -w workspace.yaml` would make it."""
+    from dagster_project.internals import origin_of
+
+    definition = job.get_definition()
     return instance.create_run_for_job(
-        job,
+        definition,
         run_id=run_id,
         run_config=run_config(settings),
-        tags={**job.run_tags, LOOP_TAG: "yes", HEADLESS_TAG: str(os.getpid())},
-        remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), job.name),
-        job_code_origin=JobPythonOrigin(job.name, RepositoryPythonOrigin(sys.executable, pointer)),
+        tags={**definition.run_tags, LOOP_TAG: "yes", HEADLESS_TAG: str(os.getpid())},
+        remote_job_origin=origin_of(definition),
+        job_code_origin=job.get_python_origin(),
     )
 
 
 def _execute(
-    instance: DagsterInstance, job: JobDefinition, run: DagsterRun, *, on_event: OnEvent, log_file: Path
+    instance: DagsterInstance, job: ReconstructableJob, run: DagsterRun, *, on_event: OnEvent, log_file: Path
 ) -> LoopSummary:
-    from dagster._core.definitions.job_base import InMemoryJob
-    from dagster._core.execution.api import execute_run_iterator
-
+    from dagster_project.internals import execute
     from dagster_project.progress import listening
 
-    recorder = Recorder(run.run_id, step_keys=[node.name for node in job.nodes_in_topological_order])
+    steps = [node.name for node in job.get_definition().nodes_in_topological_order]
+    recorder = Recorder(run.run_id, step_keys=steps)
     started = time.monotonic()
 
     def tell(event: StepEvent | None) -> None:
@@ -170,7 +164,7 @@ def _execute(
             on_event(event)
 
     with listening(lambda words: tell(recorder.progress(words))):
-        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        for event in execute(job, run, instance):
             tell(recorder.record(event))
     for left_out in recorder.leave_out():
         tell(left_out)

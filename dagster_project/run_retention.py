@@ -11,18 +11,14 @@ import shutil
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from dagster_project.internals import LOCATION, own_event_log, remove_check_results, shard_files
 from dagster_project.past_runs import ENDED, LOOP
-
-if TYPE_CHECKING:
-    from dagster._core.storage.event_log import SqliteEventLogStorage
 
 UPKEEP_JOB = "upkeep"
 JOBS = (LOOP, UPKEEP_JOB)
-LOCATION = "heed"
 AT_ONCE = 200
 """Runs removed in one call: a backlog of years goes in steps, and no loop waits minutes for it."""
 STRAY_AFTER = timedelta(hours=1)
@@ -69,45 +65,24 @@ def _latest_runs(instance: dg.DagsterInstance) -> set[str]:
 
 
 def _remove_run(instance: dg.DagsterInstance, run_id: str) -> None:
-    storage = _own_storage(instance)
+    storage = own_event_log(instance)
     if storage is not None:
-        _remove_check_results(storage, run_id)
+        remove_check_results(storage, run_id)
     instance.compute_log_manager.delete_logs(prefix=[run_id])
     instance.delete_run(run_id)
     if storage is not None:
-        _remove_files(_shard_files(storage, run_id))
-
-
-def _own_storage(instance: dg.DagsterInstance) -> SqliteEventLogStorage | None:
-    """The event log, where it is the home's own with a file for each run."""
-    from dagster._core.storage.event_log import SqliteEventLogStorage
-
-    storage = instance.event_log_storage
-    return storage if isinstance(storage, SqliteEventLogStorage) else None
-
-
-def _remove_check_results(storage: SqliteEventLogStorage, run_id: str) -> None:
-    """Dagster's deletion forgets them: 400 KB a run of the loop."""
-    from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-
-    with storage.index_connection() as connection:
-        connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
-
-
-def _shard_files(storage: SqliteEventLogStorage, run_id: str) -> list[Path]:
-    shard = Path(storage.path_for_shard(run_id))
-    return [shard, *(shard.with_name(f"{shard.name}-{part}") for part in ("wal", "shm"))]
+        _remove_files(shard_files(storage, run_id))
 
 
 def _remove_strays(instance: dg.DagsterInstance, *, now: datetime) -> None:
     """Files of runs that are no longer known: of removals cut short, and logs that another process captured."""
-    storage = _own_storage(instance)
+    storage = own_event_log(instance)
     if storage is None:
         return
     shards = Path(storage.path_for_shard("any")).parent
     known = set(instance.get_run_ids())
     for path in _strays(shards.glob("*.db"), known, now=now):
-        _remove_files(_shard_files(storage, path.stem))
+        _remove_files(shard_files(storage, path.stem))
     captured = Path(instance.storage_directory())
     for path in _strays(captured.iterdir() if captured.is_dir() else [], known, now=now):
         shutil.rmtree(path, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -155,3 +156,13 @@ def test_dg_checks_the_definitions(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All definitions loaded successfully" in done.stdout + done.stderr
+
+
+def test_private_modules_of_dagster_are_imported_in_one_file() -> None:
+    importing = {
+        path.name
+        for path in (ROOT / "dagster_project").rglob("*.py")
+        if re.search(r"(from|import) dagster\._", path.read_text(encoding="utf-8"))
+    }
+
+    assert importing == {"internals.py"}
