@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -68,8 +69,9 @@ def run_loop(settings: Settings, *, on_event: OnEvent = ignore_event) -> LoopSum
             return _execute(instance, job, run, on_event=on_event, log_file=log_file)
 
 
+@cache
 def load_job() -> JobDefinition:
-    """The job `loop` of this code location."""
+    """The job `loop` of this code location; loaded once in a process, for Dagster asks twice to start one run."""
     from dagster_project.definitions import defs
 
     return defs().resolve_job_def("loop")

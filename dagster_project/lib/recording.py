@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,13 +18,11 @@ from dagster_project.lib.summary import (
     StepEvent,
     StepSummary,
 )
-from dagster_project.lib.tables.registry import TABLE_ASSETS, step_titles
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent
 
 TITLES: dict[str, str] = {
-    **step_titles(TABLE_ASSETS),
     "evaluations": "Compare recommenders",
     "challenger": "Learn from everything",
     "gate": "Judge",
@@ -31,7 +30,7 @@ TITLES: dict[str, str] = {
     "published_bundle": "Publish",
     "data_docs": "Write data docs",
 }
-"""What people call a step."""
+"""What people call a step that neither builds nor checks a table."""
 
 
 class Recorder:
@@ -102,6 +101,8 @@ class Recorder:
         )
 
     def _left_out(self) -> dict[str, dict[str, int]]:
+        from dagster_project.lib.tables.registry import TABLE_ASSETS
+
         rows = {check.name: check.left_out for check in self._checks if check.asset == "landed_feedback"}
         found = {"feedback": rows} | {
             table: self._metadata.get(asset.name, {}).get("left_out", {})
@@ -150,9 +151,16 @@ class Recorder:
         )
 
 
+@cache
+def _titles() -> dict[str, str]:
+    from dagster_project.lib.tables.registry import TABLE_ASSETS, step_titles
+
+    return TITLES | step_titles(TABLE_ASSETS)
+
+
 def title_of(step: str) -> str:
     """What people call a step."""
-    return TITLES.get(step, step.replace("_", " ").capitalize())
+    return _titles().get(step, step.replace("_", " ").capitalize())
 
 
 def failure_text(data: Any) -> str:  # noqa: ANN401 - Dagster's step failure data

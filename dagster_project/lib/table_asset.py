@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from dagster_project.lib.handover import TableVersion
 from dagster_project.lib.stages import FEATURES
 from feedback.errors import ContractViolation
-from feedback.settings.home import Settings
-from lakehouse.lake import Lake
 from lakehouse.tables.spec import TableSpec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from feedback.settings.home import Settings
+    from lakehouse.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
