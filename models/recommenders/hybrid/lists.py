@@ -12,8 +12,8 @@ from models.recommenders.hybrid.scoring import PartScores, places_of
 from models.recommenders.hybrid.slots import PER, composed, slots_of
 from models.recommenders.kernels.matrix import Counts, Floats, Mask, PreferenceMatrix
 
-PEOPLE_PER_BLOCK = 256
-"""People scored at once: bounds memory to a few times this many rows of the catalogue."""
+CELLS_PER_BLOCK = 1 << 22
+"""Scores made at once, for as many people as that is: bounds memory to about ten arrays of 16 MiB."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class HybridLists:
 
     def lists(self, histories: PreferenceMatrix, n: int) -> Counts:
         """What is served: people x n positions of items, best first, -1 where a list ends early."""
-        return _stacked([self._served(block, n) for block in _blocks(histories)], n)
+        return _stacked([self.served(PartScores(self.parts, block), n) for block in _blocks(histories)], n)
 
     def taste_lists(self, histories: PreferenceMatrix, n: int) -> Counts:
         """The lists without slots for what is wanted lately."""
@@ -56,18 +56,21 @@ class HybridLists:
             added["dislike"] = -scores.dislike_strength[0] * scores.dislike[0, items]
         return {name: value.astype(np.float32) for name, value in added.items()}
 
-    def _served(self, histories: PreferenceMatrix, n: int) -> Counts:
-        slots = self.slots(histories, n)
-        lately = np.full((len(histories), n), -1, dtype=np.int64)
+    def served(self, scores: PartScores, n: int) -> Counts:
+        """What is served to the people of some scores, who share what was computed for them."""
+        slots = self.slots(scores.histories, n)
+        lately = np.full((len(slots), n), -1, dtype=np.int64)
         taste = lately.copy()
-        only_lately, mixed = np.flatnonzero(slots == n), np.flatnonzero(slots < n)
-        if len(only_lately):
-            scores = PartScores(self.parts, histories.take(only_lately))
-            lately[only_lately] = places_of(self._masked(scores.lately()), scores.histories, n)
-        if len(mixed):
-            scores = PartScores(self.parts, histories.take(mixed))
-            taste[mixed] = places_of(self._masked(scores.taste()), scores.histories, n)
-            lately[mixed] = places_of(self._masked(scores.for_slots()), scores.histories, n)
+        for rows in (np.flatnonzero(slots == n), np.flatnonzero(slots < n)):
+            if not len(rows):
+                continue
+            some = scores if len(rows) == len(slots) else PartScores(self.parts, scores.histories.take(rows))
+            if slots[rows[0]] == n:
+                lately[rows] = places_of(self._masked(some.lately()), some.histories, n)
+                continue
+            taste[rows] = places_of(self._masked(some.taste()), some.histories, n)
+            if slots[rows].any():
+                lately[rows] = places_of(self._masked(some.for_slots()), some.histories, n)
         return composed(taste, lately, slots)
 
     def _listed(self, histories: PreferenceMatrix, n: int, score: Callable[[PartScores], Floats]) -> Counts:
@@ -84,8 +87,9 @@ class HybridLists:
 
 
 def _blocks(histories: PreferenceMatrix) -> Iterator[PreferenceMatrix]:
-    for start in range(0, len(histories), PEOPLE_PER_BLOCK):
-        yield histories.take(np.arange(start, min(start + PEOPLE_PER_BLOCK, len(histories))))
+    people = max(CELLS_PER_BLOCK // max(histories.n_items, 1), 1)
+    for start in range(0, len(histories), people):
+        yield histories.take(np.arange(start, min(start + people, len(histories))))
 
 
 def _stacked(lists: list[Counts], n: int) -> Counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy import sparse
 
 from models.recommenders.arrays import sparse_arrays, sparse_of
 from models.recommenders.hybrid.parameters import HybridParameters
-from models.recommenders.kernels.als import fit_item_factors
+from models.recommenders.kernels.als import RowSolver, fit_item_factors
 from models.recommenders.kernels.cooccurrence import dense_gram, sparse_gram
 from models.recommenders.kernels.dislike import rates
 from models.recommenders.kernels.ease import dense_ease, neighbour_ease
@@ -53,6 +54,28 @@ class HybridParts:
     def n_items(self) -> int:
         """Items that can be listed."""
         return len(self.log_wants)
+
+    @cached_property
+    def solvers(self) -> tuple[RowSolver, ...]:
+        """Place histories among the factors of each factorisation."""
+        return tuple(map(RowSolver.of, self.factors))
+
+    @cached_property
+    def ease_by_source(self) -> sparse.csr_array | Floats:
+        """The neighbourhood, source x target."""
+        return self.ease if isinstance(self.ease, np.ndarray) else self.ease.T.tocsr()
+
+    @cached_property
+    def people_by_item(self) -> sparse.csr_array:
+        """Items x the people that newcomers are compared with."""
+        return self.people.T.tocsr()
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Share of those people who chose each item."""
+        chosen = np.bincount(self.people.indices, minlength=self.n_items)
+        shares: Floats = (chosen / max(self.people.shape[0], 1)).astype(np.float32)
+        return shares
 
 
 def fit_parts(

@@ -60,10 +60,10 @@ class HybridModel(Model):
             return super().recommend(history, n, exclude=exclude)
         barred = self.available.copy()
         barred[self.items.positions(exclude)] = False
-        places = HybridLists(self.parts, barred).lists(matrix, n)[0]
+        scores = PartScores(self.parts, matrix)
+        places = HybridLists(self.parts, barred).served(scores, n)[0]
         places = places[places >= 0]
-        taste = PartScores(self.parts, matrix).taste()[0, places]
-        falling = np.minimum.accumulate(taste)
+        falling = np.minimum.accumulate(scores.taste()[0, places])
         return Ranking(tuple(self.items.ids[at] for at in places), tuple(falling.tolist()), personal=True)
 
     def recommend_all(self, histories: InteractionMatrix, n: int) -> ItemPositions:

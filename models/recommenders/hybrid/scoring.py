@@ -5,13 +5,14 @@ A history is folded in: nobody needs to have been there when the parts were fitt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from models.recommenders.hybrid.parts import HybridParts
-from models.recommenders.kernels.als import solve_rows
 from models.recommenders.kernels.blending import standardised
 from models.recommenders.kernels.dislike import rates_of_people
 from models.recommenders.kernels.matrix import Counts, Floats, PreferenceMatrix
@@ -37,9 +38,9 @@ class PartScores:
         """Mean over the factorisations, standardised."""
         history = self.histories
         total = np.zeros((len(history), self.parts.n_items), dtype=np.float32)
-        for items, parameters in zip(self.parts.factors, self.parts.parameters.factorisations, strict=True):
-            vectors = solve_rows(history.indptr, history.items, history.stars, items, parameters)
-            total += standardised(vectors @ items.T)
+        for solver, parameters in zip(self.parts.solvers, self.parts.parameters.factorisations, strict=True):
+            turned = solver.place(history.indptr, history.items, history.stars, parameters)
+            total += standardised(turned @ solver.factors.T)
         return standardised(total)
 
     @cached_property
@@ -50,34 +51,38 @@ class PartScores:
     @cached_property
     def neighbours(self) -> Floats:
         """Log share of similar people who chose each item."""
-        people = self.parts.people
-        prior = np.bincount(people.indices, minlength=self.parts.n_items) / max(people.shape[0], 1)
-        shares = neighbour_shares(self.histories.binary, people, prior.astype(np.float32), prior_weight=NEIGHBOUR_PRIOR)
+        parts, queries = self.parts, self.histories.binary
+        shares = neighbour_shares(
+            queries, parts.people, parts.shares, prior_weight=NEIGHBOUR_PRIOR, by_item=parts.people_by_item
+        )
         logs: Floats = np.log(shares + np.float32(LEAST_SHARE))
         return logs
 
-    @cached_property
+    @property
     def dislike_features(self) -> Floats:
         """What the dislike model reads: people x items x features."""
-        history, parts = self.histories, self.parts
-        shape = (len(history), parts.n_items)
-        bias, vectors = parts.explicit.fold_in(history.indptr, history.items, history.preference)
-        own = rates_of_people(history, parts.dislike_rate)
-        features = (
-            np.broadcast_to(parts.dislike_rates, shape),
-            np.broadcast_to(own[:, None], shape),
-            parts.explicit.predict(bias, vectors),
-            self.factors,
-            self.ease,
-            self._propagated(_against_own_mean(history)),
-        )
-        stacked: Floats = np.stack(features, axis=-1)
+        shape = (len(self.histories), self.parts.n_items)
+        stacked: Floats = np.stack([np.broadcast_to(part, shape) for part in self._dislike_parts()], axis=-1)
         return stacked
+
+    def _dislike_parts(self) -> Iterator[Floats]:
+        """Each feature as people x items, or what broadcasts to it."""
+        history, parts = self.histories, self.parts
+        yield parts.dislike_rates
+        yield rates_of_people(history, parts.dislike_rate)[:, None]
+        yield parts.explicit.predict(*parts.explicit.fold_in(history.indptr, history.items, history.preference))
+        yield self.factors
+        yield self.ease
+        yield self._propagated(_against_own_mean(history))
 
     @cached_property
     def dislike(self) -> Floats:
         """Log odds of a dislike, standardised, so that its weight means the same for short and long histories."""
-        return standardised(self.parts.parameters.dislike_model.logit(self.dislike_features))
+        coefficients = self.parts.parameters.dislike_model.coefficients.astype(np.float32)
+        total = np.zeros((len(self.histories), self.parts.n_items), dtype=np.float32)
+        for coefficient, part in zip(coefficients, self._dislike_parts(), strict=True):
+            total += coefficient * part
+        return standardised(total)
 
     def taste(self) -> Floats:
         """What these people want, whenever; similar people for newcomers, all parts for those with a longer history."""
@@ -151,12 +156,9 @@ class PartScores:
 
     def _propagated(self, values: Floats) -> Floats:
         """Values of a history carried to other items by the neighbourhood."""
-        history, ease = self.histories.csr(values), self.parts.ease
-        if isinstance(ease, np.ndarray):
-            carried: Floats = np.asarray(history @ ease, dtype=np.float32)
-            return carried
-        sparse_carried: Floats = (history @ ease.T).toarray().astype(np.float32)
-        return sparse_carried
+        carried = self.histories.csr(values) @ self.parts.ease_by_source
+        dense: Floats = np.asarray(carried.toarray() if sparse.issparse(carried) else carried, dtype=np.float32)
+        return dense
 
 
 def _against_own_mean(history: PreferenceMatrix) -> Floats:

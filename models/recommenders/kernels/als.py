@@ -54,33 +54,47 @@ def solve_rows(
 
     Also the fold-in of people who were not there when the factors were fitted.
     """
-    rank = factors.shape[1]
-    solved = np.zeros((len(indptr) - 1, rank), dtype=np.float32)
-    shared = _Shared.of(factors)
-    lengths = np.diff(indptr)
-    order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] > 0]
-    start = 0
-    while start < len(order):
-        rows = order[start : start + _batch(lengths[order[start:]], rank)]
-        solved[rows] = _solve_batch(rows, indptr, columns, strengths, shared, parameters)
-        start += len(rows)
-    return solved
+    return RowSolver.of(factors).solve(indptr, columns, strengths, parameters)
 
 
 @dataclass(frozen=True)
-class _Shared:
-    """What all rows of a half-step share: factors turned so that their Gram matrix is diagonal, and the way back."""
+class RowSolver:
+    """Solves rows against fixed factors; holds what all rows share, for serving to build once.
+
+    The factors are turned so that their Gram matrix is diagonal: then a row shorter than the rank needs only a system
+    of its own length.
+    """
 
     factors: Floats
     gram: Floats
     back: Floats
+    """Turns a solved vector back."""
 
     @classmethod
-    def of(cls, factors: Floats) -> _Shared:
+    def of(cls, factors: Floats) -> RowSolver:
+        """For some factors, items x rank."""
         values, vectors = np.linalg.eigh(factors.astype(np.float64).T @ factors)
         turned = (factors @ vectors).astype(np.float32)
         return cls(turned, np.maximum(values, 0.0).astype(np.float32), vectors.T.astype(np.float32))
+
+    def solve(self, indptr: Counts, columns: np.ndarray, strengths: Floats, parameters: AlsParameters) -> Floats:
+        """`solve_rows` against these factors."""
+        solved: Floats = self.place(indptr, columns, strengths, parameters) @ self.back
+        return solved
+
+    def place(self, indptr: Counts, columns: np.ndarray, strengths: Floats, parameters: AlsParameters) -> Floats:
+        """Row vectors among the turned `factors`; their products are those of `solve` with the factors as they were."""
+        rank = self.factors.shape[1]
+        solved = np.zeros((len(indptr) - 1, rank), dtype=np.float32)
+        lengths = np.diff(indptr)
+        order = np.argsort(lengths, kind="stable")
+        order = order[lengths[order] > 0]
+        start = 0
+        while start < len(order):
+            rows = order[start : start + _batch(lengths[order[start:]], rank)]
+            solved[rows] = _solve_batch(rows, indptr, columns, strengths, self, parameters)
+            start += len(rows)
+        return solved
 
 
 def _batch(lengths: Counts, rank: int) -> int:
@@ -91,7 +105,7 @@ def _batch(lengths: Counts, rank: int) -> int:
 
 
 def _solve_batch(
-    rows: Counts, indptr: Counts, columns: np.ndarray, strengths: Floats, shared: _Shared, parameters: AlsParameters
+    rows: Counts, indptr: Counts, columns: np.ndarray, strengths: Floats, shared: RowSolver, parameters: AlsParameters
 ) -> Floats:
     lengths = indptr[rows + 1] - indptr[rows]
     offsets = np.arange(lengths.max())
@@ -103,9 +117,7 @@ def _solve_batch(
     diagonal = shared.gram + (parameters.regularization * lengths[:, None]).astype(np.float32)
     weighted = known * np.sqrt(extra)[:, :, None]
     short = len(offsets) < shared.factors.shape[1]
-    turned = _solved_short(diagonal, weighted, right) if short else _solved_long(diagonal, weighted, right)
-    solved: Floats = turned @ shared.back
-    return solved
+    return _solved_short(diagonal, weighted, right) if short else _solved_long(diagonal, weighted, right)
 
 
 def _solved_long(diagonal: Floats, weighted: Floats, right: Floats) -> Floats:

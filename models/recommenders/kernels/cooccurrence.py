@@ -148,7 +148,7 @@ def largest_of_rows(values: Floats, kept: int, *, always: Counts | None = None) 
 def _close_counts(matrix: PreferenceMatrix, kernel: TimeKernel) -> sparse.csr_array:
     shape = (matrix.n_items, matrix.n_items)
     total = sparse.csr_array(shape, dtype=np.float32)
-    for left, right, nearness in close_pairs(matrix, kernel.tau_seconds):
+    for left, right, nearness in close_pairs(matrix, kernel.tau_seconds, least_pairs=1 << 24):
         part = sparse.coo_array((nearness.astype(np.float32), (left, right)), shape=shape).tocsr()
         total = total + part + part.T
     return sparse.csr_array(total)
