@@ -23,6 +23,11 @@ RECOMMENDERS: dict[str, str] = {
     "unsigned_als": "models.recommenders.als:UnsignedAls",
     "signed_als": "models.recommenders.als:SignedAls",
     "item_neighbours": "models.recommenders.item_neighbours:ItemNeighbours",
+    "trending": "models.recommenders.single.trending:Trending",
+    "item_quality": "models.recommenders.single.item_quality:ItemQuality",
+    "user_neighbours": "models.recommenders.single.user_neighbours:UserNeighbours",
+    "content": "models.recommenders.single.content:Content",
+    "co_visitation": "models.recommenders.single.co_visitation:CoVisitation",
     "hybrid": "models.recommenders.hybrid.recommender:Hybrid",
 }
 """Module and class by name, in the order of tables and plots."""

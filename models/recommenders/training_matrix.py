@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from models.interaction_matrix import InteractionMatrix, ItemIndex
-from models.preferences import FULL_PREFERENCE
+from models.interaction_matrix import History, InteractionMatrix, ItemIndex
+from models.preferences import FULL_PREFERENCE, weighed
 from models.recommenders.kernels.matrix import PreferenceMatrix
 from models.recommenders.popularity import NEUTRAL_SHARE
 from models.recommenders.training_data import MICROSECONDS
@@ -64,3 +64,14 @@ def history_matrix(histories: InteractionMatrix, n_items: int, rows: slice | Non
         wanted=np.ones(count, dtype=np.float32),
         n_items=n_items,
     )
+
+
+def one_history(history: History, items: ItemIndex) -> PreferenceMatrix:
+    """One person to fold in; empty where the items are unknown."""
+    places, explicit, implicit = history.columns(items)
+    preference, weight = weighed(explicit, implicit)
+    count = len(places)
+    return PreferenceMatrix(
+        np.array([0, count], dtype=np.int64), places, preference.astype(np.float32), weight.astype(np.float32),
+        np.full(count, np.nan), np.ones(count, dtype=np.float32), len(items),
+    )  # fmt: skip

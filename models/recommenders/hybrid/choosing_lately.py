@@ -51,7 +51,7 @@ def choose_lately(cuts: Sequence[Fold], start: HybridParameters, *, seed: int) -
     """
     if not cuts:
         return LatelyChoice(start, None, None, {}, {})
-    chosen = replace(start, half_life_days=_half_life(cuts, seed=seed))
+    chosen = replace(start, half_life_days=chosen_half_life_days(cuts, seed=seed))
     trial = replace(chosen, ranks=TRIAL_RANK)
     known: list[BlendRows] = []
     newcomers: list[BlendRows] = []
@@ -78,7 +78,8 @@ def choose_lately(cuts: Sequence[Fold], start: HybridParameters, *, seed: int) -
     return LatelyChoice(chosen, found, found_newcomers, *ratios)
 
 
-def _half_life(cuts: Sequence[Fold], *, seed: int) -> float:
+def chosen_half_life_days(cuts: Sequence[Fold], *, seed: int) -> float:
+    """The half-life whose popular lists meet most of what everybody did after the cuts."""
     figures: list[list[float]] = []
     for cut in cuts:
         people = judged_people(cut, 2 * MOST_PEOPLE, seed=seed)

@@ -12,19 +12,18 @@ import numpy.typing as npt
 
 from feedback.errors import NotEnoughFeedback
 from models.interaction_matrix import History, InteractionMatrix, ItemIndex, ItemPositions
-from models.preferences import stance_of, weighed
+from models.preferences import stance_of
 from models.recommenders.hybrid.choosing import choose
 from models.recommenders.hybrid.lists import HybridLists
 from models.recommenders.hybrid.parameters import HybridParameters
 from models.recommenders.hybrid.parts import HybridParts, arrays_of, fit_parts, parts_from
 from models.recommenders.hybrid.reasons import contributions
 from models.recommenders.hybrid.scoring import PartScores
-from models.recommenders.kernels.matrix import PreferenceMatrix
 from models.recommenders.popularity import decayed_popularity_of
 from models.recommenders.ranking import top_positions
 from models.recommenders.recommender import Arrays, Config, Model, Ranking, Reason, Recommender, Scores
 from models.recommenders.training_data import TrainingData
-from models.recommenders.training_matrix import history_matrix, preference_matrix
+from models.recommenders.training_matrix import history_matrix, one_history, preference_matrix
 
 
 class HybridModel(Model):
@@ -43,7 +42,7 @@ class HybridModel(Model):
 
     def scores(self, history: History) -> Scores | None:
         """Taste; None for a history without items that this model knows."""
-        matrix = self._matrix(history)
+        matrix = one_history(history, self.items)
         return PartScores(self.parts, matrix).taste()[0] if matrix.nnz else None
 
     def batch_scores(self, histories: InteractionMatrix, rows: slice) -> Scores:
@@ -55,7 +54,7 @@ class HybridModel(Model):
 
     def recommend(self, history: History, n: int, *, exclude: Collection[str] = ()) -> Ranking:
         """The composed list; scores are those of taste, and fall with the places."""
-        matrix = self._matrix(history)
+        matrix = one_history(history, self.items)
         if not matrix.nnz or n < 1:
             return super().recommend(history, n, exclude=exclude)
         barred = self.available.copy()
@@ -82,7 +81,7 @@ class HybridModel(Model):
     def explain(self, history: History, items: Sequence[str], *, reasons: int = 3) -> tuple[tuple[Reason, ...], ...]:
         """For each listed item, the items of the history that speak most for it in factors and neighbourhood."""
         places, explicit, implicit = history.columns(self.items)
-        matrix = self._matrix(history)
+        matrix = one_history(history, self.items)
         known = [self.items.position(item) for item in items]
         if not matrix.nnz:
             return tuple(() for _ in items)
@@ -133,15 +132,6 @@ class HybridModel(Model):
         length = np.linalg.norm(factors, axis=1, keepdims=True)
         directions: Scores = np.divide(factors, length, out=np.zeros_like(factors), where=length > 0)
         return directions
-
-    def _matrix(self, history: History) -> PreferenceMatrix:
-        places, explicit, implicit = history.columns(self.items)
-        preference, weight = weighed(explicit, implicit)
-        count = len(places)
-        return PreferenceMatrix(
-            np.array([0, count], dtype=np.int64), places, preference.astype(np.float32), weight.astype(np.float32),
-            np.full(count, np.nan), np.ones(count, dtype=np.float32), len(self.items),
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)

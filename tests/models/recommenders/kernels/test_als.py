@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import polars as pl
 import pytest
 
+from models.recommenders.als import UnsignedAls, item_factors
 from models.recommenders.foldin import FoldIn
 from models.recommenders.kernels.als import AlsParameters, fit_item_factors, solve_rows
+from models.recommenders.kernels.matrix import Floats, PreferenceMatrix
 from tests.models.recommenders.kernels.boards import best_unseen, checkerboard, matrix_of, random_matrix
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PARAMETERS = AlsParameters(rank=4, regularization=0.05, alpha=1.0, iterations=10)
 
@@ -60,3 +68,33 @@ def test_the_same_seed_gives_the_same_factors() -> None:
     first, second = (fit_item_factors(board, board.stars, PARAMETERS, seed=3) for _ in range(2))
 
     np.testing.assert_array_equal(first, second)
+
+
+def objective(matrix: PreferenceMatrix, people: Floats, items: Floats, parameters: AlsParameters) -> float:
+    """What both solvers minimise."""
+    scores = people @ items.T
+    wanted = matrix.binary.toarray()
+    confidence = 1.0 + parameters.alpha * matrix.csr(matrix.stars).toarray()
+    penalty = (matrix.lengths * (people**2).sum(1)).sum() + (wanted.sum(0) * (items**2).sum(1)).sum()
+    return float((confidence * (wanted - scores) ** 2).sum() + parameters.regularization * penalty)
+
+
+@pytest.mark.spark
+def test_spark_and_the_in_memory_solver_reach_the_same_lists(spark: SparkSession) -> None:
+    """Both minimise one objective from different first factors: its value within 1 %, scores closely correlated."""
+    matrix = random_matrix(5, n_users=120, n_items=60, share=0.2)
+    parameters = AlsParameters(rank=2, regularization=0.1, alpha=0.5, iterations=15)
+    ratings = pl.DataFrame(
+        {"user": matrix.users.astype(np.int32), "factor_row": matrix.items, "strength": matrix.stars}
+    )
+    als = UnsignedAls(rank=2, regularization=0.1, alpha=0.5, iterations=15)
+    spark = item_factors(ratings, parameters=als, session=spark, rows=60, seed=1)
+    memory = fit_item_factors(matrix, matrix.stars, parameters, seed=1)
+
+    values, scored = [], []
+    for items in (spark, memory):
+        people = solve_rows(matrix.indptr, matrix.items, matrix.stars, items, parameters)
+        scored.append(people @ items.T)
+        values.append(objective(matrix, people, items, parameters))
+    assert values[0] == pytest.approx(values[1], rel=0.01)
+    assert np.corrcoef(scored[0].ravel(), scored[1].ravel())[0, 1] > 0.95
