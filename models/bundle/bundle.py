@@ -7,6 +7,7 @@ numpy, polars and msgspec, and large arrays are mapped, not copied.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ ITEMS = "items.parquet"
 HISTORY_ARRAYS = ("subjects", "indptr", "items", "explicit", "explicit_at", "implicit")
 HISTORY = "history_"
 ARRAY = ".npy"
+ARRAY_NAME = re.compile(r"\w[\w.]*")
 HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -159,8 +161,8 @@ def write_bundle(
         LearningError: No recommender of this name makes such a model, so that the bundle could not be read, or an
             array of the model holds a value that is no finite number.
     """
-    _require_readable(model, name)
     arrays = model.arrays()
+    _require_readable(model, name, arrays)
     _require_finite(arrays)
     folder.mkdir(parents=True)
     histories = InteractionMatrix.from_frame(interactions, model.items)
@@ -182,10 +184,15 @@ def write_bundle(
     return manifest
 
 
-def _require_readable(model: Model, name: str) -> None:
+def _require_readable(model: Model, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     made_by = recommender_class(name)
     if not isinstance(model, made_by.model):
         raise LearningError(f"{name} makes a {made_by.model.__name__}, not a {type(model).__name__}")
+    for array in arrays:
+        if array.startswith(HISTORY) or not ARRAY_NAME.fullmatch(array):
+            raise LearningError(
+                f"{name}: an array cannot be called {array!r}; letters, digits, _ and . can, and not {HISTORY}… first"
+            )
 
 
 def load_bundle(folder: Path) -> Bundle:

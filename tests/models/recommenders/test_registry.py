@@ -129,6 +129,26 @@ def test_a_model_with_values_that_are_no_numbers_is_neither_written_nor_loaded(t
     assert not (tmp_path / "next").exists()
 
 
+class Misnamed(PopularityModel):
+    name = "history_items"
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**super().arrays(), self.name: self.popularity}
+
+
+@pytest.mark.parametrize("name", ["history_items", "../popularity", ""])
+def test_an_array_that_would_be_another_file_is_refused(tmp_path: Path, name: str) -> None:
+    data = training(checkerboard(4))
+    model = Misnamed(data.items, np.zeros(4, dtype=np.float32))
+    model.name = name
+
+    with pytest.raises(LearningError, match=f"an array cannot be called '{name}'"):
+        write_bundle(
+            tmp_path / "bundle", model, name="popularity", parameters={}, interactions=data.interactions,
+            items=data.catalogue, provenance=Provenance(created_at=START, metrics={}),
+        )  # fmt: skip
+
+
 def test_a_bundle_that_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     data = training(checkerboard(4))
 
