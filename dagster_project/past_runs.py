@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from dagster_project.starting import PastRun, positions_from
+from dagster_project.lib.starting import PastRun, positions_from
 
 LOOP = "loop"
 LEARNED = dg.AssetKey("published_bundle")

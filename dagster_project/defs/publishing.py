@@ -20,8 +20,8 @@ from dagster_project.lib.stages import (
     LEARNING_OWNERS,
     PUBLISHING,
 )
+from dagster_project.lib.starting import positions_text
 from dagster_project.past_runs import POSITIONS
-from dagster_project.starting import positions_text
 from expectations.suites.registry import SUITES
 from models.evaluation.gate import GateResult
 from models.learning.challenger import Challenger

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.lib.handover import TableVersion
-from dagster_project.starting import positions_text
+from dagster_project.lib.starting import positions_text
 from lakehouse.tables.specs import TableSpec
 
 

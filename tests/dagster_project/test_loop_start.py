@@ -11,12 +11,12 @@ import pytest
 
 from beam_jobs.landing import drain
 from dagster_project.definitions import defs
-from dagster_project.defs.loop import decide
 from dagster_project.defs.resources import HeedHome
 from dagster_project.instance import open_instance
+from dagster_project.lib.starting import Start, Wait, positions_text
 from dagster_project.lock import holding
+from dagster_project.loop_due import decide
 from dagster_project.run import load_job
-from dagster_project.starting import Start, Wait, positions_text
 from feedback.settings.home import Settings
 from tests.dagster_project.generated import generated_events, send
 

@@ -9,8 +9,8 @@ import polars as pl
 from dagster_project.lib.handover import TableVersion, positions_of
 from dagster_project.lib.metadata import counts_table
 from dagster_project.lib.stages import LANDING
+from dagster_project.lib.starting import positions_text
 from dagster_project.lib.table_asset import Committed, Inputs, Report, TableAsset
-from dagster_project.starting import positions_text
 from feedback.errors import NotEnoughFeedback
 from lakehouse.tables.feedback import FEEDBACK
 

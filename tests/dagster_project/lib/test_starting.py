@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dagster_project.starting import (
+from dagster_project.lib.starting import (
     Feedback,
     Pace,
     PastRun,
