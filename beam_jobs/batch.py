@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -161,11 +161,6 @@ class Batch:
         for refused in self.refused:
             found.update(dict(refused.group_by("code").len().iter_rows()))
         return dict(found)
-
-    def only(self, columns: Iterable[str]) -> Batch:
-        """A copy with these columns and the coordinates only, for a background thread, so that the rest can be
-        freed."""
-        return replace(self, events=self.events.select(columns), lines=(), refused=(), others={})
 
     def to_commit(self) -> LandingBatch:
         """The rows by table."""

@@ -12,7 +12,9 @@ from apache_beam.options.pipeline_options import PipelineOptions, PortableOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from beam_jobs.batch import Batch
-from beam_jobs.followers.windows.transform import LiveWindows
+from beam_jobs.followers.follow import Follow
+from beam_jobs.followers.follower import Follower
+from beam_jobs.followers.registry import FOLLOWERS
 from beam_jobs.runner.coder import register_batch_coder
 from beam_jobs.runner.runners import is_embedded
 from beam_jobs.sink import Commit, Deduplicate
@@ -36,8 +38,9 @@ def build_landing(
     context_id: str,
     *,
     stages: Sequence[StageMaker] = STAGES,
+    followers: Sequence[type[Follower]] | None = None,
 ) -> beam.PCollection:
-    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, run the stages, commit, live windows."""
+    """Wire one worker's chain: read (one batch ahead), admit, deduplicate, run the stages, commit, followers."""
     register_batch_coder()
     batches = (
         pipeline
@@ -48,8 +51,7 @@ def build_landing(
     )
     staged = batches | "Stages" >> beam.ParDo(RunStages(stages, settings, context_id)).with_output_types(Batch)
     committed = staged | "Commit" >> beam.ParDo(Commit(settings, context_id)).with_output_types(Batch)
-    if settings.windows.enabled:
-        _ = committed | "LiveWindows" >> LiveWindows(settings, context_id)
+    _ = committed | "Follow" >> beam.ParDo(Follow(FOLLOWERS if followers is None else followers, settings, context_id))
     return committed
 
 

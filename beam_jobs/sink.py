@@ -1,4 +1,4 @@
-"""The end of the chain in Beam: drop what landed before, commit exactly once, tell the online store."""
+"""The end of the chain in Beam: drop what landed before, commit exactly once. Followers come behind it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from beam_jobs.batch import Batch
-from beam_jobs.followers.online_push import OnlinePush
 from beam_jobs.runner.fault_points import fault_point
 from beam_jobs.runner.monitor import Monitor
 from beam_jobs.runner.pipeline_context import context_of, reported_failure, rewind_of, shared
@@ -21,7 +20,6 @@ from feedback.settings.home import Settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
 from lakehouse.landed.continuity import open_landed_log
-from online.open import open_online_store
 
 NAMESPACE = "landing"
 EXPECTED_IDS = 2_500_000
@@ -58,7 +56,7 @@ class Deduplicate(beam.DoFn):
 
 
 class Commit(beam.DoFn):
-    """Batch -> the same batch, committed; tables first, the online store after, beside the next batch."""
+    """Batch -> the same batch, committed; one without records comes through as it is."""
 
     def __init__(self, settings: Settings, context_id: str) -> None:
         self._settings = settings
@@ -67,7 +65,7 @@ class Commit(beam.DoFn):
         self._span_ms = Metrics.distribution(NAMESPACE, "span_ms")
 
     def setup(self) -> None:
-        """Open the tables and the online store; push what a crash kept from it."""
+        """Open the tables."""
         with reported_failure(self._context_id):
             self._open()
 
@@ -77,9 +75,6 @@ class Commit(beam.DoFn):
         lake = open_lake(self._settings)
         self._committer = LandingCommitter(lake, log.name, log.partitions, fault=fault_point())
         self._committer.positions()
-        window_days = self._settings.landing.dedup_window_days
-        store = open_online_store(self._settings.online)
-        self._online = OnlinePush(store, lake, log.name, log.partitions, window_days=window_days)
         log.close()
 
     def process(self, batch: Batch) -> Iterator[Batch]:
@@ -90,7 +85,7 @@ class Commit(beam.DoFn):
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
         if batch.is_takeover:  # whoever had these partitions before may have died between commit and push
-            self._online.push(batch)
+            yield batch
             return
         ready = batch.to_commit()
         rewind = rewind_of(self._context_id)
@@ -109,21 +104,9 @@ class Commit(beam.DoFn):
             self._monitor.landed(batch)
             self._done += sum(batch.counts().values())
             context_of(self._context_id).on_progress(self._done)
-        self._online.push(batch)
+        yield batch  # to the followers, at once
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(utc_now().timestamp() * 1000))
-        yield batch
-
-    def finish_bundle(self) -> None:
-        """Let the online store know all that was committed, if it answers."""
-        with reported_failure(self._context_id):
-            self._online.settle()
-
-    def teardown(self) -> None:
-        """Close the online store; the caller learns of what it did not take."""
-        if hasattr(self, "_online"):
-            with reported_failure(self._context_id):
-                self._online.close()
 
     def _count(self, batch: Batch) -> None:
         Metrics.counter(NAMESPACE, "landed").inc(batch.events.height)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from beam_jobs.batch import Batch
+from beam_jobs.followers.follower import Committed
 from beam_jobs.followers.windows.accumulate import accumulate
 from beam_jobs.followers.windows.closing import Closing
 from beam_jobs.followers.windows.pending import Pending
@@ -44,7 +44,7 @@ LogEnds = Callable[[], Mapping[int, int]]
 
 
 class WindowSink:
-    """Live windows of one log, as one worker keeps them; `open` before the worker commits anything."""
+    """Live windows of one log, as one worker keeps them; `load` before the worker commits anything."""
 
     def __init__(
         self,
@@ -97,18 +97,12 @@ class WindowSink:
         """Per partition, what time it is by the log's clock, in ms since 1970; 0: unknown."""
 
     @classmethod
-    def open(cls, settings: Settings, *, now: datetime, since: Mapping[int, int] | None = None) -> WindowSink:
-        """The sink that the settings describe, caught up with what was committed.
-
-        Args:
-            settings: The home.
-            now: The wall clock.
-            since: From where partitions are counted that have no window yet; by default from what is committed now.
-        """
+    def of(cls, settings: Settings) -> WindowSink:
+        """The sink that the settings describe; it knows nothing before `load`."""
         log = open_landed_log(settings)
         name, partitions = log.name, log.partitions
         log.close()
-        sink = cls(
+        return cls(
             open_lake(settings),
             open_window_store(settings.online),
             log_name=name,
@@ -118,12 +112,10 @@ class WindowSink:
             kept_windows=settings.windows.kept,
             log_ends=lambda: _ends(settings),
         )
-        try:
-            sink.load(now, since=since)
-        except BaseException:
-            sink.abandon()
-            raise
-        return sink
+
+    def positions(self) -> dict[int, int]:
+        """Up to where the store's windows count, per partition that it knows."""
+        return {partition: mark.position for partition, mark in self._store.marks().items()}
 
     def load(self, now: datetime, *, since: Mapping[int, int] | None = None) -> None:
         """Start from the store's marks, else from `since`, and count what was committed beyond them.
@@ -139,8 +131,8 @@ class WindowSink:
             LOGGER.warning("signals: what was missed is written by a later flush: %s", error)
             self._reload(range(self._partitions))
 
-    def process(self, batch: Batch, *, now: datetime) -> None:
-        """Count a batch that is committed; what is counted already is skipped, a gap is read from the lake."""
+    def process(self, batch: Committed, *, now: datetime) -> None:
+        """Count events that are committed; what is counted already is skipped, a gap is read from the lake."""
         ahead = {p: end for p, end in batch.end.items() if end > self._counted[p]}
         if any(batch.start[p] > self._counted[p] for p in ahead):
             self._reload(ahead)
@@ -299,15 +291,6 @@ def _beyond(events: pl.DataFrame, counted: Mapping[int, int], start: Mapping[int
         return events
     bound = pl.col("log_partition").replace_strict(repeated, default=0, return_dtype=pl.Int64)
     return events.filter(pl.col("log_offset") >= bound)
-
-
-def committed_positions(settings: Settings) -> dict[int, int]:
-    """Up to where each partition of the settings' log has landed."""
-    log = open_landed_log(settings)
-    try:
-        return open_lake(settings).positions(log.name, log.partitions)
-    finally:
-        log.close()
 
 
 def _ends(settings: Settings) -> dict[int, int]:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from typing import Any
 
+import polars as pl
 import pytest
 
 import beam_jobs.followers.online_push
-from beam_jobs.batch import Batch, Poll
-from beam_jobs.followers.online_push import OnlinePush, runs
+from beam_jobs.followers.commit_follower import joined, runs
+from beam_jobs.followers.follower import Committed
 from beam_jobs.landing import drain
 from beam_jobs.runner.monitor import PUSH_FAILURES
-from beam_jobs.stages.decode import decode
 from feedback.errors import ServiceError
 from feedback.intake import open_intake
 from feedback.log.open import open_log
-from feedback.log.records import Records
 from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.window_table import read_windows
@@ -99,25 +95,6 @@ def test_a_drain_lands_everything_says_that_the_store_was_not_told_and_the_next_
     assert counted_events(settings) == 20
 
 
-def test_after_a_failure_the_store_is_told_of_every_partition_not_of_the_next_batchs_alone(settings: Settings) -> None:
-    intake = open_intake(settings)
-    intake.submit(ratings(10))
-    drain(settings)
-    intake.submit(ratings(10, start=10))
-    with held(settings):
-        with pytest.raises(ServiceError):
-            drain(settings)
-        store = open_online_store(settings.online)
-        push = OnlinePush(store, open_lake(settings), settings.log.name, settings.log.partitions)
-    assert len(ends(settings)) > 1
-    partition, end = next(iter(ends(settings).items()))
-    eventually(lambda: push.is_ready)
-    push.push(between({partition: end}, {partition: end}))
-    push.settle()
-    assert pushed(settings) == ends(settings)
-    push.close()
-
-
 def test_batches_of_a_backlog_are_told_together(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     intake = open_intake(settings)
     for start in range(0, 40, 2):
@@ -129,32 +106,17 @@ def test_batches_of_a_backlog_are_told_together(settings: Settings, monkeypatch:
     assert pushed(settings) == ends(settings)
 
 
-def test_batches_are_told_together_only_where_none_of_another_worker_lies_between() -> None:
+def test_commits_are_told_together_only_where_none_of_another_worker_lies_between() -> None:
     first, next_one, other = between({0: 0, 1: 5}, {0: 3, 1: 6}), between({0: 3}, {0: 7}), between({1: 6, 2: 0}, {1: 7})
     late = between({1: 9}, {1: 12})
-    assert list(runs([first, next_one, other, late])) == [[first, next_one, other], [late]]
+    found = list(runs([first, next_one, other, late]))
+    assert found == [[first, next_one, other], [late]]
+    together = joined(found[0])
+    assert (together.start, together.end) == ({0: 0, 1: 5, 2: 0}, {0: 7, 1: 7})
 
 
-def between(start: dict[int, int], end: dict[int, int]) -> Batch:
-    return decode(Poll(Records(), start, end))
-
-
-def test_no_commit_waits_long_to_be_told_with_others(settings: Settings) -> None:
-    open_intake(settings).submit(ratings(10))
-    drain(settings)
-    partition, end = next(iter(ends(settings).items()))
-    now = [10.0]
-    store = open_online_store(settings.online)
-    push = OnlinePush(store, open_lake(settings), settings.log.name, settings.log.partitions, clock=lambda: now[0])
-    told: list[int] = []
-    store.push = lambda rows, positions: told.append(positions[partition])  # type: ignore[method-assign]
-    for later in (0.0, 0.2, 0.4, 0.1, 0.2):
-        now[0] += later
-        push.push(replace(between({partition: end}, {partition: end}), more=True))
-        push._beside.finish()
-    assert len(told) == 1  # the first three, half a second after the first of them; the others wait
-    push.close()
-    assert len(told) == 2
+def between(start: dict[int, int], end: dict[int, int]) -> Committed:
+    return Committed(pl.DataFrame(), start, end)
 
 
 def test_a_mistake_in_telling_the_store_does_not_end_the_stream_and_is_made_up_for(
@@ -176,49 +138,5 @@ def test_a_mistake_in_telling_the_store_does_not_end_the_stream_and_is_made_up_f
             intake.submit(ratings(10, start=20))
             eventually(lambda: len(landed(settings)) == 30)
             assert pushed(settings) == before
-        eventually(lambda: pushed(settings) == ends(settings))
-    assert holds(settings)
-
-
-def test_a_mistake_that_lasts_is_said_at_the_end_of_a_drain(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def mistaken(*_: object, **__: object) -> None:
-        raise TypeError("a mistake of ours")
-
-    open_intake(settings).submit(ratings(10))
-    with monkeypatch.context() as patched:
-        for name in ("push_commit", "catch_up"):
-            patched.setattr(beam_jobs.followers.online_push, name, mistaken)
-        with pytest.raises(ServiceError, match="cannot be told what has landed: TypeError"):
-            drain(settings)
-
-    assert len(landed(settings)) == 10
-    drain(settings)
-    assert pushed(settings) == ends(settings)
-
-
-def test_landing_goes_on_during_a_long_rebuild_and_what_it_commits_meanwhile_is_told_afterwards(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("beam_jobs.followers.online_push.CATCH_UP_SECONDS", 0.05)
-    open_intake(settings).submit(ratings(10))
-    drain(settings)
-    for part in settings.paths.home.glob("online.db*"):
-        part.unlink()
-    go_on = threading.Event()
-    catch_up = beam_jobs.followers.online_push.catch_up
-
-    def slow(*given: Any, **named: Any) -> int:
-        caught_up = catch_up(*given, **named)
-        assert go_on.wait(30)
-        return caught_up
-
-    monkeypatch.setattr(beam_jobs.followers.online_push, "catch_up", slow)
-    with streaming(settings):
-        open_intake(settings).submit(ratings(10, start=10))
-        eventually(lambda: len(landed(settings)) == 20)
-        assert pushed(settings) != ends(settings)
-        go_on.set()
         eventually(lambda: pushed(settings) == ends(settings))
     assert holds(settings)

@@ -12,8 +12,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from beam_jobs.followers.commit_follower import CommitFollower
+from beam_jobs.followers.follow import Follow
+from beam_jobs.followers.windows.follower import CountWindows
 from beam_jobs.followers.windows.sink import WindowSink
-from beam_jobs.followers.windows.transform import CountWindows, LiveWindows
 from beam_jobs.landing import drain, stream
 from beam_jobs.runner.monitor import WINDOW_FAILURES
 from feedback.errors import LakeError, ServiceError
@@ -174,30 +176,34 @@ def test_a_flush_that_fails_once_is_made_up_for_by_the_next(
     log = numbered([event(after=n, partition=n % 2, item_id="a") for n in range(16)])
     patient = override_settings(settings, windows_every_seconds=0.001, windows_kept=KEEP_ALL)
     monkeypatch.setattr("beam_jobs.followers.windows.sink.WRITING_SHARE", 1e9)
-    counting = CountWindows(patient, "elsewhere")
-    counting.setup()
-    counting.process(world.commit(log[:4]))
-    counting._beside.finish()
+    since = dict.fromkeys(range(settings.log.partitions), 0)
+    counting = CommitFollower(CountWindows, patient, since=since)
+    counting.follow(world.commit(log[:4]))
+    counting.finish()
 
     monkeypatch.setattr(broken, fail)
-    with monkeypatch.context() as opening:
-        opening.setattr(WindowSink, "open", lambda *_, **__: pytest.fail("opened anew without a pause"))
-        for start in (4, 8, 12):
-            counting.process(world.commit(log[start : start + 4]))
-            counting._beside.finish()
-    counting.teardown()
+    for start in (4, 8, 12):
+        counting.follow(world.commit(log[start : start + 4]))
+        counting.finish()
+    counting.close()
 
     assert online(settings) == counted(reference.windows(log, lateness=LATENESS))
     assert shown(read_windows(open_lake(settings))) == online(settings)
 
 
-def test_the_composite_counts_batches_of_any_pipeline(settings: Settings) -> None:
+def test_followers_count_batches_of_any_pipeline(settings: Settings) -> None:
     world = World(settings.paths.home)
     log = numbered([event(after=n, partition=n % 2, item_id="a") for n in range(6)])
-    WindowSink.open(settings, now=world.now).close(world.now)
+    begun = WindowSink.of(settings)
+    begun.load(world.now)
+    begun.close(world.now)
     batches = [world.commit(log[:2]), world.commit(log[2:])]
 
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        _ = pipeline | beam.Create(batches, reshuffle=False) | LiveWindows(settings, context_id="elsewhere")
+        _ = (
+            pipeline
+            | beam.Create(batches, reshuffle=False)
+            | beam.ParDo(Follow([CountWindows], settings, context_id="elsewhere"))
+        )
 
     assert online(settings) == counted(reference.windows(log, lateness=LATENESS))

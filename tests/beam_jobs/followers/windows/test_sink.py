@@ -259,6 +259,8 @@ def test_the_settings_open_the_store_beside_the_online_store(tmp_path: Path) -> 
 
     settings = load_settings(tmp_path)
 
-    WindowSink.open(settings, now=NOW).close(NOW)
+    sink = WindowSink.of(settings)
+    sink.load(NOW)
+    sink.close(NOW)
 
     assert open_window_store(settings.online).marks() == dict.fromkeys(range(4), Mark(1, 0))

@@ -1,0 +1,9 @@
+"""The followers behind landing's commit: a class that is named here is run by every worker."""
+
+from __future__ import annotations
+
+from beam_jobs.followers.follower import Follower
+from beam_jobs.followers.online_push import OnlinePush
+from beam_jobs.followers.windows.follower import CountWindows
+
+FOLLOWERS: tuple[type[Follower], ...] = (OnlinePush, CountWindows)
