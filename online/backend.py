@@ -71,12 +71,8 @@ class PeopleTables(Protocol):
         """Whether consent comes from an earlier release's table and was not stated anew since."""
         ...
 
-    def visits_of(self, subject: str) -> list[str]:
-        """What a subject is linked with as the known side."""
-        ...
-
-    def claimants_of(self, anonymous: str) -> list[str]:
-        """Who is linked with a subject as the known side, the earliest link first, then by name."""
+    def links_about(self, subject: str) -> list[Link]:
+        """The links in which it is either side; the earliest first, then by the known side."""
         ...
 
     def links(self) -> list[Link]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -37,6 +37,15 @@ class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
     scale_min: float | None = None
     scale_max: float | None = None
     label: str | None = None
+
+
+class OnlinePerson(NamedTuple):
+    """What is known of the person that a subject is."""
+
+    subjects: list[str]
+    """Whose history is this one's: those of the same person, and every visit that it claims."""
+    is_personal: bool
+    """Whether lists may be personal: none of them, nor who claims it, withdrew `personalization`."""
 
 
 ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)

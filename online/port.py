@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -18,7 +18,7 @@ from lakehouse.landed.again import without_landed_again
 from lakehouse.landed.parts import PART_ROWS, landed_parts, read_part
 from lakehouse.landed.positions import Positions, Spans, spans, within
 from lakehouse.tables.specs import FEEDBACK
-from online.events import ONLINE_COLUMNS, RecentEvent
+from online.events import ONLINE_COLUMNS, OnlinePerson, RecentEvent
 
 LOGGER = logging.getLogger("heed.online")
 WINDOW_DAYS = 30
@@ -56,6 +56,14 @@ class OnlineStore(Protocol):
 
     def canonical(self) -> dict[str, str]:
         """Of each linked subject that is not the canonical one of its person, the one that is."""
+        ...
+
+    def person(self, subject: str) -> OnlinePerson:
+        """What `linked` and `personal` say, asked at once."""
+        ...
+
+    def recent_of(self, subjects: Sequence[str], *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
+        """The recent events of these subjects and no others, oldest first."""
         ...
 
     def personal(self, subject: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
 from feedback.consent import NOTHING_STATED, Standing, Statement, after, is_granted
-from feedback.links import canonical_subjects, reached, same_person
+from feedback.links import Link, canonical_subjects, reached, same_person
 from online.backend import Basis, Changes, OnlineBackend
-from online.events import RecentEvent, beyond, decoded, encoded, online_rows
+from online.events import OnlinePerson, RecentEvent, beyond, decoded, encoded, online_rows
 from online.statements import Owner, links_of, statements_of
 
 MAX_RECENT = 1_000
@@ -51,27 +51,37 @@ class KeyedOnlineStore:
 
     def recent(self, subject: str, *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
         """A person's recent events, oldest first, those of linked subjects among them."""
+        return self.recent_of(self.linked(subject), after=after)
+
+    def recent_of(self, subjects: Sequence[str], *, after: Mapping[int, int] | None = None) -> list[RecentEvent]:
+        """The recent events of these subjects and no others, oldest first."""
         known = after or {}
-        found = decoded(self._backend.events_of(self.linked(subject), at_most=MAX_RECENT))
+        found = decoded(self._backend.events_of(subjects, at_most=MAX_RECENT))
         events = [event for event in found if event.log_offset >= known.get(event.log_partition, 0)]
         events.sort(key=_in_time)
         return events[-MAX_RECENT:]
 
     def linked(self, subject: str) -> list[str]:
         """The subjects whose history is this one's: those of the same person, and every visit that it claims."""
-        return list(dict.fromkeys([*self._same_person(subject), *reached(subject, self._backend.visits_of)]))
+        return self.person(subject).subjects
+
+    def personal(self, subject: str) -> bool:
+        """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`."""
+        return self.person(subject).is_personal
+
+    def person(self, subject: str) -> OnlinePerson:
+        """What is known of a subject's person; for consent whoever claims it is looked at as well."""
+        links = _Links(self._backend)
+        if not links.about(subject):  # like most
+            return OnlinePerson([subject], is_granted(self._backend.standings_of([subject])))
+        same = same_person(subject, claimant=links.claimant_of, visits=links.visits_of)
+        subjects = list(dict.fromkeys([*same, *reached(subject, links.visits_of)]))
+        group = {*subjects, *reached(subject, links.claimants_of)}
+        return OnlinePerson(subjects, is_granted(self._backend.standings_of(group)))
 
     def canonical(self) -> dict[str, str]:
         """Of each linked subject that is not the canonical one of its person, the one that is."""
         return canonical_subjects(self._backend.links())
-
-    def personal(self, subject: str) -> bool:
-        """Whether lists may be personal: neither this subject nor those linked with it withdrew `personalization`.
-
-        Linked are those of the same person, every visit that it claims, and whoever claims it.
-        """
-        group = {*self.linked(subject), *reached(subject, self._backend.claimants_of)}
-        return is_granted(self._backend.standings_of(group))
 
     def owes_consents(self) -> bool:
         """Whether an earlier release wrote the consent that is kept, by another rule."""
@@ -108,11 +118,28 @@ class KeyedOnlineStore:
         """Release the connection."""
         self._backend.close()
 
-    def _same_person(self, subject: str) -> list[str]:
-        backend = self._backend
-        return same_person(
-            subject, claimant=lambda visit: next(iter(backend.claimants_of(visit)), None), visits=backend.visits_of
-        )
+
+class _Links:
+    """Links as a walk along them asks for them, each subject's read once."""
+
+    def __init__(self, backend: OnlineBackend) -> None:
+        self._backend = backend
+        self._known: dict[str, list[Link]] = {}
+
+    def about(self, subject: str) -> list[Link]:
+        found = self._known.get(subject)
+        if found is None:
+            found = self._known[subject] = self._backend.links_about(subject)
+        return found
+
+    def visits_of(self, subject: str) -> list[str]:
+        return [link.anonymous for link in self.about(subject) if link.subject == subject]
+
+    def claimants_of(self, anonymous: str) -> list[str]:
+        return [link.subject for link in self.about(anonymous) if link.anonymous == anonymous]
+
+    def claimant_of(self, anonymous: str) -> str | None:
+        return next((who for who in self.claimants_of(anonymous) if who != anonymous), None)
 
 
 def _counted(

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -18,7 +18,6 @@ from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
 from models.bundle.bundle import Bundle
 from models.bundle.store import BundleStore
 from models.interaction_matrix import History
-from online.events import RecentEvent
 from online.open import open_online_store
 from online.port import OnlineStore
 from serving.list_cache import ListCache, MadeFrom, MadeList, digest
@@ -201,9 +200,8 @@ class Service:
         kept = self._lists.get(cached_as, n)
         if kept is not None and kept.stamp == stamp and kept.made_from.bundle == bundle.version:
             return kept
-        subjects = self._linked(subject, former)
-        personal = self._store.personal(subject) and (former is None or self._store.personal(former))
-        events = self._events(subject, former, after=bundle.manifest.positions) if personal else []
+        subjects, personal = self._person(subject, former)
+        events = self._store.recent_of(subjects, after=bundle.manifest.positions) if personal else []
         places = digest((e.log_partition, e.log_offset, e.log_index) for e in events)
         made_from = MadeFrom(bundle.version, personal, subjects, places)
         if kept is not None and kept.made_from == made_from:
@@ -215,20 +213,11 @@ class Service:
         self._lists.put(cached_as, n, made)
         return made
 
-    def _linked(self, subject: str, former: str | None) -> tuple[str, ...]:
-        """The subjects of one person, the one asked for first."""
-        known = self._store.linked(subject)
-        known += [] if former is None else self._store.linked(former)
-        return tuple(dict.fromkeys([subject, *known]))
-
-    def _events(self, subject: str, former: str | None, *, after: Mapping[int, int]) -> list[RecentEvent]:
-        """Events of a person since the bundle was made, under the former pseudonym too; oldest first."""
-        own = self._store.recent(subject, after=after)
-        if former is None:
-            return own
-        known = set(own)  # once the two are linked, those of the former pseudonym are among them
-        events = [*own, *(event for event in self._store.recent(former, after=after) if event not in known)]
-        return sorted(events, key=lambda event: event.occurred_at)
+    def _person(self, subject: str, former: str | None) -> tuple[tuple[str, ...], bool]:
+        """The subjects of one person, the one asked for first, and whether the list may be personal."""
+        people = [self._store.person(who) for who in (subject, former) if who is not None]
+        subjects = (who for person in people for who in person.subjects)
+        return tuple(dict.fromkeys([subject, *subjects])), all(person.is_personal for person in people)
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):

@@ -141,8 +141,9 @@ def run(report: Callable[[str], None], *, events: int = EVENTS) -> Iterator[Figu
 
 def _read(store: SqliteOnlineStore, subject: str) -> None:
     """What a list asks."""
-    if store.personal(subject):
-        store.recent(subject)
+    person = store.person(subject)
+    if person.is_personal:
+        store.recent_of(person.subjects)
 
 
 def _seconds(action: Callable[[], object]) -> float:

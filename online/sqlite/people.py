@@ -27,8 +27,7 @@ _STANDING = "SELECT log_offset, log_index, denied_at, granted_at FROM consents W
 _OWN_STANDING = f"{_STANDING} AND log_partition = ?"
 _KEEP = "INSERT OR REPLACE INTO consents VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET = "DELETE FROM consents WHERE subject = ? AND log_partition = ?"
-_VISITS = "SELECT anonymous FROM links WHERE subject = ?"
-_CLAIMANTS = "SELECT subject FROM links WHERE anonymous = ? ORDER BY received_at, subject"
+_ABOUT = "SELECT subject, anonymous, received_at FROM links WHERE subject = ?1 OR anonymous = ?1"
 _LINK = """
 INSERT INTO links (subject, anonymous, received_at) VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET received_at = min(received_at, excluded.received_at)"""
@@ -86,14 +85,11 @@ def standings_of(connection: sqlite3.Connection, subjects: Iterable[str]) -> lis
     return [_standing(row) for subject in subjects for row in connection.execute(_STANDING, (subject,))]
 
 
-def visits_of(connection: sqlite3.Connection, subject: str) -> list[str]:
-    """What a subject claims."""
-    return [visit for (visit,) in connection.execute(_VISITS, (subject,))]
-
-
-def claimants_of(connection: sqlite3.Connection, anonymous: str) -> list[str]:
-    """Who claims a subject, the earliest first."""
-    return [subject for (subject,) in connection.execute(_CLAIMANTS, (anonymous,))]
+def links_about(connection: sqlite3.Connection, subject: str) -> list[Link]:
+    """The links in which a subject is either side, the earliest first."""
+    found = [Link(*row) for row in connection.execute(_ABOUT, (subject,))]
+    found.sort(key=lambda link: (link.received_at, link.subject))
+    return found
 
 
 def links(connection: sqlite3.Connection) -> list[Link]:

@@ -3,8 +3,8 @@
 People are spread over slots by the first characters of their pseudonym. A segment is what came over a while: one row
 per slot, which holds the entries of its people one after the other. A push adds rows at the end of the file, or
 lengthens those of the last segment, instead of touching a page per person. A read looks its slot up in each segment
-and finds the subject's entries by a search for its name; nothing else is decoded. Segments are merged
-`MERGED_TOGETHER` at a time, slot by slot, so that a read behind 20 million events looks at some twenty rows.
+and finds the subject's entries by a search for its name; nothing else is decoded. Where there are many segments the
+oldest are merged, slot by slot, so that a read behind 20 million events looks at some forty rows.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _DROPPED = 1 << (4 * SLOT_CHARACTERS - SLOT_BITS)
 
 SEGMENT_EVENTS = 200_000
 """Events after which the next push begins a segment; about as many as a drain pushes together."""
+MANY_SEGMENTS = 32
+"""Segments that a read may look at before some are merged; a merge writes their events once more."""
 MERGED_TOGETHER = 8
 SLOTS_AT_ONCE = SLOTS // 8
 """Slots that are merged in one transaction: every other writer waits for it."""
@@ -88,12 +90,8 @@ def entries_of(connection: sqlite3.Connection, subject: str, *, at_most: int) ->
     name = name_of(subject)
     found: list[bytes] = []
     for (entries,) in connection.execute(_ROWS, (slot_of(subject),)):
-        at = entries.find(name)
-        while at >= 0:
-            end = entries.find(b"\n", at + 1)
-            end = len(entries) if end < 0 else end
-            found.append(entries[at + len(name) : end])
-            at = entries.find(name, end)
+        if name in entries:
+            found += [event.partition(b"\n")[0] for event in entries.split(name)[1:]]
         if len(found) >= at_most:
             break
     return found
@@ -133,7 +131,7 @@ def by_slot(events: EncodedEvents) -> Iterator[tuple[int, memoryview]]:
 def next_merge(connection: sqlite3.Connection) -> list[Segment]:
     """The segments that are to be merged next; none while there are few."""
     small = _segments(connection, "WHERE NOT is_merged ORDER BY segment")
-    return small[:MERGED_TOGETHER] if len(small) > MERGED_TOGETHER else []
+    return small[:MERGED_TOGETHER] if len(small) > MANY_SEGMENTS else []
 
 
 def is_next_merge(connection: sqlite3.Connection, segments: list[Segment]) -> bool:

@@ -113,15 +113,10 @@ class SqliteBackend:
         with self._lock, reading(self._path):
             return people.owes_consents(self._connection)
 
-    def visits_of(self, subject: str) -> list[str]:
-        """What a subject is linked with as the known side."""
+    def links_about(self, subject: str) -> list[Link]:
+        """The links in which it is either side; the earliest first, then by the known side."""
         with self._lock, reading(self._path):
-            return people.visits_of(self._connection, subject)
-
-    def claimants_of(self, anonymous: str) -> list[str]:
-        """Who is linked with a subject as the known side, the earliest link first, then by name."""
-        with self._lock, reading(self._path):
-            return people.claimants_of(self._connection, anonymous)
+            return people.links_about(self._connection, subject)
 
     def links(self) -> list[Link]:
         """All links."""

@@ -95,9 +95,9 @@ class OnlineBackendConformance:
             assert backend.apply(Changes(links=links), basis=FRESH)
 
         assert sorted(backend.links()) == [("a", "v", 3), ("a", "w", 1), ("b", "v", 4)]
-        assert backend.claimants_of("v") == ["a", "b"]
-        assert sorted(backend.visits_of("a")) == ["v", "w"]
-        assert backend.visits_of("v") == []
+        assert backend.links_about("v") == [("a", "v", 3), ("b", "v", 4)]
+        assert backend.links_about("a") == [("a", "w", 1), ("a", "v", 3)]
+        assert backend.links_about("stranger") == []
 
     def test_standings_are_overwritten_and_forgotten_by_owner(self, backend: OnlineBackend) -> None:
         first, second = Standing((1, 0), 5, None), Standing((2, 1), None, 7)

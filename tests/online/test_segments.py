@@ -30,6 +30,7 @@ class TestSqliteBackendOfManySegments(OnlineBackendConformance):
     @pytest.fixture
     def backend(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OnlineBackend]:
         monkeypatch.setattr(segments, "SEGMENT_EVENTS", 1)
+        monkeypatch.setattr(segments, "MANY_SEGMENTS", 8)
         backend = SqliteBackend(tmp_path / "online.db")
         yield backend
         backend.close()
@@ -38,6 +39,7 @@ class TestSqliteBackendOfManySegments(OnlineBackendConformance):
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments, "SEGMENT_EVENTS", 1)
+    monkeypatch.setattr(segments, "MANY_SEGMENTS", 8)
 
 
 def counts(path: Path) -> list[tuple[int, int]]:
@@ -134,7 +136,7 @@ def test_events_of_an_earlier_release_are_read_at_once_and_moved_by_pushes(
     with closing(sqlite3.connect(former)) as connection:
         assert not former_slots.are_there(connection)
     assert items_of(reader, first, at_most=4)[-4:] == ["new"] * 4
-    assert reader.claimants_of("visit") == ["anna"]
+    assert reader.links_about("visit") == [("anna", "visit", 0)]
     assert writer.trim(before={0: 18}) == 18
     assert items_of(reader, first) == ["new"] * 5
     for backend in (writer, reader):
