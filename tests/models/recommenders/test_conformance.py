@@ -97,12 +97,12 @@ class OnSpark(RecommenderConformance):
 
 @pytest.mark.spark
 class TestSignedAls(OnSpark):
-    recommender = SignedAls(rank=4, regularization=0.05, iterations=4)
+    recommender = SignedAls(rank=2, regularization=0.05, iterations=2)
 
 
 @pytest.mark.spark
 class TestUnsignedAls(OnSpark):
-    recommender = UnsignedAls(rank=4, regularization=0.05, iterations=4)
+    recommender = UnsignedAls(rank=2, regularization=0.05, iterations=2)
 
 
 def subclasses(kind: type[RecommenderConformance]) -> set[type[RecommenderConformance]]:
