@@ -18,8 +18,10 @@ from lakehouse.commit import LandingBatch
 from lakehouse.evolution import absent_columns
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
 from lakehouse.landed.tables import COORDINATES
+from lakehouse.tables.feedback import FEEDBACK, FEEDBACK_DERIVED
+from lakehouse.tables.quarantine import QUARANTINE
 from lakehouse.tables.registry import TABLES
-from lakehouse.tables.specs import FEEDBACK, FEEDBACK_DERIVED, QUARANTINE, TableSpec
+from lakehouse.tables.spec import TableSpec
 
 _IDENTITY_NAMES = tuple(name.encode() for name in IDENTITY_FIELDS)
 _IDENTITY = re.compile(

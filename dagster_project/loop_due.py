@@ -50,7 +50,7 @@ def count_landed(lake: Lake, known: Positions, *, partitions: int) -> int:
     """Events of `feedback` at or beyond these positions."""
     import polars as pl
 
-    from lakehouse.tables.specs import FEEDBACK
+    from lakehouse.tables.feedback import FEEDBACK
 
     if not lake.exists(FEEDBACK):
         return 0

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from feedback.errors import ContractViolation
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 
 class Severity(StrEnum):

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import polars as pl
 
 from expectations.rules import Rule, Severity
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 

@@ -22,8 +22,9 @@ from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Positions, application_id, clock_note, era_note, note_id, spans, within
 from lakehouse.landed.tables import OTHERS
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.registry import TABLES
-from lakehouse.tables.specs import FEEDBACK, TableSpec
+from lakehouse.tables.spec import TableSpec
 
 
 @dataclass(frozen=True, slots=True)

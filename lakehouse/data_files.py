@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from lakehouse.lake import Lake, conform
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 DELTA_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 """How Delta writes a time in its statistics."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import polars as pl
 import pyarrow as pa
 
-from lakehouse.tables.specs import Column
+from lakehouse.tables.spec import Column
 
 
 def filled_from_attributes(columns: Iterable[Column]) -> list[pl.Expr]:

@@ -25,7 +25,7 @@ from lakehouse.data_files import write_files
 from lakehouse.lake import Lake, conform
 from lakehouse.maintenance.checkpoints import NO_CHECKPOINT, newer_checkpoint
 from lakehouse.store_errors import is_torn_listing
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 MAX_ATTEMPTS = 20
 FRESH_SECONDS = 600.0

@@ -30,7 +30,8 @@ from lakehouse.evolution import absent_columns, filled_from_attributes
 from lakehouse.landed.positions import application_id, note_id
 from lakehouse.local_table import LocalTable
 from lakehouse.store_errors import is_torn_listing, plain
-from lakehouse.tables.specs import FEEDBACK, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.spec import TableSpec
 
 CHECKPOINT_EVERY_COMMITS = 100
 ROWS_AT_ONCE = 1 << 18

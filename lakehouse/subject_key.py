@@ -15,7 +15,7 @@ from feedback.log.sqlite_meta import note_number, noted_number
 from feedback.settings.home import Settings
 from feedback.subjects import fingerprint_of, load_or_create_key
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 NOTE = "subject-key"
 _SQLITE = "sqlite://"

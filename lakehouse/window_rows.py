@@ -13,7 +13,7 @@ import polars as pl
 
 from feedback.errors import UsageError
 from feedback.settings.landing import WindowSettings
-from lakehouse.tables.specs import WINDOW_TALLIES
+from lakehouse.tables.windows import WINDOW_TALLIES
 
 WindowScope = Literal["item", "section", "all"]
 

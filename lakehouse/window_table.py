@@ -17,7 +17,8 @@ from lakehouse.fenced_table import FencedTable, Numbers
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
 from lakehouse.sketches import distinct
-from lakehouse.tables.specs import FEEDBACK, SIGNALS
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.windows import SIGNALS
 from lakehouse.window_rows import ROW_SCHEMA, SIZES, TALLIES, WINDOW, Mark, WindowScope
 
 _TABLE_WINDOW = ("size_seconds", "window_start", "scope", "key")

@@ -17,7 +17,7 @@ from lakehouse.lake import Lake
 from lakehouse.landed.again import without_landed_again
 from lakehouse.landed.parts import PART_ROWS, landed_parts, read_part
 from lakehouse.landed.positions import Positions, Spans, spans, within
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.events import ONLINE_COLUMNS, OnlinePerson, RecentEvent
 
 LOGGER = logging.getLogger("heed.online")

@@ -11,7 +11,7 @@ import polars as pl
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Positions, spans, within
 from lakehouse.landed.tables import OTHERS, code_of
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 
 def count_between(lake: Lake, start: Positions, end: Positions) -> tuple[int, dict[str, int]]:

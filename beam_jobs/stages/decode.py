@@ -21,7 +21,7 @@ from feedback.errors import Code
 from feedback.log.records import Records, line_counts
 from feedback.log.tracing import traces_of
 from lakehouse.evolution import filled_from_attributes
-from lakehouse.tables.specs import FEEDBACK_EVENT
+from lakehouse.tables.feedback import FEEDBACK_EVENT
 
 BLOCK_BYTES = 1 << 24
 """A usual poll is one block: several blocks would give chunked columns, which every later stage would have to copy."""

@@ -27,7 +27,7 @@ from feedback.settings.home import Settings, load_settings
 from feedback.subjects import SUBJECT_LENGTH
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.open import open_online_store
 
 SIZES = (1_000_000, 4_000_000, 16_000_000)

@@ -24,7 +24,7 @@ from feedback.settings.home import Settings, load_settings
 from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
 from lakehouse.landed.positions import application_id
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 EVENTS_PER_APPEND = 10
 APPEND_SECONDS = 0.01

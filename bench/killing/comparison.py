@@ -15,7 +15,8 @@ from bench.killing.sender import Ledger
 from feedback.log.port import FeedbackLog
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake, open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from online.open import open_online_store
 
 PLACE = ["log_partition", "log_offset", "log_index"]

@@ -15,7 +15,8 @@ from bench.killing.arena import Arena
 from bench.killing.torn_tails import cut_wal_tail, tear_segments
 from bench.killing.worker import compact_and_checkpoint
 from lakehouse.lake import Lake, open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.support.processes import Child
 
 ORPHAN_SECONDS = 8.0

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import application_id
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
+from lakehouse.tables.spec import TableSpec
 
 PLACE = ("log_partition", "log_offset", "log_index")
 _COLUMNS = [*PLACE, "log_count"]

@@ -44,7 +44,8 @@ def compact_and_checkpoint(settings: Settings) -> None:
     from lakehouse.lake import open_lake
     from lakehouse.maintenance.plan import MEBIBYTE, OPEN_FILE_BYTES, Action, Retention, Work
     from lakehouse.maintenance.table import perform, read_statistics
-    from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+    from lakehouse.tables.feedback import FEEDBACK
+    from lakehouse.tables.quarantine import QUARANTINE
 
     lake, now = open_lake(settings), datetime.now(UTC)
     for spec in (FEEDBACK, QUARANTINE):

@@ -27,7 +27,9 @@ from bench.killing.odd import make_topic
 from bench.killing.watcher import Watcher
 from feedback.settings.home import Settings, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
+from lakehouse.tables.spec import TableSpec
 from tests.support.kafka_server import Broker, broker
 
 SQLITE_LEASE_SECONDS = 1.0

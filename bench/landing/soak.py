@@ -30,7 +30,8 @@ from feedback.settings.home import Settings, load_settings
 from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 
 MINUTES = 30.0
 FIRST_MARK_MINUTES = 5.0

@@ -87,7 +87,7 @@ def publish(settings: Settings) -> None:
     """Publish a signed ALS fit of what landed, as the loop would."""
     from dagster_project.lib.learned import interactions_of
     from lakehouse.lake import open_lake
-    from lakehouse.tables.specs import FEEDBACK
+    from lakehouse.tables.feedback import FEEDBACK
     from models.bundle.bundle import Provenance
     from models.bundle.store import BundleStore
     from models.recommenders.als import SignedAls

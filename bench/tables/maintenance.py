@@ -31,7 +31,7 @@ from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.checkpoints import table_store
 from lakehouse.maintenance.orphans import list_files
 from lakehouse.maintenance.run import MaintenanceReport, run_maintenance
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 LARGE_COMMITS, ROWS = 2_000, 500
 SMALL_COMMITS = 8_000

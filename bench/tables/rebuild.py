@@ -21,7 +21,7 @@ from bench.figures import Figure, below, exactly, reported
 from bench.rebuilding.child import Rebuilt
 from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.open import open_online_store
 
 ROWS = 5_000_000

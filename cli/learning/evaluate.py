@@ -19,7 +19,7 @@ def evaluate(settings: Settings, output: Output) -> None:
     from dagster_project.lib.catalogue import build_catalogue
     from dagster_project.lib.learned import catalogue_events, interactions_of
     from lakehouse.lake import open_lake
-    from lakehouse.tables.specs import FEEDBACK
+    from lakehouse.tables.feedback import FEEDBACK
     from models.evaluation.comparison import evaluate as evaluate_models
     from models.interaction_matrix import ItemIndex
     from models.recommenders.training_data import TrainingData

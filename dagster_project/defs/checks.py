@@ -123,7 +123,7 @@ def load_for(
     """The rows that a suite looks at, and the catalogue's item ids where there are any to compare with."""
     from expectations.sampling import EXTREMES, rows_to_validate
     from expectations.screening import Screening
-    from lakehouse.tables.specs import ITEMS
+    from lakehouse.tables.items import ITEMS
 
     scan = lake.scan(suite.table, version=table.version)
     looked_at = screening or Screening(scan, suite)

@@ -54,7 +54,8 @@ def published_bundle(
     none serves yet, decayed popularity is published, so that serving always has an answer. While a rollback holds,
     nothing is published.
     """
-    from lakehouse.tables.specs import INTERACTIONS, ITEMS
+    from lakehouse.tables.interactions import INTERACTIONS
+    from lakehouse.tables.items import ITEMS
     from models.learning.publication import publish
 
     with clear_failures():

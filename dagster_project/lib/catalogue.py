@@ -17,7 +17,7 @@ from expectations.predicates import breaks
 from expectations.suites.items import ITEMS_SUITE
 from feedback.bounds import EARLIEST_US, LATEST_US, microseconds
 from lakehouse.first_of_identity import PLACE
-from lakehouse.tables.specs import ITEMS
+from lakehouse.tables.items import ITEMS
 
 PAYLOAD = pl.Struct(
     {

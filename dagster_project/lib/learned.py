@@ -12,7 +12,7 @@ from expectations.suites.feedback import FEEDBACK_SUITE
 from expectations.suites.interactions import INTERACTIONS_SUITE
 from feedback.bounds import DEFAULT_MAX_FUTURE
 from feedback.preference_rules import PREFERENCE_KINDS
-from lakehouse.tables.specs import INTERACTIONS
+from lakehouse.tables.interactions import INTERACTIONS
 from models.linked_subjects import as_persons, canonical_frame
 from models.preferences import build_interactions
 

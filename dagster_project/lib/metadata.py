@@ -9,7 +9,7 @@ import dagster as dg
 
 from dagster_project.lib.handover import TableVersion
 from dagster_project.lib.starting import positions_text
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 
 def table_metadata(spec: TableSpec, built: TableVersion, *, uri: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from expectations.suite import Frame, Suite
 from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST, FIRST_VERSION, LAST_VERSION, LATEST
 from feedback.contract import KINDS, AboutItem
 from feedback.subjects import SUBJECT_LENGTH
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 CALENDAR = (EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None))
 """The years 1 to 9999; pandas holds our times as UTC without a zone."""

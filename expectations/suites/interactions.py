@@ -19,7 +19,7 @@ from expectations.rules import (
 from expectations.suite import Frame, Suite
 from expectations.suites.feedback import CALENDAR
 from feedback.subjects import SUBJECT_LENGTH
-from lakehouse.tables.specs import INTERACTIONS
+from lakehouse.tables.interactions import INTERACTIONS
 
 COLUMNS = INTERACTIONS.names
 SHARE_IN_CATALOGUE = 0.95

@@ -18,7 +18,7 @@ from expectations.rules import (
 )
 from expectations.suite import Frame, Suite
 from expectations.suites.feedback import CALENDAR
-from lakehouse.tables.specs import ITEMS
+from lakehouse.tables.items import ITEMS
 
 COLUMNS = ("item_id", "title", "categories", "price", "currency", "url", "available", "released_at", "updated_at")
 SHARE_AVAILABLE = 0.5

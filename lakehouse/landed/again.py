@@ -13,7 +13,7 @@ import polars as pl
 
 from lakehouse.first_of_identity import PLACE, identity_columns
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 AHEAD = timedelta(days=2)
 """How far the stated time of an event may lie after the start of the day on which it landed: clocks run ahead."""

@@ -20,7 +20,7 @@ from feedback.errors import Code
 from lakehouse.first_of_identity import PLACE, repeats
 from lakehouse.lake import Lake
 from lakehouse.landed.tables import OTHERS, code_of
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 MAX_EXAMPLES = 20
 DEFAULT_WINDOW_DAYS = 30

@@ -21,7 +21,7 @@ from feedback.log.records import Records
 from feedback.settings.home import Settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake, open_lake
-from lakehouse.tables.specs import QUARANTINE
+from lakehouse.tables.quarantine import QUARANTINE
 
 MARKER_INDEX = -1
 """`log_index` of a quarantine row that stands for lost records, not for an event."""

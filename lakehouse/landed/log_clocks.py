@@ -14,7 +14,7 @@ from feedback.errors import LakeError
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import clock_note, era_note
 from lakehouse.store_errors import plain
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 
 def committed_clocks(lake: Lake, log_name: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 PART_ROWS = 100_000
 """Rows that are held at once, unless one range of offsets has more."""

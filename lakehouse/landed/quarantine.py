@@ -14,7 +14,8 @@ from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
 from lakehouse.landed.replays import Place, ReplayLedger
 from lakehouse.landed.tables import OTHERS, code_of
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 
 RAW_SHOWN = 160
 MAX_RAW_BYTES = 256 * 1024

@@ -18,7 +18,7 @@ from feedback.errors import ReplayInProgress
 from lakehouse.fenced_table import FencedTable
 from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import REPLAYS
+from lakehouse.tables.replays import REPLAYS
 
 APPLICATION = "replays"
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.positions import POSITION
 from lakehouse.tables.registry import TABLES
-from lakehouse.tables.specs import FEEDBACK, TableSpec
+from lakehouse.tables.spec import TableSpec
 
 COORDINATES = tuple(column.name for column in POSITION)
 """Where in the log a row's event stands, how many events its record has, and the day on which the log took it."""

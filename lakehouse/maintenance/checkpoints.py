@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 from feedback.errors import MaintenanceBusy
 from lakehouse.file_lock import locked
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS, Lake
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 NO_CHECKPOINT = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 """Commit without checkpoint and log cleaning: both are done under the lock, never in a hook."""

@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 from feedback.errors import LakeError
 from lakehouse.lake import Lake
 from lakehouse.maintenance.checkpoints import table_store
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 LOG_FOLDER = "_delta_log/"
 _STAGED = re.compile(r"(#\d+|\.tmp)$")

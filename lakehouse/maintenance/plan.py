@@ -16,7 +16,7 @@ import msgspec
 
 from feedback.settings.maintenance import MaintenanceSettings
 from lakehouse.lake import CHECKPOINT_EVERY_COMMITS
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 MEBIBYTE = 1024 * 1024
 

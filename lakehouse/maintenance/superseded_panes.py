@@ -14,7 +14,7 @@ from feedback.errors import LakeError
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
 from lakehouse.maintenance.checkpoints import NO_CHECKPOINT
-from lakehouse.tables.specs import SIGNALS
+from lakehouse.tables.windows import SIGNALS
 from lakehouse.window_table import latest_panes
 
 SLICE = timedelta(minutes=10)

@@ -25,7 +25,7 @@ from lakehouse.maintenance.plan import (
 )
 from lakehouse.maintenance.superseded_panes import keep_latest_panes
 from lakehouse.store_errors import is_torn_listing
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 REWRITTEN = "upkeep/clustered"
 """Under this application id stands the newest closed day of a table that was rewritten, as its ordinal."""

@@ -17,7 +17,7 @@ from lakehouse.file_lock import locked
 from lakehouse.lake import Lake
 from lakehouse.maintenance.checkpoints import last_checkpoint, table_store, write_checkpoint
 from lakehouse.maintenance.orphans import list_files
-from lakehouse.tables.specs import TableSpec
+from lakehouse.tables.spec import TableSpec
 
 WAIT_SECONDS = 10.0
 """For a checkpoint or a pass of maintenance that is being written: it takes less, or it is left to the next run."""

@@ -10,7 +10,8 @@ from feedback.settings.home import Settings
 from feedback.settings.learning import SparkSettings
 from feedback.settings.paths import HomePaths
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import INTERACTIONS, ITEMS
+from lakehouse.tables.interactions import INTERACTIONS
+from lakehouse.tables.items import ITEMS
 from models.bundle.store import BundleStore
 from models.recommenders.recommender import Recommender
 from models.recommenders.registry import build_recommender

@@ -10,7 +10,7 @@ import polars as pl
 from feedback.errors import NotEnoughFeedback
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import EVALUATIONS
+from lakehouse.tables.evaluations import EVALUATIONS
 from models.bundle.store import BundleStore
 from models.evaluation.comparison import Evaluation, evaluate
 from models.evaluation.splits import GLOBAL_TIME, STRATIFIED

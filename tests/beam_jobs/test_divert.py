@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from beam_jobs.batch import Batch
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.lakehouse.rows import rows
 from tests.lakehouse.spam_table import SPAM, declare, withdraw
 

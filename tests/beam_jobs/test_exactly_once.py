@@ -22,7 +22,8 @@ from bench.killing.places import PlaceReader, Snapshot, violations
 from feedback.admitted import AdmittedEvent
 from feedback.log.port import Memo, NewRecord, pack, partition_of
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from online.port import catch_up
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW

@@ -17,7 +17,8 @@ from feedback.settings.home import Settings, load_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import AuditReport, audit
 from lakehouse.landed.continuity import open_landed_log, skip_gaps
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 
 pytestmark = pytest.mark.beam
 

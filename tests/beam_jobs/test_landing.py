@@ -15,7 +15,8 @@ from feedback.log.port import NewRecord
 from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from online.open import open_online_store
 from text.redaction import VERSION
 

@@ -21,7 +21,7 @@ from feedback.log.open import open_log
 from feedback.settings.home import load_settings
 from feedback.subjects import Pseudonyms
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import QUARANTINE
+from lakehouse.tables.quarantine import QUARANTINE
 from online.open import open_online_store
 from tests.support.landing.lines import SUBJECT, append, line, poll
 

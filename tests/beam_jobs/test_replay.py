@@ -19,7 +19,8 @@ from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.quarantine import groups, outcomes
 from lakehouse.landed.replays import ReplayLedger
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.support.landing.lines import SUBJECT, append, line
 from text.redaction import VERSION
 

@@ -16,7 +16,7 @@ from feedback.settings.home import Settings
 from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.support.landing.lines import append, line
 
 pytestmark = pytest.mark.beam

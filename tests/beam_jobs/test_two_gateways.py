@@ -14,7 +14,7 @@ from feedback.settings.home import Settings, load_settings
 from feedback.subjects import Pseudonyms, load_or_create_key
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.open import open_online_store
 
 pytestmark = pytest.mark.beam

@@ -14,7 +14,8 @@ from beam_jobs.landing import drain
 from bench.killing.disk import FileSizeLimit
 from bench.killing.faults import orphans
 from feedback.settings.home import Settings, load_settings
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.lakehouse.rows import rows
 from tests.support.kafka_server import Broker
 from tests.support.landing.workers import Workers, eventually, working

@@ -8,7 +8,7 @@ from bench.drains.latency import landing_times
 from feedback.settings.home import load_settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch
 

@@ -9,7 +9,7 @@ from dagster_project.defs.resources import SharedHome
 from feedback.settings.home import Settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch
 

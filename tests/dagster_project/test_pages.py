@@ -10,7 +10,7 @@ from dagster_project.lib.handover import positions_of
 from dagster_project.lib.metadata import column_schema, counts_table, markdown_table
 from dagster_project.lib.plots import comparison as plotted
 from dagster_project.lib.plots import preference_histogram
-from lakehouse.tables.specs import ITEMS
+from lakehouse.tables.items import ITEMS
 from models.evaluation.comparison import Scorecard
 from models.evaluation.gate import decide
 from models.evaluation.metrics import Metrics

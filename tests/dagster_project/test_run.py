@@ -21,8 +21,10 @@ from dagster_project.past_runs import learned
 from dagster_project.run import HEADLESS_TAG, bury_dead_runs, load_job, run_config, run_loop
 from feedback.settings.home import Settings, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import EVALUATIONS, FEEDBACK, INTERACTIONS
-from lakehouse.tables.specs import ITEMS as ITEMS_TABLE
+from lakehouse.tables.evaluations import EVALUATIONS
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.interactions import INTERACTIONS
+from lakehouse.tables.items import ITEMS as ITEMS_TABLE
 from models.bundle.store import BundleStore
 from models.recommenders.registry import RECOMMENDERS
 from models.tracking.runs import CHAMPION, Tracking

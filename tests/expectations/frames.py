@@ -7,7 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from lakehouse.tables.specs import FEEDBACK, INTERACTIONS, ITEMS, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.interactions import INTERACTIONS
+from lakehouse.tables.items import ITEMS
+from lakehouse.tables.spec import TableSpec
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from feedback.errors import REMEDIES, Code
 from feedback.settings.landing import AdmissionSettings
 from feedback.subjects import Pseudonyms
 from feedback.verdicts import Rejected
-from lakehouse.tables.specs import FEEDBACK_EVENT
+from lakehouse.tables.feedback import FEEDBACK_EVENT
 from tests.conftest import NOW
 
 ADMISSION = Admission(Pseudonyms(b"k" * 32), AdmissionSettings(max_event_bytes=2_000))

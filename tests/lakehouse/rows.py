@@ -7,7 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from lakehouse.commit import LandingBatch
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
+from lakehouse.tables.spec import TableSpec
 from tests.conftest import NOW
 
 FEEDBACK_DEFAULTS: dict[str, Any] = {

@@ -11,9 +11,11 @@ import lakehouse.commit
 import lakehouse.landed.audit
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.positions import POSITION
+from lakehouse.tables.quarantine import QUARANTINE
 from lakehouse.tables.registry import TABLES
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE, Column, TableSpec
+from lakehouse.tables.spec import Column, TableSpec
 from tests.conftest import NOW
 from tests.lakehouse.rows import QUARANTINE_DEFAULTS, rows
 

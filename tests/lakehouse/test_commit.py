@@ -11,7 +11,8 @@ from feedback.errors import StalePosition
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.audit import AuditReport, audit
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch, rows
 

@@ -11,7 +11,8 @@ import pytest
 from feedback.errors import ContractViolation
 from lakehouse.data_files import write_files
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK, Column, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.spec import Column, TableSpec
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

@@ -16,7 +16,8 @@ from feedback.errors import LakeError, StalePosition
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.maintenance.sleeper_child import commit_in_sleep
 from tests.lakehouse.rows import batch

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from lakehouse.first_of_identity import first_of_identity, repeats
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

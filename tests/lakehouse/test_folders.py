@@ -12,7 +12,7 @@ from feedback.intake import open_intake
 from feedback.settings.folders import REFUSED, refuse_unusable_folder
 from feedback.settings.home import ensure_home, load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.window_table import read_windows
 from tests.support.landing.streaming import ratings
 

@@ -10,8 +10,9 @@ import pytest
 
 from feedback.errors import ContractViolation, LakeError, TableMissing
 from lakehouse.lake import Lake
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.registry import TABLES
-from lakehouse.tables.specs import FEEDBACK, Column, TableSpec
+from lakehouse.tables.spec import Column, TableSpec
 from tests.lakehouse.rows import rows
 
 

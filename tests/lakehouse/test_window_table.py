@@ -14,7 +14,8 @@ from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.run import run_maintenance
 from lakehouse.maintenance.superseded_panes import keep_latest_panes
 from lakehouse.sketches import added, opened, stored
-from lakehouse.tables.specs import FEEDBACK, SIGNALS
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.windows import SIGNALS
 from lakehouse.window_rows import Mark
 from lakehouse.window_table import WindowsPublisher, figures, landed_between, read_windows
 from tests.conftest import NOW

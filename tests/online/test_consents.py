@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.port import OnlineStore, catch_up
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.port import OnlineStore
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW

@@ -8,7 +8,7 @@ import pytest
 
 import online.store
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.port import OnlineStore, catch_up, push_commit, rebuild
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW

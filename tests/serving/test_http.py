@@ -17,7 +17,7 @@ from cli.demo.demo import free_port
 from feedback.settings.home import Settings, load_settings
 from feedback.settings.source import ROOT
 from feedback.subjects import Pseudonyms, load_or_create_key
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from models.bundle.store import BundleStore
 from online.open import open_online_store
 from tests.conftest import NOW

@@ -12,7 +12,7 @@ import pytest
 
 from feedback.settings.home import load_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from models.bundle.store import BundleStore
 from tests.models.test_learning_core import TWELVE, publish_factors
 from tests.serving.test_http import served

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from feedback.settings.home import Settings
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from models.bundle.store import BundleStore
 from online.open import open_online_store
 from online.port import OnlineStore

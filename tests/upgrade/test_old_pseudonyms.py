@@ -23,7 +23,7 @@ from feedback.settings.home import Settings, ensure_home
 from feedback.subjects import Pseudonyms, load_or_create_key
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from models.bundle.store import BundleStore
 from online.open import open_online_store
 from serving.service import Service, open_service

@@ -28,7 +28,7 @@ from beam_jobs.stages.deduplication.latest_statements import (
 )
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 MAX_LOAD = 0.6
 NIGHT = timedelta(days=1)

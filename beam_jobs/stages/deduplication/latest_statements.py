@@ -17,7 +17,7 @@ from feedback.admitted import COLUMN_OF_FIELD, DERIVED_LENGTH, DERIVED_PREFIX, A
 from feedback.contract import STATEMENTS
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]

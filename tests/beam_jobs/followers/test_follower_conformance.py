@@ -16,7 +16,7 @@ from beam_jobs.followers.windows.follower import CountWindows
 from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.positions import Positions
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.window_rows import SCOPES, SIZES
 from online.open import open_online_store, open_window_store
 from online.windows import newest_windows

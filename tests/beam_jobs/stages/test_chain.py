@@ -21,7 +21,8 @@ from feedback.settings.home import Settings
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.support.landing.lines import line, poll
 

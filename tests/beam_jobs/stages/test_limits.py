@@ -28,7 +28,7 @@ from feedback.settings.source import ROOT
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
-from lakehouse.tables.specs import QUARANTINE
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.support.landing.lines import append, line, poll
 

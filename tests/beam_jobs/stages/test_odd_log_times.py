@@ -19,7 +19,7 @@ from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.log_clocks import committed_clocks
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.window_table import read_windows
 from tests.support.kafka_server import Broker
 from tests.support.landing.lines import append, line

@@ -14,7 +14,7 @@ from beam_jobs.stages.redact import COLUMN, Redact
 from beam_jobs.stages.registry import STAGES
 from feedback.settings.home import Settings, load_settings, override_settings
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
-from lakehouse.tables.specs import FEEDBACK_DERIVED
+from lakehouse.tables.feedback import FEEDBACK_DERIVED
 from tests.support.landing.lines import line, poll
 from text.redaction import VERSION
 from text.sensitive import Sensitive

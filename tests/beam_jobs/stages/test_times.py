@@ -15,7 +15,8 @@ from feedback.bounds import microseconds
 from feedback.log.open import open_log
 from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.support.landing.lines import append, line, poll
 

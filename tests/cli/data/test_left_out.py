@@ -14,7 +14,7 @@ from feedback.bounds import EARLIEST_US
 from feedback.settings.home import load_settings
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

@@ -18,7 +18,7 @@ from feedback.settings.home import Settings
 from feedback.settings.source import ROOT
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.open import open_online_store
 from online.trimming import online_bounds, trim_stores
 from tests.conftest import NOW

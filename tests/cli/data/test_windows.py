@@ -13,7 +13,7 @@ from cli.main import heed
 from feedback.errors import UsageError
 from feedback.settings.home import load_settings
 from lakehouse.sketches import numbers_of, people_column
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.window_rows import Mark
 from online.open import open_online_store, open_window_store
 from tests.lakehouse.rows import rows

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from dagster_project.lib.catalogue import build_catalogue
-from lakehouse.tables.specs import FEEDBACK, ITEMS
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.items import ITEMS
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from feedback.intake import open_intake
 from feedback.settings.home import Settings, ensure_home, load_settings
 from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.window_table import read_windows
 
 pytestmark = pytest.mark.beam

@@ -11,7 +11,7 @@ import pytest
 from dagster_project.lib.catalogue import build_catalogue
 from dagster_project.lib.learned import catalogue_events, interactions_of
 from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST, LATEST
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from models.evaluation.splits import global_time
 from models.interaction_matrix import ItemIndex
 from models.recommenders.popularity import HALF_LIFE_DAYS, decayed_popularity_of

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dagster_project.lib.learned import interactions_of, screened_interactions
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.lakehouse.rows import rows
 
 ANNA, BEFORE, VISIT, BOB = "a" * 32, "b" * 32, "c" * 32, "d" * 32

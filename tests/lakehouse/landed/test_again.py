@@ -11,7 +11,7 @@ import pytest
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.again import without_landed_again
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.port import OnlineStore, catch_up, push_commit
 from online.sqlite.store import SqliteOnlineStore
 from tests.conftest import NOW

@@ -9,7 +9,7 @@ import pytest
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.landed.audit import AuditReport, audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

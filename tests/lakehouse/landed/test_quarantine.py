@@ -11,7 +11,7 @@ from feedback.errors import UsageError
 from lakehouse.lake import Lake
 from lakehouse.landed.quarantine import MAX_RAW_BYTES, RAW_SHOWN, condition, groups, read_parts, select_rows
 from lakehouse.landed.replays import PlannedLine, ReplayLedger
-from lakehouse.tables.specs import QUARANTINE
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.rows import rows
 

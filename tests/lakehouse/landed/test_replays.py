@@ -11,7 +11,8 @@ import pytest
 from feedback.errors import ReplayInProgress
 from lakehouse.lake import Lake
 from lakehouse.landed.replays import PlannedLine, ReplayLedger
-from lakehouse.tables.specs import REPLAYS, Column
+from lakehouse.tables.replays import REPLAYS
+from lakehouse.tables.spec import Column
 from tests.conftest import NOW
 
 LINES = (PlannedLine((0, 7, 2), "undecodable", '{"id":"a"}'), PlannedLine((1, 3, 0), "undecodable", '{"id":"b"}'))

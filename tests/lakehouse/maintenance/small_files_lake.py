@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from lakehouse.commit import LandingBatch, LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.maintenance.plan import OPEN_SMALL_FILES, Retention
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.lakehouse.rows import batch, rows
 
 COMMITS = OPEN_SMALL_FILES + 10

@@ -21,7 +21,8 @@ from lakehouse.maintenance.checkpoints import last_checkpoint
 from lakehouse.maintenance.plan import OPEN_SMALL_FILES, Action, Work
 from lakehouse.maintenance.run import run_maintenance
 from lakehouse.maintenance.table import perform
-from lakehouse.tables.specs import FEEDBACK, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.spec import TableSpec
 from tests.conftest import NOW
 from tests.lakehouse.maintenance.small_files_lake import CAP, RETENTION, ids, land, today
 from tests.lakehouse.rows import batch

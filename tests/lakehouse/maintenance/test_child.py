@@ -17,7 +17,7 @@ from lakehouse.maintenance.child import Ended, Job, Started, work_table
 from lakehouse.maintenance.plan import Action, Work
 from lakehouse.maintenance.run import _Collected, _without, run_maintenance
 from lakehouse.maintenance.table import Outcome, read_statistics
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.maintenance.small_files_lake import CAP, RETENTION, land
 from tests.lakehouse.rows import rows

@@ -11,7 +11,7 @@ from feedback.errors import LakeError
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
 from lakehouse.maintenance.orphans import StoredFile, find_orphans, remove_orphans
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch
 

@@ -28,7 +28,11 @@ from lakehouse.maintenance.plan import (
     plan,
     properties,
 )
-from lakehouse.tables.specs import FEEDBACK, INTERACTIONS, QUARANTINE, SIGNALS, TableSpec
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.interactions import INTERACTIONS
+from lakehouse.tables.quarantine import QUARANTINE
+from lakehouse.tables.spec import TableSpec
+from lakehouse.tables.windows import SIGNALS
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()

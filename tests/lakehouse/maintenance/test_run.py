@@ -16,7 +16,8 @@ from lakehouse.file_lock import locked
 from lakehouse.lake import Lake, open_lake
 from lakehouse.maintenance.run import run_maintenance
 from lakehouse.maintenance.table import read_statistics
-from lakehouse.tables.specs import FEEDBACK, QUARANTINE
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.quarantine import QUARANTINE
 from tests.conftest import NOW
 from tests.lakehouse.maintenance.small_files_lake import COMMITS, ids, land, today
 from tests.lakehouse.rows import rows

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.lake import Lake
 from lakehouse.maintenance.versions import HistoryRemoved, kept_versions, obsolete_entries, readable_from, trim_history
-from lakehouse.tables.specs import INTERACTIONS
+from lakehouse.tables.interactions import INTERACTIONS
 from tests.conftest import NOW
 
 ROW = {

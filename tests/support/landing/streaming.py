@@ -14,7 +14,7 @@ from feedback.log.open import open_log
 from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 
 PATIENCE_SECONDS = 90.0
 SOON_SECONDS = 15.0

@@ -14,7 +14,7 @@ from feedback.log.port import NewRecord
 from feedback.settings.home import Settings
 from lakehouse.lake import open_lake
 from lakehouse.landed.audit import audit
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from online.open import open_online_store
 from tests.support.processes import Child
 

@@ -14,7 +14,7 @@ from beam_jobs.batch import Batch
 from beam_jobs.followers.windows.sink import LogEnds, WindowSink
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.window_rows import SCOPES, SIZES, TALLIES
 from lakehouse.window_table import figures
 from online.sqlite.windows import SqliteWindowStore

@@ -22,7 +22,8 @@ from feedback.errors import LakeError, ServiceError
 from feedback.intake import open_intake
 from feedback.settings.home import Settings, override_settings
 from lakehouse.lake import open_lake
-from lakehouse.tables.specs import FEEDBACK, SIGNALS
+from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.windows import SIGNALS
 from lakehouse.window_rows import SCOPES, SIZES
 from lakehouse.window_table import read_windows
 from online.open import open_window_store

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lakehouse.tables.specs import SIGNALS
+from lakehouse.tables.windows import SIGNALS
 from lakehouse.window_rows import Mark
 from lakehouse.window_table import read_windows
 from online.open import open_window_store

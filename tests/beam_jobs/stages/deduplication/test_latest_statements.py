@@ -22,7 +22,7 @@ from feedback.admission import Admission, Admitted
 from feedback.subjects import Pseudonyms
 from lakehouse.commit import LandingCommitter
 from lakehouse.lake import Lake
-from lakehouse.tables.specs import FEEDBACK
+from lakehouse.tables.feedback import FEEDBACK
 from tests.conftest import NOW
 from tests.support.landing.lines import poll
 
