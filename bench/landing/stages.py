@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,10 +19,12 @@ import polars as pl
 
 from beam_jobs.source.poll import Cursor
 from beam_jobs.stages.admit import admit
+from beam_jobs.stages.chain import StageChain
 from beam_jobs.stages.decode import Decoder
 from beam_jobs.stages.deduplication.deduplicate import deduplicate
 from beam_jobs.stages.deduplication.landed_ids import LandedIds
 from beam_jobs.stages.limits import landing_limits
+from beam_jobs.stages.registry import STAGES
 from bench.drains.events import EVENTS_PER_SECOND, rating_chunks
 from bench.drains.logs import fill_kafka, fill_log
 from bench.figures import Figure, reported
@@ -60,22 +63,14 @@ def run(report: Callable[[str], None], *, events: int = EVENTS) -> Iterator[Figu
 def stage_seconds(settings: Settings) -> dict[str, float]:
     """Land the whole log of a fresh home; processor seconds by stage, in their order."""
     spent: dict[str, float] = {}
-
-    @contextmanager
-    def stage(name: str) -> Iterator[None]:
-        before = time.process_time()
-        yield
-        spent[name] = spent.get(name, 0.0) + time.process_time() - before
-
+    stage = partial(_timed, spent)
     log, lake, store = open_log(settings.log), open_lake(settings), open_online_store(settings.online)
     committer = LandingCommitter(lake, log.name, log.partitions)
     start = committer.positions()
     cursor = Cursor(log, start, max_events=settings.landing.batch_events, max_bytes=settings.landing.batch_bytes)
     until = {partition: end for partition, (_, end) in log.bounds().items()}
-    decoder, landed = (
-        Decoder(landing_limits(settings.admission, settings.landing)),
-        LandedIds(settings.landing.dedup_window_days),
-    )
+    decoder = Decoder(landing_limits(settings.admission, settings.landing))
+    landed, chain = LandedIds(settings.landing.dedup_window_days), StageChain(STAGES, settings)
     while True:
         with stage("poll"):
             poll = cursor.poll(until=until)
@@ -88,11 +83,21 @@ def stage_seconds(settings: Settings) -> dict[str, float]:
         with stage("deduplicate"):
             landed.prepare(lake, batch.start, batch.days)
             batch = deduplicate(batch, landed)
+        with stage("registered stages"):
+            batch = chain.process(batch)
         with stage("commit"):
             committer.commit(batch.to_commit(), at=datetime.now(UTC))
         with stage("online store"):
             store.push(batch.events.select(pl.exclude("line", "appended_at")), dict(batch.end))
     with stage("online store"):
         store.close()
+    chain.close()
     log.close()
     return spent
+
+
+@contextmanager
+def _timed(spent: dict[str, float], name: str) -> Iterator[None]:
+    before = time.process_time()
+    yield
+    spent[name] = spent.get(name, 0.0) + time.process_time() - before
