@@ -33,7 +33,7 @@ _MAY_HOLD: Mapping[Sensitive, tuple[str, ...]] = {
         r"%40",
         r"&#64;",
         r"[\[({<]\s?(?i:at)\s?[\])}>]",
-        r"(?i: dot )",
+        r"(?i:dot)",
     ),
     Sensitive.PHONE: (rf"\d(?:[{SEPARATORS}]{{0,4}}\d){{6}}",),
     Sensitive.CARD: (rf"\d(?:[{SEPARATORS}]{{0,4}}\d){{12}}",),

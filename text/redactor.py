@@ -13,6 +13,8 @@ from text.sensitive import ALL_TYPES, Sensitive
 _ID_NAME = re.compile(
     r"(?:.*[_.-])?(?:ids?|uuid|guid|sku|gtin|ean|isbn|asin)|.*[a-z0-9](?:Ids?|ID|UUID|SKU)", re.DOTALL
 )
+_REACHES = re.compile(r"mail|phone|mobile|whatsapp|fax|iban|card", re.IGNORECASE)
+"""Names such as `email_id` are of what reaches or charges a person, whatever they end with."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LEAST_CHARS = 5
 """No shorter text holds anything; the shortest is an address such as `a@b.c`."""
@@ -42,7 +44,8 @@ class Redactor:
     def value(self, value: Any, *, name: str = "") -> Any:  # noqa: ANN401 - any JSON
         """A value as JSON decodes it: a text, a list or an object of such, or anything else, which stays."""
         if isinstance(value, str):
-            return value if _ID_NAME.fullmatch(name) else self.text(value, name=name)
+            is_id = _ID_NAME.fullmatch(name) and not _REACHES.search(name)
+            return value if is_id else self.text(value, name=name)
         if isinstance(value, list):
             return [self.value(one, name=name) for one in value]
         if isinstance(value, dict):

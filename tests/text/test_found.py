@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
-from text.redaction import redact_text
+from text.redaction import redact_column, redact_text
 
 FOUND = [
     ("write to john.o'neil@shop.co.uk. Thanks", "write to [email]. Thanks"),
@@ -13,6 +14,7 @@ FOUND = [
     ("anna (at) example (dot) com", "[email]"),
     ("anna.b at example dot com", "[email]"),
     ("anna @ gmail.com", "[email]"),
+    ("anna.b at\u00a0example\u00a0dot\u00a0com", "[email]"),
     ("?email=anna%40example.com", "?email=[email]"),
     ("call +44 (0)20 7946 0958 now", "call [phone] now"),
     ("(+49) 171 1234567", "[phone]"),
@@ -98,3 +100,8 @@ def test_found(text: str, redacted: str) -> None:
 @pytest.mark.parametrize("text", LEFT_ALONE)
 def test_left_alone(text: str) -> None:
     assert redact_text(text) == (text, {})
+
+
+@pytest.mark.parametrize(("text", "redacted"), FOUND)
+def test_a_column_finds_the_same(text: str, redacted: str) -> None:
+    assert redact_column(pl.Series([text])).texts.to_list() == [redacted]

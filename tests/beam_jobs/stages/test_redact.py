@@ -44,7 +44,11 @@ def test_texts_titles_and_attributes_are_redacted_and_ids_are_not(settings: Sett
         text=f"write to {MAIL}",
         payload=as_json(title=f"call +49 171 1234567, {MAIL}"),
         attributes=as_json(
-            note=[f"paid by {CARD}"], nested={"mail": MAIL}, customer_id=MAIL, phone="4155550123", order_no="4155550123"
+            note=[f"paid by {CARD}"],
+            nested={"email_id": MAIL},
+            customer_id=MAIL,
+            phone="4155550123",
+            order_no="4155550123",
         ),
     )
     batch = run(settings, review)
@@ -53,7 +57,7 @@ def test_texts_titles_and_attributes_are_redacted_and_ids_are_not(settings: Sett
     assert msgspec.json.decode(row["payload"]) == {"title": "call [phone], [email]"}
     assert msgspec.json.decode(row["attributes"]) == {
         "note": ["paid by [card]"],
-        "nested": {"mail": "[email]"},
+        "nested": {"email_id": "[email]"},
         "customer_id": MAIL,
         "phone": "[phone]",
         "order_no": "4155550123",
