@@ -43,6 +43,7 @@ _SPELLED = re.compile(
     rf"|[{SPACES}]at[{SPACES}](?P<said>[\w-]++)(?:[{SPACES}]dot[{SPACES}][\w-]++){{0,4}}[{SPACES}]dot[{SPACES}](?:{_ENDS})\b)",
     re.IGNORECASE,
 )
+_MAY_SPELL = re.compile(r"dot|[\[({<]\s?at\s?[\])}>]", re.IGNORECASE)
 _NAME_LIKE = re.compile(r"[\d._+-]")
 _PROVIDER = re.compile(_PROVIDERS, re.IGNORECASE)
 _INVISIBLE = re.compile(f"[{ZERO_WIDTH}-]")
@@ -71,8 +72,7 @@ def redact_emails(text: str) -> tuple[str, int]:
         text = _ADDRESS.sub(replace, text)
         text, spaced = _SPACED.subn(Sensitive.EMAIL.mark, text)
         found += spaced
-    lowered = text.lower()
-    if "at)" in lowered or "at]" in lowered or "at " in lowered or "at}" in lowered or "at>" in lowered:
+    if _MAY_SPELL.search(text):
         text = _SPELLED.sub(replace_spelled, text)
     return text, found
 
