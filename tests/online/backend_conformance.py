@@ -91,7 +91,11 @@ class OnlineBackendConformance:
         assert backend.positions() == {0: 5, 1: 8}
 
     def test_links_are_kept_once_with_their_earliest_time(self, backend: OnlineBackend) -> None:
-        for links in ([Link("a", "v", 5), Link("b", "v", 4)], [Link("a", "v", 3), Link("a", "w", 1)]):
+        for links in (
+            [Link("a", "v", 5), Link("b", "v", 4)],
+            [Link("a", "v", 3), Link("a", "w", 1)],
+            [Link("a", "v", 9)],
+        ):
             assert backend.apply(Changes(links=links), basis=FRESH)
 
         assert sorted(backend.links()) == [("a", "v", 3), ("a", "w", 1), ("b", "v", 4)]

@@ -66,6 +66,12 @@ def test_the_consent_of_each_subject_of_a_person_is_looked_at(store: OnlineStore
     assert not any(map(store.personal, ("anna", "visit", "phone")))
 
 
+def test_a_visit_is_not_served_personally_against_the_will_of_anybody_who_claims_it(store: OnlineStore) -> None:
+    push(store, link("anna", "visit", minute=1), link("bob", "visit", minute=2), denial("bob"))
+
+    assert [store.personal(who) for who in ("anna", "visit", "bob")] == [True, False, False]
+
+
 def test_a_shared_visit_shows_its_person_to_nobody_else(store: OnlineStore) -> None:
     push(store, click("visit", "a"), click("anna", "b"), click("bob", "c"))
     push(store, link("bob", "visit", minute=5), link("anna", "visit", minute=1))
