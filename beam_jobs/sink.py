@@ -1,4 +1,4 @@
-"""The end of the chain in Beam: drop what landed before, commit exactly once. Followers come behind it."""
+"""The sink of the Beam chain: drop what landed before, commit exactly once. Followers come after it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Deduplicate(beam.DoFn):
         self._context_id = context_id
 
     def setup(self) -> None:
-        """Begin with what the pipeline before knew, else with nothing: ids are read with a partition's first batch."""
+        """Take over the known ids of the pipeline before; without one, ids are read with a partition's first batch."""
         self._lake = open_lake(self._settings)
         self._loading_ms = Metrics.counter(NAMESPACE, "loading_ms")
         self._landed = shared(self._context_id, "landed ids", self._nothing_landed)
@@ -78,13 +78,13 @@ class Commit(beam.DoFn):
         log.close()
 
     def process(self, batch: Batch) -> Iterator[Batch]:
-        """Commit one batch and hand on what is committed now; an error of ours reaches the caller in its own words."""
+        """Commit one batch and pass it on; an error is recorded in the pipeline's context."""
         with reported_failure(self._context_id):
             yield from self._commit(batch)
 
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
-        if batch.is_takeover:  # whoever had these partitions before may have died between commit and push
+        if batch.is_takeover:  # the worker before may have died between its commit and the followers
             yield batch
             return
         ready = batch.to_commit()
@@ -94,7 +94,7 @@ class Commit(beam.DoFn):
                 is_ours = self._committer.commit(ready, at=utc_now())
         except StalePosition as error:
             self._monitor.stale(batch, error)
-            if rewind is None:  # the reader is elsewhere: the runner repeats the bundle, which reads again
+            if rewind is None:  # the reader is in another process: the runner retries the bundle, which reads again
                 raise
             Metrics.counter(NAMESPACE, "stale").inc()
             rewind(batch.generation)

@@ -1,10 +1,10 @@
 """Exactly once: the rows of a batch and its log positions, committed table by table, `feedback` last.
 
 The Delta log is the only checkpoint. The positions of `feedback` say where reading resumes; its commit is refused
-unless the batch starts there. Where another table is ahead of them, a batch was cut short between two commits. The rows
-that it wrote stay. The repeat leaves out each row whose place (partition, offset, index) stands in a table that is
-ahead, whichever table it would go to now, and writes all others: so a repeat may judge an event otherwise than the
-first attempt did, and neither loses nor doubles it.
+unless the batch starts there. Where another table is ahead of them, a batch was interrupted between two commits. The
+rows that it wrote stay. The retry leaves out each row whose place (partition, offset, index) is in a table that is
+ahead, whichever table the row would go to now, and writes all others. So a retry may classify an event differently and
+neither loses nor doubles it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def has_landed(batch: LandingBatch, committed: Positions, *, log_name: str) -> b
 
 
 def left_to_write(batch: LandingBatch, places: Sequence[pl.DataFrame]) -> LandingBatch:
-    """A batch without the rows whose places stand in a table already, whichever table they are for."""
+    """A batch without the rows whose places are in a table already, whichever table they are for."""
     standing = [frame.select(PLACE) for frame in places if frame.height]
     if not standing:
         return batch
@@ -118,7 +118,7 @@ class LandingCommitter:
             ready = left_to_write(batch, [self._standing(name, batch.start, at) for name, at in seen.items()])
             if self._commit_others(ready, seen, at=at):
                 return self._commit_feedback(ready, at=at)
-            fresh = True  # somebody else may work on these partitions
+            fresh = True  # another worker may have these partitions
         raise LakeError(f"log {self._log_name!r}: {MAX_ATTEMPTS} times another worker was quicker; too many at once")
 
     def _commit_feedback(self, batch: LandingBatch, *, at: datetime) -> bool:
@@ -217,7 +217,7 @@ def _unmoved(seen: Numbers) -> Fence:
 
 
 def _without(rows: pa.Table, places: pl.DataFrame) -> pa.Table:
-    """Rows that do not stand at one of these places of the log."""
+    """Rows that are not at one of these places."""
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
     return frame.join(places, on=PLACE, how="anti", maintain_order="left").to_arrow(

@@ -1,9 +1,9 @@
 """A Delta table that several processes append to: rows and positions in one commit, behind a fence.
 
 delta-rs does not refuse a repeated transaction from a fresh snapshot (delta-rs#3821): from there it accepts an equal
-and even a lower version. So a commit loads a snapshot, reads the positions in it, lets its caller compare them, and
-commits through that same snapshot, which delta-rs refuses if another commit has moved one of the positions meanwhile.
-What was refused is compared again with a fresh snapshot. Checkpoints are written behind a lock, never in the commit.
+and even a lower version. So a commit loads a snapshot, reads its positions, lets the caller compare them, and commits
+through that same snapshot; delta-rs refuses it if another commit has moved one of the positions meanwhile. A refused
+commit is compared again with a fresh snapshot. Checkpoints are written behind a lock, never in the commit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FRESH_SECONDS = 600.0
 `maintenance.orphan_hours` (half an hour at least) would commit files that maintenance has removed as orphans."""
 
 Numbers = Mapping[str, int]
-"""Per name of an application transaction, the number that stands in the Delta log; 0 where none does."""
+"""By name of an application transaction, its version in the Delta log; 0 where there is none."""
 
 Fence = Callable[[Numbers], bool]
 """Compares the committed positions with a commit: True: commit, False: there is nothing to do. It raises where the
@@ -218,7 +218,7 @@ class FencedTable:
             self._handle = None
 
     def _current(self, names: Iterable[str]) -> DeltaTable:
-        """The handle at hand; a new one where maintenance has cleaned the log below one that stood idle."""
+        """The open handle; a new one where maintenance has removed the log entries that an idle one needs."""
         if self._handle is None:
             return self._fresh()
         try:

@@ -1,1 +1,1 @@
-"""What happens behind a commit: the online store is told, live windows are counted."""
+"""Followers of commits: the online store and live windows."""

@@ -1,4 +1,4 @@
-"""Work beside the chain: a thread that does one thing after the other, and a pause where a store does not answer."""
+"""A single background thread with a bounded queue, and a back-off timer for stores that fail."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 PAUSE_SECONDS = 5.0
-"""After an error of a store, until it is asked again: each attempt may take seconds, and landing waits for it."""
+"""Pause after an error of a store: each attempt may take seconds, and landing waits for it."""
 LONGEST_PAUSE_SECONDS = 300.0
-"""After a mistake of our own, which waiting rarely cures, pauses become twice as long each time, up to this."""
+"""After other errors, which rarely pass by waiting, pauses double up to this."""
 
 
 class BackgroundWorker:
-    """A thread of its own that does one action after the other."""
+    """A background thread that runs one action after the other."""
 
     def __init__(self, name: str, *, at_most: int = 1) -> None:
-        """No action yet.
+        """Start without actions.
 
         Args:
-            name: The thread's.
-            at_most: How many actions may be under way or wait, each with what it holds in memory.
+            name: Name of the thread.
+            at_most: How many actions may run or wait, each with its data in memory.
         """
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._at_most = at_most
@@ -33,27 +33,27 @@ class BackgroundWorker:
         return all(action.done() for action in self._under_way)
 
     def start(self, action: Callable[[], None]) -> None:
-        """Do an action after those before; waits while there are too many of them."""
+        """Queue an action; blocks while the queue is full."""
         while len(self._under_way) >= self._at_most:
             self._under_way.popleft().result()
         self._under_way.append(self._thread.submit(action))
 
     def is_done_within(self, seconds: float) -> bool:
-        """Wait for so long at most; whether all actions are done."""
+        """Wait at most so many seconds; returns whether all actions are done."""
         return not wait(self._under_way, timeout=seconds).not_done
 
     def finish(self) -> None:
-        """Wait until all actions are done; what one of them raised is raised here."""
+        """Wait until all actions are done; raises what one of them raised."""
         while self._under_way:
             self._under_way.popleft().result()
 
     def close(self) -> None:
-        """Let the last action end, and the thread with it."""
+        """Wait for the last action and end the thread."""
         self._thread.shutdown()
 
 
 class Pause:
-    """From an error of a store until what it cost has been made up for; in its first seconds nothing is tried."""
+    """The time from an error of a store until its missed work is done; at first nothing is tried."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -62,20 +62,20 @@ class Pause:
 
     @property
     def is_owed(self) -> bool:
-        """Whether something has failed and was not made up for."""
+        """Whether work was missed and is still to be done."""
         return self._until is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether the store may be asked now."""
+        """Whether the store may be tried now."""
         return self._until is None or self._clock() >= self._until
 
     def begin(self, *, mistake: bool = False) -> None:
-        """The store has failed, or the work on it by a mistake of our own."""
+        """Begin a pause: the store has failed, or (`mistake`) our own code."""
         self._mistakes = self._mistakes + 1 if mistake else 0
         doublings = min(max(0, self._mistakes - 1), 10)
         self._until = self._clock() + min(PAUSE_SECONDS * 2.0**doublings, LONGEST_PAUSE_SECONDS)
 
     def end(self) -> None:
-        """All is made up for."""
+        """End the pause: all missed work is done."""
         self._until, self._mistakes = None, 0

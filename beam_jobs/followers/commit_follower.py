@@ -1,8 +1,8 @@
-"""Runs a follower beside landing: in a thread of its own, with pauses after errors, and never in landing's way.
+"""Run a follower in a background thread, with pauses after errors, so that landing never waits long or fails.
 
-Commits of a backlog are handed over together, for a store takes many rows in about the time of a few. Where a follower
-fails, what is committed stays committed: it is opened anew after a pause and reads from the tables what it missed.
-What comes in a pause, or while it catches up for long, need not be kept for it.
+Commits of a backlog are handed over together, since a store takes many rows in about the time of a few. A follower that
+fails is reopened after a pause and reads from the tables what it missed. Commits during a pause or a long catch-up are
+not kept for it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lakehouse.landed.positions import Positions
 
 LOGGER = logging.getLogger("heed.landing")
 LONGEST_WAIT_SECONDS = 0.5
-"""What a commit waits at most for the next ones to be handed over with it."""
+"""How long a commit waits at most to be handed over with the next ones."""
 CATCH_UP_SECONDS = 2.0
-"""What landing waits for a catching-up; a longer one, as after a lost store, goes on beside it."""
+"""How long landing waits for a catch-up; a longer one, as after a lost store, goes on in the background."""
 AT_MOST = 2
-"""Actions of a follower at once: one is under way, one waits; then landing waits."""
+"""Actions of a follower in the queue: one runs, one waits; with more, landing waits."""
 STORE_ERRORS = (HeedError, OSError, pa.ArrowException)
-"""What a store or a lake that does not answer raises, a full disk among it."""
+"""Errors of a store or a lake that does not answer, such as a full disk."""
 
 
 class CommitFollower:
@@ -38,7 +38,7 @@ class CommitFollower:
     def __init__(
         self, kind: type[Follower], settings: Settings, *, since: Positions, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin to follow what a crash kept from it, before anything else is committed.
+        """Begin to catch up on what a crash prevented, before anything else is committed.
 
         Args:
             kind: Which follower.
@@ -160,7 +160,7 @@ class CommitFollower:
             self._abandon()
 
     def _abandon(self) -> None:
-        """Forget what is in memory: after an error nobody knows how much of it is done."""
+        """Drop what is in memory: after an error it is unknown how much of it was done."""
         follower, self._follower = self._follower, None
         if follower is not None:
             follower.abandon()
@@ -183,7 +183,7 @@ def _follow(follower: Follower, waiting: Iterable[Committed]) -> None:
 
 
 def runs(commits: Iterable[Committed]) -> Iterator[list[Committed]]:
-    """Commits that follow one another in each of their partitions; between two runs another worker has landed."""
+    """Group commits that are contiguous in each partition; between two groups another worker has landed."""
     run: list[Committed] = []
     ends: dict[int, int] = {}
     for one in commits:
@@ -197,7 +197,7 @@ def runs(commits: Iterable[Committed]) -> Iterator[list[Committed]]:
 
 
 def joined(run: list[Committed]) -> Committed:
-    """Commits that follow one another as one."""
+    """Contiguous commits as one."""
     if len(run) == 1:
         return run[0]
     starts: dict[int, int] = {}

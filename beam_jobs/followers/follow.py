@@ -1,4 +1,4 @@
-"""The followers in Beam: behind the commit, in the same fused chain."""
+"""The followers as a DoFn after the commit, in the same fused chain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lakehouse.landed.positions import Positions
 
 
 class Follow(beam.DoFn):
-    """Committed batches -> nothing; every follower that the settings ask for is told."""
+    """Committed batches -> nothing; hands each to every follower that the settings switch on."""
 
     def __init__(self, kinds: Sequence[type[Follower]], settings: Settings, context_id: str) -> None:
         self._kinds = kinds
@@ -26,7 +26,7 @@ class Follow(beam.DoFn):
         self._followers: list[CommitFollower] = []
 
     def setup(self) -> None:
-        """Open the followers before anything is committed; they follow what a crash kept from them."""
+        """Open the followers before anything is committed; they catch up on what a crash prevented."""
         with reported_failure(self._context_id):
             since = committed_positions(self._settings)
             wanted = [kind for kind in self._kinds if kind.is_on(self._settings)]
@@ -38,12 +38,12 @@ class Follow(beam.DoFn):
             follower.follow(batch)
 
     def finish_bundle(self) -> None:
-        """A quiet stream ends a bundle every second, and this is when its last events show."""
+        """A quiet stream ends a bundle every second; then pending work is written."""
         for follower in self._followers:
             follower.settle()
 
     def teardown(self) -> None:
-        """Let every follower make up for what it misses; the caller learns of those that fail a drain."""
+        """Let every follower catch up; record the failure of one that must not fail a drain."""
         followers, self._followers = self._followers, []
         failed: list[Exception] = []
         for follower in followers:

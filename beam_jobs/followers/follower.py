@@ -1,8 +1,8 @@
-"""What a commit follower is: it keeps something up to date with what has landed, after each commit.
+"""The base of commit followers: each keeps a store up to date with what has landed, after each commit.
 
-A follower's store says by itself up to where it has followed each partition, so nothing else is remembered: after a
-crash, a pause or a lost store it reads what it misses from the tables. To add one, write a class here and name it in
-`beam_jobs.followers.registry`; `beam_jobs.followers.commit_follower` runs it.
+A follower's store holds the position up to which it has followed each partition; there is no other state. After a
+crash, a pause or a lost store the follower reads what it misses from the tables. To add one, write a class here and
+name it in `beam_jobs.followers.registry`; `beam_jobs.followers.commit_follower` runs it.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class Committed:
 
 
 class Follower(ABC):
-    """Keeps one thing up to date. It is used by one thread at a time, and may fail: landing goes on."""
+    """Keeps one store up to date. It is used by one thread at a time; if it fails, landing goes on."""
 
     name: ClassVar[str]
-    """What it keeps up to date, as a sentence begins with it."""
+    """The name of what it keeps up to date, as the subject of a log message."""
     columns: ClassVar[tuple[str, ...]]
-    """What it needs of an event, of the columns of `feedback`."""
+    """The columns of `feedback` that it needs."""
     events_together: ClassVar[int]
     """How many events of a backlog it gets together, at most; they and as many more wait in memory."""
     fails_drain: ClassVar[bool] = False
-    """Whether a drain ends with an error where it is behind at the end; else it is logged."""
+    """Whether a drain fails if it is behind at the end; otherwise that is logged."""
     failures: ClassVar[prometheus.Counter]
     """Counts its failures."""
 
@@ -86,7 +86,7 @@ class Follower(ABC):
         """
 
     def idle(self) -> None:  # noqa: B027 - most followers have nothing to do then
-        """Do what is due without a commit; called about once a second while nothing else is to be done."""
+        """Do periodic work; called about once a second while there are no commits."""
 
     def close(self) -> None:
         """Write what waits and release the store."""

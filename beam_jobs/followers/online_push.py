@@ -1,7 +1,6 @@
 """The online store as a follower of commits.
 
-A push costs the embedded store some 50 ms whatever it holds, for it touches as many slots; so batches of a backlog are
-pushed together.
+A push has a fixed cost in the embedded store, so batches of a backlog are pushed together.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from online.port import PUSHED_COLUMNS, OnlineStore, catch_up, push_commit
 
 
 class OnlinePush(Follower):
-    """Pushes recent events and consent; lists depend on them, so a drain does not end well without."""
+    """Pushes recent events and consent; lists depend on them, so a drain fails without."""
 
     name: ClassVar = "online store"
     columns: ClassVar = PUSHED_COLUMNS
@@ -52,7 +51,7 @@ class OnlinePush(Follower):
         catch_up(self._store, self._lake, *self._log, window_days=self._window_days)
 
     def follow(self, committed: Committed) -> None:
-        """Push one commit; first what another worker committed before it and did not live to push."""
+        """Push one commit; before it, what another worker committed and did not push."""
         push_commit(
             self._store,
             self._lake,

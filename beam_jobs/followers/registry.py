@@ -1,4 +1,4 @@
-"""The followers behind landing's commit: a class that is named here is run by every worker."""
+"""The followers of landing's commits; every worker runs each class that is named here."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class CountWindows(Follower):
     name: ClassVar = "live windows"
     columns: ClassVar = (*NEEDED, "log_offset")
     events_together: ClassVar = 40_000
-    """Some 16 MB: writing windows takes as long as landing a few batches."""
+    """About 16 MB: writing windows takes as long as landing a few batches."""
     failures: ClassVar = WINDOW_FAILURES
 
     def __init__(self, sink: WindowSink, since: Positions, clock: Callable[[], datetime]) -> None:

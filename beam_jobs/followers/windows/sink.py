@@ -1,8 +1,8 @@
 """The shell of live windows: counts committed batches, and every few seconds writes what has changed.
 
-Nothing in memory is authoritative. What came since the last flush is lost with the process and counted again from the
-landed rows between the store's mark and the committed position. A flush publishes its panes first and then moves the
-store; both refuse a writer that somebody else overtook, which then forgets what it had and counts again.
+Nothing in memory is authoritative. Counts since the last flush are lost with the process, and counted again from the
+landed rows between the store's mark and the committed position. A flush publishes its panes to the table, then updates
+the store; both refuse a writer that another worker has overtaken, which then drops its counts and counts again.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from lakehouse.window_table import WindowsPublisher, landed_between, newest_pane
 from online.open import open_window_store
 from online.windows import WindowStore
 
-LOGGER = logging.getLogger("heed.signals")
+LOGGER = logging.getLogger("heed.windows")
 IDLE_CHECK = timedelta(seconds=10)
-"""How often a silent log is asked whether it really ends where counting stands."""
+"""How often the end of a silent log is compared with the counted position."""
 WRITING_SHARE = 0.05
-"""Of a worker's time, at most for writing windows: many keys at full load are written less often than asked for."""
+"""Share of a worker's time for writing windows at most: many keys at full load are written less often."""
 LONGEST_WAIT = timedelta(minutes=1)
 MAX_ATTEMPTS = 5
 ROWS_AT_ONCE = 100_000
@@ -70,7 +70,7 @@ class WindowSink:
             every: Between two flushes.
             kept_windows: Closed windows of each length that stay in the store.
             log_ends: Asks the log for its partitions' next offsets.
-            timer: Seconds on a clock of one's own, to know how long writing takes.
+            timer: A monotonic clock in seconds, to measure how long writing takes.
         """
         self._lake = lake
         self._store = store
@@ -127,8 +127,8 @@ class WindowSink:
         self._reload(range(self._partitions))
         try:
             self.flush(now)
-        except ServiceError as error:  # somebody holds the store; landing need not wait for it
-            LOGGER.warning("signals: what was missed is written by a later flush: %s", error)
+        except ServiceError as error:  # another process holds the store; landing does not wait for it
+            LOGGER.warning("windows: what was missed is written by a later flush: %s", error)
             self._reload(range(self._partitions))
 
     def process(self, batch: Committed, *, now: datetime) -> None:
@@ -161,14 +161,14 @@ class WindowSink:
                 attempts = 0
             else:
                 return
-        LOGGER.warning("signals: another worker was quicker %d times; the next flush counts again", MAX_ATTEMPTS)
+        LOGGER.warning("windows: another worker was quicker %d times; the next flush counts again", MAX_ATTEMPTS)
 
     def close(self, now: datetime) -> None:
         """Write what waits and release the store."""
         try:
             self.flush(now)
         except HeedError as error:
-            LOGGER.warning("signals: the last flush failed and is made up for at the next start: %s", error)
+            LOGGER.warning("windows: the last flush failed and is made up for at the next start: %s", error)
         finally:
             self._store.close()
 
@@ -199,7 +199,7 @@ class WindowSink:
                 LOGGER.info("%s", error)
                 return moved
         if not self._store.put(rows, marks, expected={p: self._marks[p].pane for p in marks}):
-            LOGGER.info("signals: the store's marks of partitions %s moved on", sorted(moved))
+            LOGGER.info("windows: the store's marks of partitions %s moved on", sorted(moved))
             return moved
         self._writing += timedelta(seconds=self._timer() - started)
         self._wait = max(self._every, min(self._writing / WRITING_SHARE, LONGEST_WAIT))
@@ -221,7 +221,7 @@ class WindowSink:
         return any(held.get(p, Mark()).pane != self._marks[p].pane for p in partitions)
 
     def _reload(self, partitions: Iterable[int]) -> None:
-        """Forget what waits; count these partitions, and those that waited, from the store's marks on."""
+        """Drop pending counts; count these partitions, and the pending ones, from the store's marks on."""
         waited = {p for p, mark in self._marks.items() if self._counted[p] > mark.position}
         self._pending.clear()
         self._held = pl.DataFrame(schema=ROW_SCHEMA)
@@ -245,7 +245,7 @@ class WindowSink:
         self._counted.update({p: end for p, (_, end) in behind.items()})
 
     def _marks_and_positions(self) -> tuple[dict[int, Mark], dict[int, int]]:
-        """Marks first: what is committed afterwards is never behind them."""
+        """Read the marks before the positions: rows committed in between are then counted again, never skipped."""
         marks = self._store.marks()
         return marks, self._lake.positions(self._log_name, self._partitions)
 
@@ -272,7 +272,7 @@ class WindowSink:
         self._asked_at = now
         ends = self._log_ends()
         silent_until = {p: _milliseconds(now) for p in waiting if ends.get(p) == self._counted[p]}
-        # Our own clock may be wrong as well; a step beyond the log's is enough to close every window that it knows.
+        # Our own clock may be wrong too; one step beyond the log's clock closes every window that it knows.
         self._closing.advance(
             {p: min(ms, self._told[p] + STEP_MS) if self._told.get(p) else ms for p, ms in silent_until.items()}
         )
