@@ -26,7 +26,7 @@ from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.interactions import INTERACTIONS
 from lakehouse.tables.items import ITEMS as ITEMS_TABLE
 from models.bundle.store import BundleStore
-from models.recommenders.registry import RECOMMENDERS
+from models.recommenders.registry import compared_recommenders
 from models.tracking.runs import CHAMPION, Tracking
 from tests.dagster_project.generated import ITEMS, USERS, generated_events, send
 
@@ -174,7 +174,7 @@ class TestWholeLoop:
         rows = open_lake(looped.settings).scan(EVALUATIONS).collect()
 
         assert set(rows["evaluation_id"]) == {looped.summary.run_id}
-        assert set(rows["recommender"]) == set(RECOMMENDERS)
+        assert set(rows["recommender"]) == {compared.name for compared in compared_recommenders()}
 
     def test_the_data_docs_are_written(self, looped: Looped) -> None:
         assert (looped.settings.paths.docs_site / "index.html").is_file()
