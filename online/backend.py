@@ -1,6 +1,6 @@
-"""The ports of the online store: what a database must do for it, in keys and bytes.
+"""The ports that a database implements for the online store, in terms of keys and bytes.
 
-What the bytes mean is decided once, above them (`online.store`). An implementation inherits `tests/online`'s
+`online.store`, above them, decides what the bytes mean. An implementation inherits `tests/online`'s
 conformance suites; the port for live windows is `online.windows.WindowStore`.
 """
 
@@ -18,7 +18,7 @@ from online.statements import Owner
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a change was worked out from; where any of it has changed since, the change must be worked out again."""
+    """The state that a change was computed from; if any of it has changed since, the change must be computed again."""
 
     positions: Mapping[int, int]
     """Positions of the partitions concerned; 0 where the store has none."""
@@ -28,7 +28,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What is written together or not at all."""
+    """Changes that are written in one transaction."""
 
     positions: Mapping[int, int] = field(default_factory=dict)
     """By partition, up to where the log is pushed with this; a lower one than the store has changes nothing."""

@@ -1,4 +1,4 @@
-"""Events of the online store as bytes: what is kept of one, written in columns and read one person at a time."""
+"""Encode events for the online store in columns, and decode those of one person."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RecentEvent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OnlinePerson(NamedTuple):
-    """What is known of the person that a subject is."""
+    """Facts about the person behind a subject."""
 
     subjects: list[str]
     """Whose history is this one's: those of the same person, and every visit that it claims."""
@@ -49,7 +49,7 @@ class OnlinePerson(NamedTuple):
 
 
 ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)
-"""What is kept of an event: whose it is, and the event."""
+"""The kept part of an event: its subject, and the event."""
 
 _ALWAYS = RecentEvent.__struct_fields__[:6]
 _SELDOM = RecentEvent.__struct_fields__[6:]

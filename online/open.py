@@ -1,4 +1,4 @@
-"""The online store that the settings name, each of its parts behind its port."""
+"""Open the online store that the settings name, each part behind its port."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from online.windows import WindowStore
 
 
 def open_online_store(settings: OnlineSettings) -> OnlineStore:
-    """What serving must know of people now; made on first use.
+    """Recent events, consent and links; made on first use.
 
     Raises:
         SettingsError: The address names no known kind of store.
@@ -21,7 +21,7 @@ def open_online_store(settings: OnlineSettings) -> OnlineStore:
 
 
 def open_window_store(settings: OnlineSettings) -> WindowStore:
-    """Live windows as they stand now; made on first use.
+    """Live windows; made on first use.
 
     Raises:
         SettingsError: The address names no known kind of store.
@@ -33,7 +33,7 @@ def open_window_store(settings: OnlineSettings) -> WindowStore:
 
 
 def _sqlite_file(settings: OnlineSettings) -> str:
-    """The file of the one kind of store that there is."""
+    """The file of a SQLite store, the only kind there is."""
     scheme, _, rest = settings.url.partition("://")
     if scheme != "sqlite":
         raise SettingsError(f"online_url {settings.url!r}: unknown scheme {scheme!r}; use sqlite:///path")

@@ -1,4 +1,4 @@
-"""The online store: what serving must know now, as a port.
+"""The port of the online store: recent events, consent and links, for serving.
 
 Landing pushes event-level rows after each commit; the key of a row is its place in the log, so that pushing it
 again changes nothing. Everything in it can be rebuilt from the lake.
@@ -24,7 +24,7 @@ LOGGER = logging.getLogger("heed.online")
 WINDOW_DAYS = 30
 """The default of `dedup_window_days`."""
 TELL_SECONDS = 5.0
-"""How often a long catching-up says how far it is."""
+"""How often a long catch-up logs its progress."""
 
 PUSHED_COLUMNS = (*ONLINE_COLUMNS, "payload", "received_at", "landed_on")
 """What a push looks at: `payload` says what a consent or an identification states, the times which consent holds."""
@@ -112,7 +112,7 @@ def push_commit(
     end: Positions,
     window_days: int = WINDOW_DAYS,
 ) -> None:
-    """Push one commit; first what another worker committed before it and did not live to push.
+    """Push one commit; before it, what another worker committed and did not push.
 
     Args:
         store: The online store.
@@ -135,8 +135,8 @@ def rebuild(store: OnlineStore, lake: Lake, log_name: str, partitions: int, *, w
 def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int, *, window_days: int = WINDOW_DAYS) -> int:
     """Push the rows that were committed but not pushed before a crash; returns how many.
 
-    They are read and pushed in parts, and each part moves the store's positions: one that is cut short goes on where
-    it ended, and another worker's push in between leaves out what it brought.
+    They are read and pushed in parts, and each part advances the store's positions: an interrupted catch-up continues
+    where it ended, and another worker's push in between skips what it has brought.
     """
     if store.owes_consents():
         _restate_consents(store, lake, window_days=window_days)

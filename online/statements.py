@@ -1,4 +1,4 @@
-"""What landed events say of people: statements on personalization, and links between subjects."""
+"""Extract from landed events the statements on personalization and the links between subjects."""
 
 from __future__ import annotations
 

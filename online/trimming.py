@@ -1,4 +1,4 @@
-"""Trim what stands beside the tables: the feedback log and the online store grow with every event as well."""
+"""Trim the feedback log and the online store, which grow with every event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from online.open import open_online_store
 
 
 class Trimmed(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was dropped."""
+    """Numbers of dropped records and events."""
 
     log_records: int
     online_events: int

@@ -1,7 +1,7 @@
-"""Live windows as they stand now: the part of the online store that holds them, as a port.
+"""The port of the store of live windows.
 
 A partition's rows and its mark, the position up to which they count, change in one transaction, and only if the mark
-is still the one that the writer built on. So a repeat counts nothing twice, and a worker that lost the partition
+is still the one that the writer built on. So a retry counts nothing twice, and a worker that lost the partition
 cannot overwrite.
 """
 

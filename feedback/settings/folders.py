@@ -1,4 +1,4 @@
-"""Folders: which names of a local folder the libraries that read tables can find files under."""
+"""Folders: names of local folders that the libraries which read tables can handle."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def settings_environment(environment: Mapping[str, str], home: str, **changes: s
 
 
 def ensure_home(settings: Settings) -> Path:
-    """Make the home folder (mode 0700) and prove that it can be written.
+    """Make the home folder (mode 0700) and check that it can be written.
 
     Raises:
         HomeError: It cannot be made or written, or its tables could not be found again under its name.

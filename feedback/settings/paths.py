@@ -8,7 +8,7 @@ import msgspec
 
 
 class HomePaths(msgspec.Struct, frozen=True):
-    """Where things are in a home folder."""
+    """The paths in a home folder."""
 
     home: Path
     """The home folder."""

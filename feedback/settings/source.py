@@ -1,4 +1,4 @@
-"""Where Heed's own code stands, for child processes and files that are shipped with it."""
+"""The folder of Heed's own code, for child processes and for files that are shipped with it."""
 
 from __future__ import annotations
 

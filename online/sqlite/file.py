@@ -10,7 +10,7 @@ from pathlib import Path
 from feedback.errors import ServiceError
 
 BUSY_TIMEOUT_SECONDS = 5.0
-"""For whoever writes meanwhile. A process that was stopped in the middle holds the file for as long as it stands."""
+"""How long to wait for another writer. A stopped process keeps the lock until it is continued."""
 CHECKPOINT_PAGES = 16_000
 """64 MiB of write-ahead log between its checkpoints: each of them writes every changed page once more."""
 

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS pane_marks (
 );
 """
 _WINDOW = ("size_seconds", "scope", "start", "log_partition")
-"""What names a window of one partition; the rest of a row's key is in its blob."""
+"""The columns that identify a window of one partition; the rest of a row's key is in its blob."""
 _ONE_WINDOW = " AND ".join(f"{name} = ?" for name in _WINDOW)
 _ONE_SIZE = "size_seconds = ? AND scope IN ('item', 'section', 'all') AND log_partition = ?"
 _SELECT = f"SELECT {', '.join(_WINDOW)}, rows FROM panes"
