@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
 from feedback.consent import NOTHING_STATED, Standing, Statement, after, is_granted
+from feedback.errors import ServiceError
 from feedback.links import Link, canonical_subjects, reached, same_person
 from online.backend import Basis, Changes, OnlineBackend
 from online.events import OnlinePerson, RecentEvent, beyond, decoded, encoded, online_rows
 from online.statements import Owner, links_of, statements_of
+
+LOGGER = logging.getLogger("heed.online")
 
 MAX_RECENT = 1_000
 """Events of one person that a list looks at; older ones are in the bundle by then."""
@@ -33,7 +37,10 @@ class KeyedOnlineStore:
         """
         while not self._push(events, positions):  # another worker pushed meanwhile what is among these rows
             pass
-        self._backend.tidy()
+        try:
+            self._backend.tidy()
+        except ServiceError as error:  # what was pushed is in; the next push tries again
+            LOGGER.warning("the online store is tidied later: %s", error)
 
     def _push(self, events: pl.DataFrame, positions: Mapping[int, int]) -> bool:
         known = self._backend.positions()

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 import online.store
+from feedback.errors import ServiceError
 from lakehouse.lake import Lake
 from lakehouse.tables.feedback import FEEDBACK
 from online.port import OnlineStore, catch_up, push_commit, rebuild
-from online.sqlite.store import SqliteOnlineStore
+from online.sqlite.store import SqliteBackend, SqliteOnlineStore
 from tests.conftest import NOW
 from tests.lakehouse.rows import batch, rows
 
@@ -169,3 +170,16 @@ def test_any_item_id_comes_back_as_it_went_in(store: OnlineStore, item: str) -> 
     (event,) = store.recent("anna")
 
     assert (event.item_id, event.value, event.label) == (item, None, "like")
+
+
+def test_a_push_stands_where_tidying_fails(
+    store: OnlineStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(backend: SqliteBackend) -> None:
+        raise ServiceError("no room")
+
+    monkeypatch.setattr(SqliteBackend, "tidy", fails)
+    store.push(events({"subject": "anna", "item_id": "a"}), {0: 1})
+
+    assert [event.item_id for event in store.recent("anna")] == ["a"]
+    assert [record.getMessage() for record in caplog.records] == ["the online store is tidied later: no room"]
