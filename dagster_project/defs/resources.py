@@ -87,8 +87,7 @@ class TrackingResource(dg.ConfigurableResource[Any]):
 
         settings = self.heed.settings
         base = self.base_url or f"http://{settings.http.host}:{settings.mlflow.port}"
-        tracking = Tracking(settings.mlflow, settings.paths)
-        experiment = tracking._experiment(tracking._client())
+        experiment = Tracking(settings.mlflow, settings.paths).experiment_id()
         return f"{base}/#/experiments/{experiment}/runs/{run_id}"
 
 

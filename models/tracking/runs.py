@@ -184,6 +184,10 @@ class Tracking:
         self._client()
         return mlflow.pyfunc.load_model(f"models:/{REGISTERED_MODEL}@{alias}")
 
+    def experiment_id(self) -> str:
+        """The id of the experiment that holds the runs; it is made on first use."""
+        return self._experiment(self._client())
+
     def _client(self) -> MlflowClient:
         import mlflow
 

@@ -91,7 +91,7 @@ def test_a_listing_that_lacks_a_file_of_the_table_is_not_trusted(lake: Lake) -> 
     orphan = aged(lost.with_name("orphan.parquet"))
     lost.rename(lost.with_suffix(".elsewhere"))
 
-    with pytest.raises(LakeError, match="orphans are left alone"):
+    with pytest.raises(LakeError, match="no orphan is removed until that is repaired"):
         remove(lake)
 
     assert orphan.exists()
