@@ -6,6 +6,7 @@ import functools
 
 import click
 
+from cli.learning.populations import POPULATIONS
 from cli.options import home_command
 from cli.output import Output
 from feedback.errors import NotEnoughFeedback
@@ -40,6 +41,10 @@ def evaluate(settings: Settings, output: Output) -> None:
         figures = card.metrics.figures()
         known = {} if card.known is None else {"users": card.known.users, **card.known.figures()}
         record = {"recommender": card.recommender, "split": card.split, "parameters": card.parameters}
+        record["populations"] = {
+            population.value: {"lists": len(judged.ndcg), **judged.metrics.figures()}
+            for population, judged in card.populations.items()
+        }
         output.emit({**record, **figures, "users": card.metrics.users, "known": known})
     for split in dict.fromkeys(card.split for card in found.scorecards):
         cards = [card for card in found.scorecards if card.split == split]
@@ -47,10 +52,11 @@ def evaluate(settings: Settings, output: Output) -> None:
         output.heading(f"{split} split, top {cards[0].metrics.k}, {cards[0].metrics.users:,} people")
         rows = [(card.recommender, *card.metrics.figures().values()) for card in cards]
         output.table("", ("recommender", *names), rows, numbers=len(names))
-        measured = [(card.recommender, card.known) for card in cards if card.known is not None]
-        if measured and measured[0][1].users < cards[0].metrics.users:
-            output.say(f"of them {measured[0][1].users:,} with a history in train:")
-            rows = [(name, *theirs.figures().values()) for name, theirs in measured]
-            output.table("", ("recommender", *names), rows, numbers=len(names))
+        for population, words in POPULATIONS.items():
+            judged = [(c.recommender, f) for c in cards for p, f in c.populations.items() if p == population]
+            if judged and len(judged[0][1].ndcg) != cards[0].metrics.users:
+                output.say(words.format(lists=len(judged[0][1].ndcg)))
+                rows = [(name, *found.metrics.figures().values()) for name, found in judged]
+                output.table("", ("recommender", *names), rows, numbers=len(names))
     for split, why in found.missing.items():
         output.say(f"not judged on the {split} split: {why}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.learning.populations import POPULATIONS
 from cli.options import home_command
 from cli.output import Output
 from feedback.settings.home import Settings
@@ -80,16 +81,19 @@ def show_summary(summary: LoopSummary, output: Output) -> None:
 def show_models(summary: LoopSummary, output: Output) -> None:
     """The recommenders' figures, one table per split; an arrow marks the one that went to the gate.
 
-    Below it the same over known people alone, where strangers were judged too.
+    Below it the same population by population, where it is not everybody.
     """
     for split in dict.fromkeys(model.split for model in summary.models):
         mine = [model for model in summary.models if model.split == split]
         names = [name for name in METRICS if any(name in model.metrics for model in mine)]
         output.heading(f"Recommenders, {split} split, top {mine[0].k}, {mine[0].users:,} people")
         output.table("", ("recommender", *names), [_figures(m, m.metrics, names) for m in mine], numbers=len(names))
-        if 0 < mine[0].known_users < mine[0].users:
-            output.say(f"of them {mine[0].known_users:,} with a history in train:")
-            output.table("", ("recommender", *names), [_figures(m, m.known, names) for m in mine], numbers=len(names))
+        for population, words in POPULATIONS.items():
+            judged = [(m, m.populations[population]) for m in mine if population in m.populations]
+            if judged and judged[0][1].lists != mine[0].users:
+                output.say(words.format(lists=judged[0][1].lists))
+                rows = [_figures(m, found.metrics, names) for m, found in judged]
+                output.table("", ("recommender", *names), rows, numbers=len(names))
 
 
 def _figures(model: ModelSummary, metrics: dict[str, float], names: list[str]) -> tuple[str | float | None, ...]:

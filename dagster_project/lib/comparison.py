@@ -6,11 +6,14 @@ from typing import Any
 
 from dagster_project.lib.metadata import markdown_table
 from dagster_project.lib.summary import GateSummary
+from models.evaluation.comparison import Scorecard
 from models.evaluation.gate import GateOutcome, GateResult
-from models.evaluation.metrics import Metrics
+from models.evaluation.intervals import mean_interval
+from models.evaluation.populations import Judged, Population
 from models.learning.comparison import Comparison
 from models.recommenders.registry import CHALLENGER
 
+INTERVAL_SEED = 0
 METRICS = ("ndcg", "disliked", "precision", "map", "coverage", "recall")
 
 
@@ -25,12 +28,22 @@ def figures(comparison: Comparison) -> list[dict[str, Any]]:
             "metrics": dict(card.metrics.figures()),
             "known_users": 0 if card.known is None else card.known.users,
             "known": {} if card.known is None else dict(card.known.figures()),
+            "populations": {
+                population.value: {"lists": len(found.ndcg), "metrics": dict(found.metrics.figures()),
+                                   "ndcg_interval": _interval(found)}
+                for population, found in card.populations.items()
+            },
             "parameters": dict(card.parameters),
             "mlflow_run_id": comparison.mlflow_runs.get(card.recommender),
             "chosen": card.recommender == CHALLENGER,
         }
         for card in comparison.scorecards
-    ]
+    ]  # fmt: skip
+
+
+def _interval(found: Judged) -> list[float]:
+    interval = mean_interval(found.ndcg, seed=INTERVAL_SEED)
+    return [interval.low, interval.high]
 
 
 def challenger_figures(comparison: Comparison) -> dict[str, float]:
@@ -43,19 +56,27 @@ def challenger_figures(comparison: Comparison) -> dict[str, float]:
 
 
 def figures_table(comparison: Comparison, *, split: str) -> str:
-    """The recommenders side by side on one split; below, over known people alone where strangers were judged too."""
+    """The recommenders side by side on one split, then population by population; nDCG with its 95 % interval."""
     cards = [card for card in comparison.scorecards if card.split == split]
-    rows = [[card.recommender, *_row(card.metrics)] for card in cards]
-    rows += [
-        [f"{card.recommender}, {card.known.users} known people", *_row(card.known)]
+    rows = [
+        [card.recommender, f"{population.value} ({len(found.ndcg)})", *_row(found)]
+        for population in Population
         for card in cards
-        if card.known is not None and card.known.users < card.metrics.users
+        if (found := card.populations.get(population)) is not None and _is_told(card, population)
     ]
-    return markdown_table(["recommender", *METRICS], rows)
+    return markdown_table(["recommender", "people (lists)", "nDCG, 95 %", *METRICS], rows)
 
 
-def _row(metrics: Metrics) -> list[float]:
-    return [float(metrics.figures()[metric]) for metric in METRICS]
+def _is_told(card: Scorecard, population: Population) -> bool:
+    """Where everybody is known, the row of all people says it."""
+    found = card.populations[population]
+    return population is Population.ALL or len(found.ndcg) != len(card.populations[Population.ALL].ndcg)
+
+
+def _row(found: Judged) -> list[str | float]:
+    interval = mean_interval(found.ndcg, seed=INTERVAL_SEED)
+    figures = found.metrics.figures()
+    return [f"{interval.low:.3f} to {interval.high:.3f}", *(float(figures[metric]) for metric in METRICS)]
 
 
 def parameters_table(comparison: Comparison) -> str:

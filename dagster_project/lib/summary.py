@@ -47,6 +47,15 @@ class CheckSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that learning left out because they break this rule."""
 
 
+class PopulationFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one population."""
+
+    lists: int
+    metrics: dict[str, float]
+    ndcg_interval: list[float] = []
+    """Where nDCG lies with 95 %, by a bootstrap over people."""
+
+
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one recommender on one split."""
 
@@ -63,6 +72,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How many of the users have a history in train."""
     known: dict[str, float] = {}
     """The metrics over them alone."""
+    populations: dict[str, PopulationFigures] = {}
+    """The figures by population: all, strangers, newcomers, known."""
 
 
 class LandingSummary(msgspec.Struct, frozen=True, kw_only=True):

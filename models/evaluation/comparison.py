@@ -5,18 +5,17 @@ The choice is made once, on the rows that both splits call train, so that it has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from feedback.errors import NotEnoughFeedback
-from models.evaluation.metrics import Metrics, Truth, measure
+from models.evaluation.metrics import Metrics
+from models.evaluation.populations import Judged, Population, judge_populations, prefix_of
 from models.evaluation.splits import GLOBAL_TIME, STRATIFIED, Split, global_time, inner, stratified_by_item
-from models.interaction_matrix import InteractionMatrix
 from models.recommenders.recommender import Model, Recommender
 from models.recommenders.registry import compared_recommenders
 from models.recommenders.training_data import TrainingData
@@ -31,10 +30,23 @@ class Scorecard:
     recommender: str
     split: str
     parameters: Mapping[str, Any]
-    metrics: Metrics
-    """Over everybody who is judged, as they would be served: strangers get what is popular lately."""
-    known: Metrics | None = None
-    """Over those of them who have a history in train; None where nobody has."""
+    populations: Mapping[Population, Judged]
+    """Figures by population, as they would be served; `Population.ALL` is always there."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Over everybody who is judged."""
+        return self.populations[Population.ALL].metrics
+
+    @property
+    def known(self) -> Metrics | None:
+        """Over those who have a history in train; None where nobody has."""
+        return self.of(Population.KNOWN)
+
+    def of(self, population: Population) -> Metrics | None:
+        """Over one population; None where nobody of it is judged."""
+        found = self.populations.get(population)
+        return None if found is None else found.metrics
 
 
 @dataclass(frozen=True)
@@ -52,23 +64,22 @@ class Evaluation:
         """A recommender's metrics by split."""
         return {card.split: card.metrics for card in self.scorecards if card.recommender == recommender}
 
-    def known_of(self, recommender: str) -> dict[str, Metrics]:
-        """The same over people who have a history in train."""
-        cards = [card for card in self.scorecards if card.recommender == recommender]
-        return {card.split: card.known for card in cards if card.known is not None}
+    def populations_of(self, recommender: str) -> dict[str, Mapping[Population, Metrics]]:
+        """The same by population."""
+        return populations_of(self.scorecards, recommender)
 
     def frame(self) -> pl.DataFrame:
         """One row per recommender, split and metric, in the columns of the `evaluations` table.
 
-        Figures over known people are metrics of their own, named `known_` and the figure.
+        Figures over one population are metrics of their own, named by it and the figure, such as `known_ndcg`.
         """
         rows = [
-            (card.recommender, card.split, prefix + metric, found.k, value, found.users, _as_json(card.parameters))
+            (card.recommender, card.split, prefix_of(population) + metric, found.metrics.k, value, found.metrics.users,
+             _as_json(card.parameters))
             for card in self.scorecards
-            for prefix, found in (("", card.metrics), ("known_", card.known))
-            if found is not None
-            for metric, value in found.figures().items()
-        ]
+            for population, found in card.populations.items()
+            for metric, value in found.metrics.figures().items()
+        ]  # fmt: skip
         schema = {"recommender": pl.String, "split": pl.String, "metric": pl.String, "k": pl.Int32}
         schema |= {"value": pl.Float64, "users": pl.Int32, "parameters": pl.String}
         return pl.DataFrame(rows, schema=schema, orient="row")
@@ -170,31 +181,21 @@ def judge(recommender: Recommender, split: Split, data: TrainingData, *, k: int 
         k: Length of the lists.
     """
     model = recommender.fit(data.part(split.train))
-    everybody, known = measure_groups(model, split, k=k)
-    return Scorecard(recommender.name, split.name, dict(recommender.parameters), everybody, known)
+    return Scorecard(recommender.name, split.name, dict(recommender.parameters), judge_populations(model, split, k=k))
 
 
 def measure_model(model: Model, split: Split, *, k: int = LIST_LENGTH) -> Metrics:
     """The figures of a fitted model on the test rows of a split."""
-    return measure_groups(model, split, k=k)[0]
+    return judge_populations(model, split, k=k)[Population.ALL].metrics
 
 
-def measure_groups(model: Model, split: Split, *, k: int = LIST_LENGTH) -> tuple[Metrics, Metrics | None]:
-    """The figures over everybody in test, and over those who have a history in train (None where nobody has).
-
-    The lists are those that serving would give: `Model.recommend_all` lists what is popular for who has no history.
-    """
-    test = InteractionMatrix.from_frame(split.test, model.items)
-    subjects = [subject.decode() for subject in test.subjects.tolist()]
-    histories = InteractionMatrix.from_frame(split.train, model.items).take(subjects)
-    lists = model.recommend_all(histories, k)
-    preference, _ = test.preference_and_weight
-    truth = Truth(test.indptr, test.items, preference < 0, n_items=len(model.items))
-    everybody = measure(lists, truth)
-    is_known = np.diff(histories.indptr) > 0
-    if not is_known.any():
-        return everybody, None
-    return everybody, measure(lists[is_known], truth.of_users(is_known))
+def populations_of(scorecards: Iterable[Scorecard], recommender: str) -> dict[str, Mapping[Population, Metrics]]:
+    """A recommender's metrics by split and population."""
+    return {
+        card.split: {population: found.metrics for population, found in card.populations.items()}
+        for card in scorecards
+        if card.recommender == recommender
+    }
 
 
 def _judged_once(

@@ -41,8 +41,7 @@ def fit_challenger(
         FitRecord(
             recommender=CHALLENGER,
             parameters=parameters,
-            metrics=comparison.of(CHALLENGER),
-            known=comparison.known_of(CHALLENGER),
+            metrics=comparison.populations_of(CHALLENGER),
             delta_versions=delta_versions,
             seed=settings.learning.seed,
             tags={"dagster_run_id": comparison.evaluation_id, "fit": "everything"},

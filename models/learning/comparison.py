@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.evaluation.comparison import Evaluation, Scorecard
+from models.evaluation.comparison import Evaluation, Scorecard, populations_of
 from models.evaluation.gate import GateResult, KnownPeople, decide
 from models.evaluation.metrics import Metrics
+from models.evaluation.populations import Population
 from models.recommenders.registry import CHALLENGER, STOPGAP
 
 CHAMPION = "champion"
@@ -32,15 +33,17 @@ class Comparison:
         """A recommender's metrics by split."""
         return {card.split: card.metrics for card in self.scorecards if card.recommender == recommender}
 
-    def known_of(self, recommender: str) -> dict[str, Metrics]:
-        """The same over people who have a history in train."""
-        cards = [card for card in self.scorecards if card.recommender == recommender]
-        return {card.split: card.known for card in cards if card.known is not None}
+    def populations_of(self, recommender: str) -> dict[str, Mapping[Population, Metrics]]:
+        """The same by population."""
+        return populations_of(self.scorecards, recommender)
 
     def known_people(self) -> dict[str, KnownPeople]:
         """By split, what the challenger and decayed popularity are worth to people who have a history in train."""
-        mine, popular = self.known_of(CHALLENGER), self.known_of(STOPGAP)
-        return {split: KnownPeople(mine[split], popular[split]) for split in mine if split in popular}
+        mine, popular = self.populations_of(CHALLENGER), self.populations_of(STOPGAP)
+        both = [
+            split for split in mine if Population.KNOWN in mine[split] and Population.KNOWN in popular.get(split, {})
+        ]
+        return {split: KnownPeople(mine[split][Population.KNOWN], popular[split][Population.KNOWN]) for split in both}
 
     @property
     def recommenders(self) -> tuple[str, ...]:

@@ -55,8 +55,7 @@ def record_fits(
             FitRecord(
                 recommender=name,
                 parameters=chosen,
-                metrics=evaluation.of(name),
-                known=evaluation.known_of(name),
+                metrics=evaluation.populations_of(name),
                 delta_versions=delta_versions,
                 seed=settings.learning.seed,
                 tags={"dagster_run_id": dagster_run_id, "fit": "evaluation"},

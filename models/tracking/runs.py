@@ -24,6 +24,7 @@ from feedback.settings.paths import HomePaths
 from feedback.settings.source import ROOT
 from models.bundle.bundle import Provenance, write_bundle
 from models.evaluation.metrics import Metrics
+from models.evaluation.populations import Population, prefix_of
 from models.recommenders.recommender import Model
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": "One run per fit of `heed run`: each recommender fitted on train and judged on both splits, "
     "then the challenger fitted on everything. Metrics are named split.figure, at the length of a served list; "
-    "split.known_figure is over people who have a history in train.",
+    "split.known_figure, split.newcomer_figure and split.stranger_figure are over one population.",
 }
 """Where MLflow's pages file the experiment, and what they say of it."""
 SOURCE_NAME = "heed run"
@@ -56,13 +57,11 @@ class FitRecord:
 
     recommender: str
     parameters: Mapping[str, float | int | str | bool]
-    metrics: Mapping[str, Metrics]
-    """Figures by split."""
+    metrics: Mapping[str, Mapping[Population, Metrics]]
+    """Figures by split and population."""
     delta_versions: Mapping[str, int]
     seed: int
     tags: Mapping[str, str] = field(default_factory=dict)
-    known: Mapping[str, Metrics] = field(default_factory=dict)
-    """Figures by split over people who have a history in train."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +93,9 @@ class Tracking:
         run = client.create_run(self._experiment(client), run_name=run_name)
         moment = get_current_time_millis()
         metrics = [
-            Metric(f"{split}.{prefix}{name}", value, moment, 0)
-            for prefix, measured in (("", fit.metrics), ("known_", fit.known))
-            for split, figures in measured.items()
+            Metric(f"{split}.{prefix_of(population)}{name}", value, moment, 0)
+            for split, populations in fit.metrics.items()
+            for population, figures in populations.items()
             for name, value in figures.figures().items()
         ]
         params = [Param(name, str(value)) for name, value in fit.parameters.items()]

@@ -14,15 +14,27 @@ from lakehouse.tables.items import ITEMS
 from models.evaluation.comparison import Scorecard
 from models.evaluation.gate import decide
 from models.evaluation.metrics import Metrics
+from models.evaluation.populations import Judged, Population
 from models.learning.comparison import Comparison
 
 GOOD = Metrics(ndcg=0.5, precision=0.3, recall=0.4, map=0.2, coverage=0.9, disliked=0.01, users=50, k=10)
 PLAIN = Metrics(ndcg=0.3, precision=0.2, recall=0.3, map=0.1, coverage=0.4, disliked=0.05, users=50, k=10)
+
+
+def judged(metrics: Metrics) -> Judged:
+    return Judged(metrics, np.full(metrics.users, metrics.ndcg))
+
+
 COMPARISON = Comparison(
     evaluation_id="run",
     scorecards=(
-        Scorecard("decayed_popularity", "stratified", {"half_life_days": 30.0}, PLAIN),
-        Scorecard("signed_als", "stratified", {"rank": 8}, GOOD, replace(GOOD, ndcg=0.6, users=40)),
+        Scorecard("decayed_popularity", "stratified", {"half_life_days": 30.0}, {Population.ALL: judged(PLAIN)}),
+        Scorecard(
+            "signed_als",
+            "stratified",
+            {"rank": 8},
+            {Population.ALL: judged(GOOD), Population.KNOWN: judged(replace(GOOD, ndcg=0.6, users=40))},
+        ),
     ),
     parameters={"signed_als": {"rank": 8}},
     missing={"global_time": "one moment"},
@@ -51,8 +63,8 @@ def test_tables_are_markdown_with_numbers_to_the_right() -> None:
     ]
     assert counts_table("code", {"a": 1, "b": 5}).splitlines()[2] == "| b | 5 |"
     table = figures_table(COMPARISON, split="stratified")
-    assert "| signed_als | 0.5000 | 0.0100 |" in table
-    assert "| signed_als, 40 known people | 0.6000 | 0.0100 |" in table
+    assert "| signed_als | all (50) | 0.500 to 0.500 | 0.5000 | 0.0100 |" in table
+    assert "| signed_als | known (40) | 0.600 to 0.600 | 0.6000 | 0.0100 |" in table
 
 
 def test_every_rule_of_the_gate_is_shown_with_its_figure_and_bound() -> None:

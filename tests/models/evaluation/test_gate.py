@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from models.evaluation.comparison import measure_groups
 from models.evaluation.gate import GateOutcome, GateResult, KnownPeople, decide
 from models.evaluation.metrics import Metrics
-from models.evaluation.splits import Split
-from models.interaction_matrix import ItemIndex
-from models.recommenders.factors import FactorModel, ItemFactors
-from models.recommenders.popularity import DecayedPopularity
-from tests.models.frames import ratings, training
 
 PLAIN = Metrics(ndcg=0.27, precision=0.2, recall=0.2, map=0.1, coverage=0.3, disliked=0.01, users=2_000, k=10)
 ZERO = Metrics(ndcg=0.0, precision=0.0, recall=0.0, map=0.0, coverage=0.3, disliked=0.0, users=2_000, k=10)
@@ -100,22 +93,3 @@ def test_a_missing_split_is_named_and_the_other_one_decides() -> None:
     assert result.passed
     assert "not judged on the stratified split: one row per item" in result.reasons
     assert not decide({}, {}, missing=dict.fromkeys(SPLITS, "too little")).passed
-
-
-def test_what_is_judged_is_what_would_be_served() -> None:
-    train = ratings((f"p{person}", f"i{(person + step) % 6}", 5.0) for person in range(6) for step in range(3))
-    test = ratings([("p0", "i4", 5.0), ("p1", "i5", 5.0), ("new", "i0", 5.0), ("newer", "i1", 5.0)])
-    split = Split("global_time", train=train, test=test)
-    items = ItemIndex.of(train, test)
-    factors = ItemFactors(np.eye(6, dtype=np.float32) + 0.1, None, regularization=0.1, alpha=1.0)
-    popular = DecayedPopularity().fit(training(train, items))
-    model = FactorModel(items, popular.popularity, factors=factors)
-    strangers = Split("strangers", train=train, test=test.filter(test["subject"].str.starts_with("new")))
-
-    everybody, known = measure_groups(model, split, k=2)
-    nobody_known, none = measure_groups(model, strangers, k=2)
-
-    assert known is not None
-    assert (everybody.users, known.users, nobody_known.users, none) == (4, 2, 2, None)
-    assert nobody_known == measure_groups(popular, strangers, k=2)[0]
-    assert everybody.ndcg == pytest.approx((known.ndcg + nobody_known.ndcg) / 2)
