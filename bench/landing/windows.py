@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from beam_jobs.batch import Batch
+from beam_jobs.followers.follower import Committed
 from beam_jobs.followers.windows.sink import WindowSink
 from bench.figures import Figure, below
 from lakehouse.lake import Lake
@@ -50,7 +50,7 @@ def run(label: Callable[[str], None]) -> Iterator[Figure]:
     yield below("windows, processor time of both cores", cpu / events * 1e9, 2 * BAR_NANOSECONDS, unit="ns/event")
 
 
-def batch(rng: np.random.Generator, number: int) -> Batch:
+def batch(rng: np.random.Generator, number: int) -> Committed:
     """Ratings, clicks and satisfaction answers by uniform people about items by a power law."""
     start = int(START.timestamp() * 1e6) + int(number * BATCH_SECONDS * 1e6)
     taken = start + np.sort(rng.integers(0, int(BATCH_SECONDS * 1e6), BATCH_EVENTS))
@@ -73,4 +73,4 @@ def batch(rng: np.random.Generator, number: int) -> Batch:
             "log_offset": pl.Series(np.full(BATCH_EVENTS, number), dtype=pl.Int64),
         }
     )
-    return Batch(frame, dict.fromkeys(range(PARTITIONS), number + 1), dict.fromkeys(range(PARTITIONS), number + 2))
+    return Committed(frame, dict.fromkeys(range(PARTITIONS), number + 1), dict.fromkeys(range(PARTITIONS), number + 2))
