@@ -2,8 +2,8 @@
 
 A stage judges each event alone, from the record, the settings and its model, and keeps the order of the rows: a retry
 by the same model decides the same. Where the model has changed between two attempts at a batch, the commit keeps what
-the first one wrote. Events may lose rows only by `Batch.refuse`. A new stage is a file here, a line in
-`beam_jobs.stages.registry`, and its columns in `lakehouse.tables.feedback.FEEDBACK_DERIVED`.
+the first one wrote. Events may lose rows only by `Batch.refuse` and `Batch.divert`. A new stage is a file here, a line
+in `beam_jobs.stages.registry`, and its columns in `lakehouse.tables.feedback.FEEDBACK_DERIVED`.
 """
 
 from __future__ import annotations
