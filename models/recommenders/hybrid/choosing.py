@@ -14,6 +14,8 @@ from models.recommenders.hybrid.slots import PER
 from models.recommenders.kernels.matrix import PreferenceMatrix
 
 SAMPLE_INTERACTIONS = 100_000
+SAMPLE_PEOPLE = 8_000
+"""Where people did two or three things each, they are what a fit costs."""
 FOLDS = 3
 DENSE_ITEMS = 4000
 """Catalogues up to this size get the dense neighbourhood; a larger one takes minutes and gigabytes."""
@@ -54,7 +56,7 @@ def choose(
         progress: Is told each step.
     """
     start = sized(start or HybridParameters(), matrix.n_items, most_dense=DENSE_ITEMS, neighbours=NEIGHBOURS)
-    some = sample_of(matrix, sample, seed=seed)
+    some = sample_of(matrix, sample, seed=seed, most_people=SAMPLE_PEOPLE)
     trial = sized(start, some.n_items, most_dense=CHOOSING_DENSE_ITEMS, neighbours=CHOOSING_NEIGHBOURS)
     progress(f"choosing taste on {some.nnz} interactions of {len(some)} people")
     taste = choose_taste(row_folds(some, FOLDS, seed=seed), trial, seed=seed)

@@ -13,7 +13,15 @@ from models.recommenders.hybrid.parameters import HybridParameters
 from models.recommenders.hybrid.parts import fit_parts
 from models.recommenders.hybrid.scoring import PartScores, standardised_neighbours
 from models.recommenders.hybrid.slots import composed, slots_of
-from models.recommenders.kernels.blending import BlendRows, Climb, best_of_blend, climb, ndcg_of_blend, ndcg_of_lists
+from models.recommenders.kernels.blending import (
+    BlendRows,
+    Climb,
+    best_of_blend,
+    climb,
+    ndcg_of_blend,
+    ndcg_of_lists,
+    shortlisted,
+)
 from models.recommenders.kernels.matrix import Doubles, Mask
 from models.recommenders.kernels.trending import HALF_LIVES_DAYS, half_life_days_of, log_wants
 
@@ -105,7 +113,7 @@ def _rows(cut: Fold, parts: object, chosen: Mask, *, seed: int) -> BlendRows:
         return BlendRows(np.zeros((*shape, LATELY_PARTS), np.float32), np.ones(shape, bool), np.zeros(shape, bool))
     wants, new = np.broadcast_to(scores.parts.log_wants, shape), np.broadcast_to(scores.parts.newness, shape)
     features = np.stack([wants, new, scores.factors, scores.ease, standardised_neighbours(scores)], axis=-1)
-    return BlendRows(features, ~cells(histories), cells(cut.held.take(people)), cut.importance)
+    return shortlisted(BlendRows(features, ~cells(histories), cells(cut.held.take(people)), cut.importance))
 
 
 def _earned(rows: Sequence[BlendRows], *, seed: int) -> Climb | None:
@@ -134,4 +142,4 @@ def _served_ratios(rows: Sequence[BlendRows], taste: Doubles, lately: Doubles) -
 def _served(row: BlendRows, taste: Doubles, lately: Doubles, slots: int) -> Doubles:
     own, theirs = best_of_blend(row, taste), best_of_blend(row, lately)
     lists = composed(own, theirs, np.full(len(own), slots_of(own.shape[1], slots)))
-    return ndcg_of_lists(lists, row.chosen)
+    return ndcg_of_lists(lists, row.chosen, row.counts)

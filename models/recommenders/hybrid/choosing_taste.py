@@ -175,7 +175,7 @@ def _judged(rows: Sequence[_Rows], weights: np.ndarray, dislike: DislikeModel, s
         taste = row.blend.features @ weights.astype(np.float32)
         both = replace(row.blend, features=np.stack([taste, standardised(dislike.logit(row.features))], axis=-1))
         lists = best_of_blend(both, np.array([1.0, -strength]))
-        ndcg.append(ndcg_of_lists(lists, row.blend.chosen))
+        ndcg.append(ndcg_of_lists(lists, row.blend.chosen, row.blend.counts))
         disliked.append((row.disliked[np.arange(len(lists))[:, None], lists] & (lists >= 0)).mean(axis=1))
     return float(np.concatenate(ndcg).mean()), float(np.concatenate(disliked).mean())
 

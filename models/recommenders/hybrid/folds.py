@@ -11,6 +11,8 @@ from models.recommenders.kernels.matrix import Counts, Mask, PreferenceMatrix
 HELD_SHARE = 0.15
 """Of the rows, left out in each fold: few, because sparser data would ask for other parameters."""
 CUT_SHARES = (0.55, 0.65, 0.75, 0.85)
+MOST_CELLS = 3_000_000
+"""Scores of people x items that one fold is judged by: with ten thousand items three hundred people are enough."""
 LEAST_AFTER_CUT = 20
 """Interactions after a cut, below which it says nothing."""
 
@@ -24,12 +26,16 @@ class Fold:
     importance: float = 1.0
 
 
-def sample_of(matrix: PreferenceMatrix, interactions: int, *, seed: int) -> PreferenceMatrix:
+def sample_of(
+    matrix: PreferenceMatrix, interactions: int, *, seed: int, most_people: int | None = None
+) -> PreferenceMatrix:
     """Some people with all they did, about this many interactions, over the items that they touched."""
-    if matrix.nnz <= interactions:
+    most = len(matrix) if most_people is None else most_people
+    if matrix.nnz <= interactions and len(matrix) <= most:
         return matrix
     order = np.random.default_rng(seed).permutation(len(matrix))
-    people = np.sort(order[: int(np.searchsorted(np.cumsum(matrix.lengths[order]), interactions)) + 1])
+    count = int(np.searchsorted(np.cumsum(matrix.lengths[order]), interactions)) + 1
+    people = np.sort(order[: min(count, most)])
     return compact(matrix.take(people))
 
 
@@ -62,7 +68,11 @@ def time_cuts(matrix: PreferenceMatrix, shares: tuple[float, ...] = CUT_SHARES) 
 
 
 def judged_people(fold: Fold, most: int, *, seed: int, chosen: Mask | None = None) -> Counts:
-    """At most this many of those who have something held out (and are `chosen`), drawn at random, in order."""
+    """At most this many of those who have something held out (and are `chosen`), drawn at random, in order.
+
+    Fewer where the catalogue is large.
+    """
+    most = min(most, max(MOST_CELLS // max(fold.train.n_items, 1), 1))
     able = fold.held.lengths > 0
     people = np.flatnonzero(able if chosen is None else able & chosen)
     if len(people) > most:

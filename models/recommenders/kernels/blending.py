@@ -18,6 +18,8 @@ STEPS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 LIST_LENGTH = 10
 ROUNDS = 4
 """Passes over all parts; a climb ends earlier where a pass changes nothing."""
+SHORTLIST = 200
+"""Items per part and person that weights are tried on."""
 FLAT = 1e-6
 """Deviation below which scores are alike."""
 
@@ -34,6 +36,14 @@ class BlendRows:
     """People x items: whether it was chosen later."""
     importance: float = 1.0
     """Of these rows against others."""
+    relevant: Counts | None = None
+    """How many items each person chose, where `chosen` does not hold all of them."""
+
+    @property
+    def counts(self) -> Counts:
+        """Items chosen, by person."""
+        counts: Counts = self.chosen.sum(axis=1) if self.relevant is None else self.relevant
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ def climb(
 
 def ndcg_of_blend(row: BlendRows, weights: Doubles, *, k: int = LIST_LENGTH) -> Doubles:
     """nDCG@k of each person under weights; 0 for who chose nothing."""
-    return ndcg_of_lists(best_of_blend(row, weights, k=k), row.chosen)
+    return ndcg_of_lists(best_of_blend(row, weights, k=k), row.chosen, row.counts)
 
 
 def best_of_blend(row: BlendRows, weights: Doubles, *, k: int = LIST_LENGTH) -> Counts:
@@ -122,12 +132,18 @@ def best_of_blend(row: BlendRows, weights: Doubles, *, k: int = LIST_LENGTH) -> 
     return lists
 
 
-def ndcg_of_lists(lists: Counts, chosen: Mask) -> Doubles:
-    """nDCG of each person's list; 0 for who chose nothing."""
+def ndcg_of_lists(lists: Counts, chosen: Mask, counts: Counts) -> Doubles:
+    """nDCG of each person's list; 0 for who chose nothing.
+
+    Args:
+        lists: People x k columns of `chosen`, -1 where a list ends early.
+        chosen: People x items.
+        counts: How many items each person chose, listable or not.
+    """
     k = lists.shape[1]
     hits = chosen[np.arange(len(lists))[:, None], lists] & (lists >= 0)
     discount = 1.0 / np.log2(np.arange(k) + 2.0)
-    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(chosen.sum(axis=1), k)]
+    ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(counts, k)]
     gains: Doubles = np.divide(hits @ discount, ideal, out=np.zeros(len(lists)), where=ideal > 0)
     return gains
 
@@ -156,6 +172,28 @@ def _mean(values: Doubles, weights: Doubles) -> tuple[float, float]:
         return 0.0, 0.0
     mean = float(weights @ values) / total
     return mean, float(np.sqrt(weights**2 @ (values - mean) ** 2)) / total
+
+
+def shortlisted(row: BlendRows, per_part: int = SHORTLIST) -> BlendRows:
+    """The same with each person's best items by any part alone, which are those that a blend can list.
+
+    Trying a hundred weights on a catalogue of ten thousand items would take minutes.
+    """
+    people, items, parts = row.features.shape
+    if not people or items <= parts * per_part:
+        return row
+    masked = np.where(row.open[..., None], row.features, np.float32(-np.inf))
+    best = [np.argpartition(-masked[..., part], per_part - 1, axis=1)[:, :per_part] for part in range(parts)]
+    columns = np.sort(np.concatenate(best, axis=1), axis=1)
+    again = np.zeros(columns.shape, dtype=np.bool_)
+    again[:, 1:] = columns[:, 1:] == columns[:, :-1]
+    return BlendRows(
+        np.take_along_axis(row.features, columns[..., None], axis=1),
+        np.take_along_axis(row.open, columns, axis=1) & ~again,
+        np.take_along_axis(row.chosen, columns, axis=1) & ~again,
+        row.importance,
+        row.counts,
+    )
 
 
 def standardised(scores: Floats, *, axis: int = -1) -> Floats:

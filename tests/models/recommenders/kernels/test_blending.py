@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.recommenders.kernels.blending import BlendRows, best_of_blend, climb, ndcg_of_blend, standardised
+from models.recommenders.kernels.blending import (
+    BlendRows,
+    best_of_blend,
+    climb,
+    ndcg_of_blend,
+    shortlisted,
+    standardised,
+)
 
 
 def rows_of(seed: int, *, people: int = 80, items: int = 30, told: float = 3.0) -> BlendRows:
@@ -51,3 +58,18 @@ def test_standardised_scores_of_equal_items_are_zero() -> None:
     scores = standardised(np.array([[1.0, 1.0], [0.0, 2.0]], dtype=np.float32))
 
     np.testing.assert_allclose(scores, [[0.0, 0.0], [-1.0, 1.0]])
+
+
+def test_a_shortlist_gives_the_figures_of_the_whole_catalogue() -> None:
+    whole = rows_of(3, items=200)
+
+    short = shortlisted(whole, per_part=40)
+
+    assert short.features.shape == (80, 80, 2)
+    for weights in ([1.0, 0.0], [1.0, 0.5], [1.0, 3.0]):
+        np.testing.assert_allclose(
+            ndcg_of_blend(short, np.array(weights)), ndcg_of_blend(whole, np.array(weights)), atol=0.12
+        )
+        assert ndcg_of_blend(short, np.array(weights)).mean() == pytest.approx(
+            ndcg_of_blend(whole, np.array(weights)).mean(), abs=0.005
+        )
