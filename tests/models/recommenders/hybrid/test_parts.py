@@ -55,6 +55,14 @@ def test_lists_of_many_equal_lists_of_each(parts: HybridParts, matrix: Preferenc
         assert hybrid.lists(matrix.take(np.array([person])), 10)[0].tolist() == together[person].tolist()
 
 
+def test_who_has_no_history_gets_what_is_wanted_lately(parts: HybridParts, matrix: PreferenceMatrix) -> None:
+    stranger = matrix.take(np.array([0])).where(np.zeros(int(matrix.lengths[0]), dtype=np.bool_))
+
+    listed = HybridLists(parts).lists(stranger, 10)[0]
+
+    assert listed.tolist() == np.argsort(-parts.log_wants, kind="stable")[:10].tolist()
+
+
 def test_lists_hold_nothing_seen_unavailable_or_twice(parts: HybridParts, matrix: PreferenceMatrix) -> None:
     available = np.arange(40) % 4 > 0
 
