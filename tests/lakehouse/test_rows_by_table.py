@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -20,6 +21,7 @@ from lakehouse.lake import Lake
 from lakehouse.landed.audit import audit
 from lakehouse.landed.positions import spans
 from tests.conftest import NOW
+from tests.lakehouse.rows import batch
 from tests.lakehouse.spam_table import Judged, declare, die_in_commit, judged_batch, withdraw
 from tests.support.processes import context
 
@@ -154,3 +156,35 @@ def test_a_table_that_nobody_declared_is_refused_by_name(lake: Lake) -> None:
     unknown = LandingBatch(batch.start, batch.end, {**batch.rows, "ham": batch.feedback})
     with pytest.raises(ContractViolation, match="'ham'"):
         LandingCommitter(lake, "feedback", 1).commit(unknown, at=NOW)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [(3, 2, "between tables"), (5, 3, "after data file"), (6, 4, "after data file"), (6, 6, "")],
+        [(3, 1, "between tables"), (4, 2, "between tables"), (5, 4, "after data file"), (6, 6, "")],
+    ],
+    ids=["a refused commit leaves the position as it was", "the snapshot at hand is old and ahead"],
+)
+def test_two_workers_that_overtake_each_other_while_a_table_is_ahead_double_nothing(
+    lake: Lake, history: list[tuple[int, int, str]]
+) -> None:
+    """Each round one worker lands up to an offset; in the middle of it the other one lands up to another."""
+    overtake: list[tuple[str, LandingBatch]] = []
+
+    def overtaken(point: str) -> None:
+        if overtake and overtake[0][0] == point:
+            other.commit(overtake.pop()[1], at=NOW)
+
+    worker = LandingCommitter(lake, "feedback", 1, fault=overtaken)
+    other = LandingCommitter(lake, "feedback", 1)
+    start = 0
+    for end, moved_to, point in history:
+        poison = tuple(range(start, start + 8, 2))
+        if point:
+            overtake.append((point, batch(start, moved_to, quarantine=poison)))
+        with suppress(StalePosition):
+            worker.commit(batch(start, end, quarantine=poison), at=NOW)
+        start = moved_to
+
+    assert audit(lake, "feedback", bounds={0: (0, start)}).holds
