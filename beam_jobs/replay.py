@@ -31,11 +31,12 @@ from feedback.settings.home import Settings
 from feedback.settings.landing import AdmissionSettings
 from feedback.statements import topic_of_columns
 from lakehouse.fenced_table import FaultPoint, no_faults
-from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.continuity import open_landed_log
+from lakehouse.landed.positions import PLACED
 from lakehouse.landed.quarantine import read_parts, select_rows
 from lakehouse.landed.replays import Place, Plan, PlannedLine, ReplayLedger
+from lakehouse.tables.positions import PLACE
 
 MAX_EXAMPLES = 3
 
@@ -271,5 +272,4 @@ class _Owned(msgspec.Struct, frozen=True):
 
 def places_frame(places: Sequence[Place]) -> pl.DataFrame:
     """Places in the log as columns."""
-    schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32}
-    return pl.DataFrame(places, schema=schema, orient="row").select(PLACE)
+    return pl.DataFrame(places, schema={name: PLACED[name] for name in PLACE}, orient="row")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import polars as pl
 
 from expectations.suite import Suite
-from lakehouse.first_of_identity import PLACE
+from lakehouse.tables.positions import PLACE
 
 MAX_ROWS = 250_000
 """About two seconds of validation per suite on two cores, and 200 MB of pandas."""

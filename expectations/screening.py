@@ -14,7 +14,8 @@ import polars as pl
 
 from expectations.predicates import UNIQUE, breaks
 from expectations.suite import Suite
-from lakehouse.first_of_identity import PLACE, repeats, without_places
+from lakehouse.first_of_identity import repeats, without_places
+from lakehouse.tables.positions import PLACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,14 @@ DERIVED_LENGTH = len(DERIVED_PREFIX) + 32
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
+ITEM_OWNER = "item:"
+"""Before an item's id, the owner of an event without a subject."""
+
+
 def owner_of(subject: str | None, item_id: str | None) -> str:
     """The owner of an event: the subject, else the item. Ids are unique per owner, kind and source; the owner decides
     the partition."""
-    return subject if subject is not None else f"item:{item_id}"
+    return subject if subject is not None else f"{ITEM_OWNER}{item_id}"
 
 
 def identity_key(owner: str, kind: str, source: str, event_id: str) -> bytes:

@@ -18,11 +18,11 @@ import pyarrow as pa
 
 from feedback.errors import ContractViolation, LakeError, StalePosition
 from lakehouse.fenced_table import MAX_ATTEMPTS, FaultPoint, Fence, FencedTable, Numbers, no_faults
-from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Positions, application_id, clock_note, era_note, note_id, spans, within
 from lakehouse.landed.tables import OTHERS
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.registry import TABLES
 from lakehouse.tables.spec import TableSpec
 

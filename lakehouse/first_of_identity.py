@@ -12,16 +12,16 @@ from datetime import timedelta
 
 import polars as pl
 
-PLACE = ("log_partition", "log_offset", "log_index")
-"""Where in the log an event stands: the key of a landed row."""
+from lakehouse.owners import owner_column
+from lakehouse.tables.positions import PLACE
+
 SHORTEST_WINDOW = timedelta(days=1)
 """The least `dedup_window_days` that any setting allows: days closer than this share no identity."""
 
 
 def identity_columns() -> dict[str, pl.Expr]:
     """What identifies an event, by name: owner, kind, source and id. The owner is the subject, else the item."""
-    owner = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
-    return {"owner": owner, "kind": pl.col("kind"), "source": pl.col("source"), "id": pl.col("id")}
+    return {"owner": owner_column(), "kind": pl.col("kind"), "source": pl.col("source"), "id": pl.col("id")}
 
 
 def first_of_identity(rows: pl.LazyFrame) -> pl.LazyFrame:

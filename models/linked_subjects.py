@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from feedback.links import canonical_subjects
+from lakehouse.tables.positions import PLACE
 from online.statements import links_of
 
-_STATED = ("kind", "subject", "payload", "received_at", "landed_on", "log_partition", "log_offset", "log_index")
+_STATED = ("kind", "subject", "payload", "received_at", "landed_on", *PLACE)
 
 
 def canonical_frame(feedback: pl.LazyFrame) -> pl.DataFrame:

@@ -24,6 +24,7 @@ from feedback.preference_rules import (
     rule_key,
     signal_of,
 )
+from lakehouse.tables.positions import PLACE
 
 __all__ = [
     "EVIDENCE_CAP",
@@ -137,18 +138,17 @@ def build_interactions(events: pl.LazyFrame) -> pl.DataFrame:
 
     Rows without subject or item, and kinds that say nothing, are left out. Sorted by subject and item.
     """
-    place = ["log_partition", "log_offset", "log_index"]
     signals = (
         events.filter(pl.col("subject").is_not_null() & pl.col("item_id").is_not_null())
         .filter(pl.col("kind").is_in(sorted(PREFERENCE_KINDS)))
-        .select("kind", "subject", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at", *place)
+        .select("kind", "subject", "item_id", "value", "scale_min", "scale_max", "label", "occurred_at", *PLACE)
         .with_columns(key=rule_key())
         .join(rule_frame().lazy(), on="key", how="inner")
         .with_columns(amount=amount())
         .filter(pl.col("amount").is_not_null())
     )
     stated = pl.col("is_explicit")
-    order = ["occurred_at", *place]
+    order = ["occurred_at", *PLACE]
     preferences = (
         signals.sort(order)
         .group_by("subject", "item_id")

@@ -9,10 +9,9 @@ import polars as pl
 
 from feedback.consent import PERSONALIZATION, Statement, payload_object, statement_about
 from feedback.links import Link
+from lakehouse.tables.positions import PLACE
 
 LOGGER = logging.getLogger("heed.online")
-
-_PLACE = ("log_partition", "log_offset", "log_index")
 
 
 class Owner(NamedTuple):
@@ -25,7 +24,7 @@ class Owner(NamedTuple):
 def statements_of(events: pl.DataFrame) -> dict[Owner, list[Statement]]:
     """What consent events say about personalization, each subject's in the order of the log."""
     rows = _told_in(events, "consent").select(
-        "subject", *_PLACE, "payload", _received_at(), pl.col("occurred_at").dt.epoch("us")
+        "subject", *PLACE, "payload", _received_at(), pl.col("occurred_at").dt.epoch("us")
     )
     found: dict[Owner, list[Statement]] = {}
     odd: list[tuple[int, int, int]] = []
@@ -44,7 +43,7 @@ def statements_of(events: pl.DataFrame) -> dict[Owner, list[Statement]]:
 
 def links_of(events: pl.DataFrame) -> list[Link]:
     """The links that identify events state, in the order of the log."""
-    rows = _told_in(events, "identify").select("subject", *_PLACE, "payload", _received_at())
+    rows = _told_in(events, "identify").select("subject", *PLACE, "payload", _received_at())
     found: list[Link] = []
     odd: list[tuple[int, int, int]] = []
     for subject, partition, offset, index, payload, received_at in rows.iter_rows():
@@ -58,7 +57,7 @@ def links_of(events: pl.DataFrame) -> list[Link]:
 
 
 def _told_in(events: pl.DataFrame, kind: str) -> pl.DataFrame:
-    return events.filter((pl.col("kind") == kind) & pl.col("subject").is_not_null()).sort(_PLACE)
+    return events.filter((pl.col("kind") == kind) & pl.col("subject").is_not_null()).sort(PLACE)
 
 
 def _received_at() -> pl.Expr:

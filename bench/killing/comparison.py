@@ -15,11 +15,12 @@ from bench.killing.sender import Ledger
 from feedback.log.port import FeedbackLog
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake, open_lake
+from lakehouse.landed.positions import PLACED
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.quarantine import QUARANTINE
 from online.open import open_online_store
 
-PLACE = ["log_partition", "log_offset", "log_index"]
 READ_EVENTS = 10_000
 EXAMPLES = 5
 
@@ -111,10 +112,8 @@ def _lines(log: FeedbackLog) -> pl.DataFrame:
                     text = line.decode() if is_poison(line) else None
                     rows.append((partition, record.offset, index, at, odd, text))
                 position = record.offset + 1
-    schema = {
-        "log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "at": pl.Int64, "odd": pl.Boolean,
-        "poison": pl.String,
-    }  # fmt: skip
+    placed = {name: PLACED[name] for name in PLACE}
+    schema = {**placed, "at": pl.Int64(), "odd": pl.Boolean(), "poison": pl.String()}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(pl.from_epoch("at", time_unit="ms").dt.date().alias("landed_on"))
 

@@ -9,14 +9,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from lakehouse.lake import Lake
-from lakehouse.landed.positions import application_id
+from lakehouse.landed.positions import PLACED, application_id
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.quarantine import QUARANTINE
 from lakehouse.tables.spec import TableSpec
-
-PLACE = ("log_partition", "log_offset", "log_index")
-_COLUMNS = [*PLACE, "log_count"]
-_SCHEMA = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "log_count": pl.Int32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +49,13 @@ class PlaceReader:
         return self._lake.file_uris(spec) if self._lake.exists(spec) else ()
 
     def _rows(self, uris: Iterable[str]) -> pl.DataFrame:
-        return pl.concat([pl.DataFrame(schema=_SCHEMA), *(self._read(uri) for uri in uris)])
+        return pl.concat([pl.DataFrame(schema=PLACED), *(self._read(uri) for uri in uris)])
 
     def _read(self, uri: str) -> pl.DataFrame:
         if uri not in self._files:
-            frame = pl.from_arrow(pq.ParquetFile(uri.removeprefix("file://")).read(columns=_COLUMNS))
+            frame = pl.from_arrow(pq.ParquetFile(uri.removeprefix("file://")).read(columns=list(PLACED)))
             assert isinstance(frame, pl.DataFrame)
-            self._files[uri] = frame.cast(_SCHEMA)  # type: ignore[arg-type]
+            self._files[uri] = frame.cast(PLACED)  # type: ignore[arg-type]
         return self._files[uri]
 
 

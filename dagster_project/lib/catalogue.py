@@ -16,8 +16,8 @@ import polars as pl
 from expectations.predicates import breaks
 from expectations.suites.items import ITEMS_SUITE
 from feedback.bounds import EARLIEST_US, LATEST_US, microseconds
-from lakehouse.first_of_identity import PLACE
 from lakehouse.tables.items import ITEMS
+from lakehouse.tables.positions import PLACE
 
 PAYLOAD = pl.Struct(
     {

@@ -14,9 +14,9 @@ from expectations.suite import Suite
 from expectations.suites.feedback import FEEDBACK_SUITE
 from expectations.suites.items import ITEMS_SUITE
 from feedback.bounds import EARLIEST, LATEST
-from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 
 FEEDBACK_SHOWN = ("kind", "source", "id", "item_id", "occurred_at", "landed_on")
 ITEMS_SHOWN = ("item_id", "title", "updated_at")

@@ -33,7 +33,9 @@ from expectations.suite import Frame, Suite
 from feedback.bounds import DEFAULT_MAX_FUTURE, EARLIEST, FIRST_VERSION, LAST_VERSION, LATEST
 from feedback.contract import KINDS, AboutItem
 from feedback.subjects import SUBJECT_LENGTH
+from lakehouse.owners import owner_column
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 
 CALENDAR = (EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None))
 """The years 1 to 9999; pandas holds our times as UTC without a zone."""
@@ -44,10 +46,9 @@ SHARE_WITH_ITEM = 0.5
 
 COLUMNS = (
     "v", "id", "kind", "subject", "item_id", "occurred_at", "received_at", "source", "value", "scale_min", "scale_max",
-    "label", "log_partition", "log_offset", "log_index", "log_count", "landed_on",
+    "label", *PLACE, "log_count", "landed_on",
 )  # fmt: skip
-COORDINATES = ("log_partition", "log_offset", "log_index")
-OWN = (*COORDINATES, "log_count", "landed_on")
+OWN = (*PLACE, "log_count", "landed_on")
 """What landing fills in by itself."""
 
 KINDS_WITH_SUBJECT = tuple(kind for kind, struct in KINDS.items() if struct.needs_subject)
@@ -63,7 +64,7 @@ def derive_feedback(rows: Frame, catalogue: pl.Series | None = None, /) -> Frame
     schema, utc = rows.collect_schema(), pl.Datetime("us", "UTC")
     derived: dict[str, pl.Expr] = {}
     if schema.get("subject") == pl.String and schema.get("item_id") == pl.String:
-        derived["owner"] = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
+        derived["owner"] = owner_column()
     if schema.get("received_at") == utc:
         derived["latest_occurrence"] = pl.col("received_at") + DEFAULT_MAX_FUTURE
     if schema.get("landed_on") == pl.Date:
@@ -95,7 +96,7 @@ def _rules() -> tuple[Rule, ...]:
             "an identity counts once: what lands again after `dedup_window_days` is left out",
             name="unique__owner_id",
         ),
-        damage(unique(COORDINATES, "a place in the log is landed once")),
+        damage(unique(PLACE, "a place in the log is landed once")),
         damage(between("log_offset", 0, None, "offsets count from 0")),
         share_present("item_id", SHARE_WITH_ITEM, f"at least {SHARE_WITH_ITEM:.0%} of the feedback is about an item"),
     )
@@ -110,5 +111,5 @@ FEEDBACK_SUITE = Suite(
     rules=_rules(),
     columns=COLUMNS,
     derive=derive_feedback,
-    keys=(COORDINATES,),
+    keys=(PLACE,),
 )

@@ -21,18 +21,10 @@ from feedback.contract import Context
 from feedback.errors import Code
 from feedback.fields.raw_ids import PLACEHOLDER_WORDS
 from gateway.files.availability import availability_of
+from gateway.files.field_types import IDS, LISTS, NUMBERS, OBJECTS, TIMES, WHOLE
 from gateway.files.times import NoTime, time_of
 
 CONTEXT = frozenset(Context.__struct_fields__)
-IDS = frozenset(
-    {"id", "user_id", "anonymous_id", "item_id", "order_id", "survey_id", "question_id", "decision_id"}
-    | {"session_id", "conversation_id"}
-)
-LISTS = frozenset({"categories", "tags", "choices", "consent", "items", "granted", "denied"})
-NUMBERS = frozenset({"value", "quantity", "price", "seconds", "depth", "results", "position"})
-WHOLE = frozenset({"results", "position"})
-TIMES = frozenset({"occurred_at", "released_at"})
-OBJECTS = frozenset({"attributes", "traits", "context", "v"})
 PROSE = frozenset({"text", "title", "description", "query", "reason", "kind"})
 """Free-text fields, in which a word like None may be meant."""
 

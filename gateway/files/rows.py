@@ -9,20 +9,9 @@ from typing import Any
 from feedback.contract import KINDS
 from feedback.errors import ImportFileError
 from feedback.verdicts import Rejected
-from gateway.files.cells import (
-    CONTEXT,
-    IDS,
-    LISTS,
-    NOTHING,
-    NUMBERS,
-    OBJECTS,
-    WHOLE,
-    CellFault,
-    Cells,
-    Converter,
-    Note,
-)
+from gateway.files.cells import CONTEXT, NOTHING, CellFault, Cells, Converter, Note
 from gateway.files.columns import ImportPlan
+from gateway.files.field_types import IDS, LISTS, NUMBERS, OBJECTS, WHOLE
 from gateway.files.kinds import FIELD_OF_KIND, KindRule, kind_of_word
 
 Step = tuple[str, str, Converter, bool]

@@ -11,9 +11,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from lakehouse.first_of_identity import PLACE, identity_columns
+from lakehouse.first_of_identity import identity_columns
 from lakehouse.lake import Lake
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 
 AHEAD = timedelta(days=2)
 """How far the stated time of an event may lie after the start of the day on which it landed: clocks run ahead."""

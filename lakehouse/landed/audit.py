@@ -17,10 +17,12 @@ import msgspec
 import polars as pl
 
 from feedback.errors import Code
-from lakehouse.first_of_identity import PLACE, repeats
+from lakehouse.first_of_identity import repeats
 from lakehouse.lake import Lake
+from lakehouse.landed.positions import PLACED
 from lakehouse.landed.tables import OTHERS, code_of
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 
 MAX_EXAMPLES = 20
 DEFAULT_WINDOW_DAYS = 30
@@ -110,9 +112,8 @@ def audit(
 
 def _rows(lake: Lake, version: int | None) -> pl.DataFrame:
     """The coordinates of every row, with its code where it is not in `feedback`."""
-    places = [*PLACE, "log_count"]
-    schema = {"log_partition": pl.Int32, "log_offset": pl.Int64, "log_index": pl.Int32, "log_count": pl.Int32}
-    frames = [pl.DataFrame(schema={**schema, "code": pl.String})]
+    places = list(PLACED)
+    frames = [pl.DataFrame(schema={**PLACED, "code": pl.String})]
     if version is not None:
         landed = lake.scan(FEEDBACK, version=version)
         frames.append(landed.select(*places, pl.lit(None, pl.String).alias("code")).collect())

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import polars as pl
+import pyarrow as pa
+
+from lakehouse.tables.positions import PLACE, POSITION
 
 Positions = Mapping[int, int]
 """Per log partition, the offset below which everything has landed."""
 
 Spans = Mapping[int, tuple[int, int]]
 """Per log partition, a position and a later one; records lie between them from the first up to before the second."""
+
+_POSITION = pa.schema([(column.name, column.type) for column in POSITION]).empty_table()
+PLACED: Mapping[str, pl.DataType] = dict(pl.DataFrame(_POSITION.select([*PLACE, "log_count"])).schema)
+"""Types of the columns that say where in the log a row comes from, and of how many events its record holds."""
 
 NOTES = "landing"
 """Prefix of the application ids of positions and notes in the Delta log."""

@@ -10,11 +10,11 @@ import msgspec
 import polars as pl
 
 from feedback.errors import Code, UsageError
-from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
 from lakehouse.landed.replays import Place, ReplayLedger
 from lakehouse.landed.tables import OTHERS, code_of
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.quarantine import QUARANTINE
 
 RAW_SHOWN = 160

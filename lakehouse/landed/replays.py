@@ -16,8 +16,8 @@ import polars as pl
 
 from feedback.errors import ReplayInProgress
 from lakehouse.fenced_table import FencedTable
-from lakehouse.first_of_identity import PLACE
 from lakehouse.lake import Lake
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.replays import REPLAYS
 
 APPLICATION = "replays"

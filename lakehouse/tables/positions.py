@@ -13,3 +13,5 @@ POSITION = (
     required("log_count", pa.int32(), "events in that record", personal=False),
     required("landed_on", pa.date32(), "UTC day on which the record was appended to the log", personal=False),
 )
+PLACE = tuple(column.name for column in POSITION[:3])
+"""Where in the log an event is: partition, offset and index, the key of a landed row."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from lakehouse.tables.positions import POSITION
+from lakehouse.tables.positions import PLACE, POSITION
 from lakehouse.tables.spec import Column, TableSpec, required
 
 QUARANTINE = TableSpec(
     name="quarantine",
     grain="one row per event that landing refused, duplicates (without raw) among them",
-    key=("log_partition", "log_offset", "log_index"),
+    key=PLACE,
     columns=(
         required("code", pa.string(), "why it was refused", personal=False),
         required("detail", pa.string(), "what was wrong, and where", personal=True),

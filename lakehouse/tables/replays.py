@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.spec import TIME, Column, TableSpec, required
 
 REPLAYS = TableSpec(
     name="replays",
     grain="one row per quarantined row that was replayed; first as a plan, then with where it went",
-    key=("log_partition", "log_offset", "log_index"),
+    key=PLACE,
     built_from=("quarantine",),
     columns=(
         required("replay_id", pa.string(), "the run of `heed replay`, and its part, that took the row", personal=False),

@@ -16,7 +16,6 @@ import polars as pl
 
 from beam_jobs.stages.deduplication.latest_statements import (
     COLUMNS,
-    PLACE,
     Hashes,
     LatestStatements,
     Mask,
@@ -28,7 +27,9 @@ from beam_jobs.stages.deduplication.latest_statements import (
 )
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
+from lakehouse.owners import owner_column
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 
 MAX_LOAD = 0.6
 NIGHT = timedelta(days=1)
@@ -287,8 +288,7 @@ def hashes_of(events: pl.DataFrame) -> tuple[Hashes, Hashes]:
 
 
 def _hash_expressions() -> list[pl.Expr]:
-    owner = pl.when(pl.col("subject").is_null()).then(pl.lit("item:") + pl.col("item_id")).otherwise(pl.col("subject"))
-    key = pl.concat_str(owner, "id", separator="\0")
+    key = pl.concat_str(owner_column(), "id", separator="\0")
     # in one text with owner and id, kind and source would cost half as much again; there are few pairs of them
     kind_and_source = pl.col("kind").hash(_SEEDS[0]) ^ pl.col("source").hash(_SEEDS[1])
     return [(key.hash(seed) ^ kind_and_source).alias(name) for seed, name in zip(_SEEDS, _HASH_COLUMNS, strict=True)]

@@ -17,12 +17,13 @@ from feedback.admitted import COLUMN_OF_FIELD, DERIVED_LENGTH, DERIVED_PREFIX, A
 from feedback.contract import STATEMENTS
 from lakehouse.lake import Lake
 from lakehouse.landed.positions import Spans, within
+from lakehouse.owners import owner_column
 from lakehouse.tables.feedback import FEEDBACK
+from lakehouse.tables.positions import PLACE
 
 Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-PLACE = ("log_partition", "log_offset", "log_index")
 COLUMNS = ("kind", "subject", "item_id", "label", "order_id", "payload", "id", *PLACE)
 """Columns that give a statement's topic, its content and its coordinates."""
 OTHER = 0
@@ -127,7 +128,7 @@ def _topic(kinds: list[str]) -> pl.Expr:
         mine = [kind for kind in kinds if STATEMENTS[kind] == fields]
         values = pl.concat_str([_field(name).fill_null("") for name in fields], separator="\0")
         about = pl.when(pl.col("kind").is_in(mine)).then(values).otherwise(about)
-    owner = pl.coalesce("subject", pl.lit("item:") + pl.col("item_id"))
+    owner = owner_column()
     return pl.concat_str("kind", owner, about, separator="\0").hash(_SEED).alias("topic")
 
 
