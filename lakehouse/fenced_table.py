@@ -113,7 +113,7 @@ class FencedTable:
         notes: Numbers | None = None,
         replacing: str | None = None,
     ) -> bool:
-        """Commit rows with the positions up to which they bring the table.
+        """Commit rows and positions; returns False where the fence said that there is nothing to do.
 
         Args:
             rows: By the table's spec; there may be none.
@@ -122,9 +122,6 @@ class FencedTable:
             at: Modification time to note for the data files.
             notes: Numbers that are written with the rows and that nobody compares.
             replacing: A condition on the rows that these take the place of; without it they are appended.
-
-        Returns:
-            Whether this call committed; False where the fence said that there is nothing to do.
 
         Raises:
             LakeError: The table cannot be written, or its store kept refusing.
