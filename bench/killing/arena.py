@@ -32,6 +32,8 @@ CLOCK_DAYS = (-20.0, 0.0)
 FAR_SHARE = 0.3
 FAR_DAYS = (-3650.0, -400.0, 200.0)
 """Where it jumps sometimes, far outside of it."""
+FIRM_OFFSET = 10
+"""Landed records of a partition after which its clock is firm."""
 
 
 class Arena:
@@ -142,8 +144,15 @@ class Arena:
         return path.read_text(encoding="utf-8", errors="replace")[-2000:] if path.exists() else ""
 
     def _some_day(self) -> float:
-        days = self.rng.choice(FAR_DAYS) if self.rng.random() < FAR_SHARE else self.rng.uniform(*CLOCK_DAYS)
-        return days * DAY_SECONDS
+        """A day; one that is far off only where each partition's clock is firm.
+
+        What a partition begins with is its clock: a log that begins 400 days off refuses what comes after a jump back.
+        """
+        far, near = self.rng.choice(FAR_DAYS), self.rng.uniform(*CLOCK_DAYS)
+        is_firm = (
+            min((self._positions.get(p, 0) for p in range(self.settings.log.partitions)), default=0) >= FIRM_OFFSET
+        )
+        return (far if is_firm and self.rng.random() < FAR_SHARE else near) * DAY_SECONDS
 
 
 def home_settings(folder: Path, *, log_url: str, lease_seconds: float) -> Settings:
