@@ -33,7 +33,7 @@ from feedback.statements import topic_of_columns
 from lakehouse.fenced_table import FaultPoint, no_faults
 from lakehouse.lake import Lake, open_lake
 from lakehouse.landed.continuity import open_landed_log
-from lakehouse.landed.positions import PLACED
+from lakehouse.landed.positions import PLACE_TYPES
 from lakehouse.landed.quarantine import read_parts, select_rows
 from lakehouse.landed.replays import Place, Plan, PlannedLine, ReplayLedger
 from lakehouse.tables.positions import PLACE
@@ -272,4 +272,4 @@ class _Owned(msgspec.Struct, frozen=True):
 
 def places_frame(places: Sequence[Place]) -> pl.DataFrame:
     """Places in the log as columns."""
-    return pl.DataFrame(places, schema={name: PLACED[name] for name in PLACE}, orient="row")
+    return pl.DataFrame(places, schema={name: PLACE_TYPES[name] for name in PLACE}, orient="row")

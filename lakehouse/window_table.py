@@ -72,7 +72,7 @@ class WindowsPublisher:
         off = {p: (pane, c) for p, (pane, c) in panes.items() if c >= pane}
         if off:
             words = ", ".join(f"partition {p}: pane {pane} comes after pane {c}" for p, (pane, c) in off.items())
-            raise StalePosition(f"signals of log {self._log_name!r}: {words}; count again from the store's marks")
+            raise StalePosition(f"live windows of log {self._log_name!r}: {words}; count again from the store's marks")
         return True
 
     def _pane_id(self, partition: int) -> str:

@@ -15,7 +15,7 @@ from bench.killing.sender import Ledger
 from feedback.log.port import FeedbackLog
 from feedback.settings.home import Settings
 from lakehouse.lake import Lake, open_lake
-from lakehouse.landed.positions import PLACED
+from lakehouse.landed.positions import PLACE_TYPES
 from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.positions import PLACE
 from lakehouse.tables.quarantine import QUARANTINE
@@ -112,7 +112,7 @@ def _lines(log: FeedbackLog) -> pl.DataFrame:
                     text = line.decode() if is_poison(line) else None
                     rows.append((partition, record.offset, index, at, odd, text))
                 position = record.offset + 1
-    placed = {name: PLACED[name] for name in PLACE}
+    placed = {name: PLACE_TYPES[name] for name in PLACE}
     schema = {**placed, "at": pl.Int64(), "odd": pl.Boolean(), "poison": pl.String()}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(pl.from_epoch("at", time_unit="ms").dt.date().alias("landed_on"))

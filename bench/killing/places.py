@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from lakehouse.lake import Lake
-from lakehouse.landed.positions import PLACED, application_id
+from lakehouse.landed.positions import PLACE_TYPES, application_id
 from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.positions import PLACE
 from lakehouse.tables.quarantine import QUARANTINE
@@ -49,13 +49,13 @@ class PlaceReader:
         return self._lake.file_uris(spec) if self._lake.exists(spec) else ()
 
     def _rows(self, uris: Iterable[str]) -> pl.DataFrame:
-        return pl.concat([pl.DataFrame(schema=PLACED), *(self._read(uri) for uri in uris)])
+        return pl.concat([pl.DataFrame(schema=PLACE_TYPES), *(self._read(uri) for uri in uris)])
 
     def _read(self, uri: str) -> pl.DataFrame:
         if uri not in self._files:
-            frame = pl.from_arrow(pq.ParquetFile(uri.removeprefix("file://")).read(columns=list(PLACED)))
+            frame = pl.from_arrow(pq.ParquetFile(uri.removeprefix("file://")).read(columns=list(PLACE_TYPES)))
             assert isinstance(frame, pl.DataFrame)
-            self._files[uri] = frame.cast(PLACED)  # type: ignore[arg-type]
+            self._files[uri] = frame.cast(PLACE_TYPES)  # type: ignore[arg-type]
         return self._files[uri]
 
 

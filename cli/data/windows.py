@@ -44,7 +44,7 @@ def windows(
     for record in found:
         output.emit({name: value for name, value in record.items() if value or not name.startswith("n_")})
     if not found:
-        why = "" if settings.windows.enabled else "; they are switched off (setting `signals`)"
+        why = "" if settings.windows.enabled else "; they are switched off (setting `windows.enabled`)"
         output.say(f"no window of {window} by {scope} yet{why}: `heed land` counts events as they land")
         return
     shown = [_cells(record) for record in found]

@@ -33,8 +33,8 @@ options = { "security.protocol" = "SSL" }
   variable is `HEED_LANDING_FLUSH_SECONDS`, in code it is `load_settings(home, landing_flush_seconds=0.5)`.
 - **Values** of variables are text; tables and lists are JSON: `HEED_LOG_OPTIONS='{"sasl.username": "heed"}'`.
 - **Mistakes**: a name that does not exist, a value out of its range, or one setting under two names in the same place
-  is refused, with what would be right. A variable `HEED_…` that names no setting is left alone; one that nearly
-  does gets a warning.
+  is refused, with what would be right. A variable `HEED_…` that names no setting is left alone; one that is a letter
+  away from a setting gets a warning.
 - **The home itself** is no setting: `--home DIR`, else `HEED_HOME`, else `~/.heed`.
 
 This page is generated from `feedback/settings/`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -83,7 +84,7 @@ def load_settings(home: str | Path | None = None, **overrides: Any) -> Settings:
         names.given(_told(overrides), f"settings of {folder}"),
     )
     _warn(names, sources)
-    return _convert(folder, {key: value for source in sources for key, value in source.values.items()})
+    return _convert(folder, {key: value for source in sources for key, value in source.values.items()}, sources)
 
 
 def override_settings(settings: Settings, **overrides: Any) -> Settings:  # noqa: ANN401 - any setting's value
@@ -93,7 +94,7 @@ def override_settings(settings: Settings, **overrides: Any) -> Settings:  # noqa
         SettingsError: A name is unknown or a value does not fit.
     """
     given = setting_names().given(_told(overrides), f"settings of {settings.home}")
-    return _convert(Path(settings.home), {**_values(settings), **given.values})
+    return _convert(Path(settings.home), {**_values(settings), **given.values}, (given,))
 
 
 def settings_environment(environment: Mapping[str, str], home: str, **changes: str) -> dict[str, str]:
@@ -127,7 +128,7 @@ def ensure_home(settings: Settings) -> Path:
     return home
 
 
-def _convert(folder: Path, values: Mapping[Key, Any]) -> Settings:
+def _convert(folder: Path, values: Mapping[Key, Any], sources: Iterable[Given]) -> Settings:
     nested: dict[str, Any] = {section: {} for section in setting_names().sections}
     for (section, name), value in values.items():
         nested[section][name] = value
@@ -136,7 +137,15 @@ def _convert(folder: Path, values: Mapping[Key, Any]) -> Settings:
     try:
         return msgspec.convert({**nested, "home": str(folder)}, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"settings of {folder}: {error}; see docs/settings.md for names and ranges") from error
+        where = _place_of(str(error), sources) or f"settings of {folder}"
+        raise SettingsError(f"{where}: {error}; see docs/settings.md for names and ranges") from error
+
+
+def _place_of(error: str, sources: Iterable[Given]) -> str:
+    """Who gave the value that an error is about, and under which name; empty where nobody did."""
+    found = re.search(r"`\$\.(\w+)\.(\w+)", error)
+    told = [source.place(found.groups()) for source in sources] if found else []
+    return next(filter(None, reversed(told)), "")
 
 
 def _addresses(paths: HomePaths) -> Iterable[tuple[str, str, str]]:

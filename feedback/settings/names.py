@@ -166,6 +166,10 @@ class Given:
         if renamed:
             self.renamed[name] = key
 
+    def place(self, key: tuple[str, ...]) -> str:
+        """The source, and the name under which it gives a setting; empty where it does not."""
+        return next((f"{self._where}: `{name}`" for known, name in self._names.items() if known == key), "")
+
 
 def dotted(key: Key) -> str:
     """A setting's full name, like `landing.batch_events`."""
@@ -186,4 +190,5 @@ def _json(variable: str, raw: str) -> object:
     try:
         return msgspec.json.decode(raw)
     except msgspec.DecodeError as error:
-        raise SettingsError(f"{variable}: not valid JSON: {error}") from error
+        hint = """write a list as '["a", "b"]', a table as '{"a": "b"}'"""
+        raise SettingsError(f"{variable}: not valid JSON ({error}); {hint}") from error

@@ -19,7 +19,7 @@ import polars as pl
 from feedback.errors import Code
 from lakehouse.first_of_identity import repeats
 from lakehouse.lake import Lake
-from lakehouse.landed.positions import PLACED
+from lakehouse.landed.positions import PLACE_TYPES
 from lakehouse.landed.tables import OTHERS, code_of
 from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.positions import PLACE
@@ -112,8 +112,8 @@ def audit(
 
 def _rows(lake: Lake, version: int | None) -> pl.DataFrame:
     """The coordinates of every row, with its code where it is not in `feedback`."""
-    places = list(PLACED)
-    frames = [pl.DataFrame(schema={**PLACED, "code": pl.String})]
+    places = list(PLACE_TYPES)
+    frames = [pl.DataFrame(schema={**PLACE_TYPES, "code": pl.String})]
     if version is not None:
         landed = lake.scan(FEEDBACK, version=version)
         frames.append(landed.select(*places, pl.lit(None, pl.String).alias("code")).collect())

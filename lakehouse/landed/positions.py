@@ -15,8 +15,9 @@ Positions = Mapping[int, int]
 Spans = Mapping[int, tuple[int, int]]
 """Per log partition, a position and a later one; records lie between them from the first up to before the second."""
 
-_POSITION = pa.schema([(column.name, column.type) for column in POSITION]).empty_table()
-PLACED: Mapping[str, pl.DataType] = dict(pl.DataFrame(_POSITION.select([*PLACE, "log_count"])).schema)
+PLACE_TYPES: Mapping[str, pl.DataType] = pl.Schema(
+    pa.schema([(column.name, column.type) for column in POSITION if column.name in (*PLACE, "log_count")])
+)
 """Types of the columns that say where in the log a row comes from, and of how many events its record holds."""
 
 NOTES = "landing"

@@ -102,7 +102,7 @@ def test_where_there_is_no_window_the_next_step_is_named(tmp_path: Path, monkeyp
 
     assert "heed land" in windows(tmp_path, "--window", "1h").stdout
     monkeypatch.setenv("HEED_WINDOWS_ENABLED", "false")
-    assert "switched off" in windows(tmp_path, "--window", "1h").stdout
+    assert "switched off (setting `windows.enabled`)" in windows(tmp_path, "--window", "1h").stdout
 
 
 def test_the_former_name_of_the_command_works_with_a_warning(home: Path) -> None:

@@ -98,7 +98,8 @@ def test_another_name_in_another_place_is_precedence(tmp_path: Path, monkeypatch
         ("[lading]\nbatch_events = 1", r"heed.toml: `lading` is not a setting; did you mean the section \[landing\]\?"),
         ("nonsense = 1", r"`nonsense` is not a setting; docs/settings.md names them all"),
         ("http = 8080", r"`http` is a section"),
-        ("[landing]\nbatch_events = 0", r"`int` >= 1 - at `\$\.landing\.batch_events`"),
+        ("[landing]\nbatch_events = 0", r"heed.toml: `\[landing\] batch_events`: Expected `int` >= 1"),
+        ("port = 0", r"heed.toml: `port`: Expected `int` >= 1 - at `\$\.http\.port`"),
     ],
 )
 def test_what_is_wrong_is_told_with_what_would_be_right(tmp_path: Path, text: str, words: str) -> None:
@@ -106,6 +107,35 @@ def test_what_is_wrong_is_told_with_what_would_be_right(tmp_path: Path, text: st
 
     with pytest.raises(SettingsError, match=words):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HEED_LANDING_BATCH_EVENTS", "0", r"environment: `HEED_LANDING_BATCH_EVENTS`: Expected `int` >= 1"),
+        ("HEED_LANDING_REDACT", '["emial"]', r"environment: `HEED_LANDING_REDACT`: Invalid enum value 'emial'"),
+        (
+            "HEED_LANDING_REDACT",
+            "card,iban",
+            r"""HEED_LANDING_REDACT: not valid JSON .*; write a list as '\["a", "b"\]'""",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    (tmp_path / "heed.toml").write_text("[landing]\nbatch_events = 5\n")
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=words):
+        load_settings(tmp_path)
+
+
+def test_a_wrong_override_is_named_although_the_file_is_right(tmp_path: Path) -> None:
+    (tmp_path / "heed.toml").write_text("[landing]\nbatch_events = 5\n")
+
+    with pytest.raises(SettingsError, match=r"^settings of \S+: `landing_batch_events`: Expected `int` >= 1"):
+        load_settings(tmp_path, landing_batch_events=0)
 
 
 def test_a_replaced_word_is_told_once(
