@@ -71,8 +71,12 @@ class PeopleTables(Protocol):
         """Whether consent comes from an earlier release's table and was not stated anew since."""
         ...
 
-    def links_about(self, subject: str) -> list[Link]:
-        """The links in which it is either side; the earliest first, then by the known side."""
+    def visits_of(self, subject: str, *, at_most: int) -> list[str]:
+        """The visits that a subject claims, other than itself, in any order; some of them where there are more."""
+        ...
+
+    def claimants_of(self, anonymous: str, *, at_most: int) -> list[str]:
+        """Who else claims it, the earliest claim first, then by subject; a bounded read, however many there are."""
         ...
 
     def links(self) -> list[Link]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from feedback.consent import NOTHING_STATED, Standing, Statement, after, is_granted
 from feedback.errors import ServiceError
-from feedback.links import Link, canonical_subjects, reached, same_person
+from feedback.links import canonical_subjects, reached, same_person
 from online.backend import Basis, Changes, OnlineBackend
 from online.events import OnlinePerson, RecentEvent, beyond, decoded, encoded, online_rows
 from online.statements import Owner, links_of, statements_of
@@ -18,6 +18,10 @@ LOGGER = logging.getLogger("heed.online")
 
 MAX_RECENT = 1_000
 """Events of one person that a list looks at; older ones are in the bundle by then."""
+
+MAX_LINKED = 1_000
+"""Linked subjects that are looked at for one list. Behind more stands no person but a mistake, such as one anonymous
+id in every copy of an app; as not all consent is looked at then, that list is not personal."""
 
 BEFORE_PLACES = -1
 """Log partition of a denial that a store of an earlier release kept without its place in the log."""
@@ -77,13 +81,19 @@ class KeyedOnlineStore:
         return self.person(subject).is_personal
 
     def person(self, subject: str) -> OnlinePerson:
-        """What is known of a subject's person; for consent whoever claims it is looked at as well."""
+        """What is known of a subject's person; for consent whoever claims it is looked at as well.
+
+        A subject with more than `MAX_LINKED` linked ones is a person of its own that gets no personal list.
+        """
         links = _Links(self._backend)
-        if not links.about(subject):  # like most
-            return OnlinePerson([subject], is_granted(self._backend.standings_of([subject])))
-        same = same_person(subject, claimant=links.claimant_of, visits=links.visits_of)
-        subjects = list(dict.fromkeys([*same, *reached(subject, links.visits_of)]))
-        group = {*subjects, *reached(subject, links.claimants_of)}
+        try:
+            if not (links.visits_of(subject) or links.claimants_of(subject)):  # like most
+                return OnlinePerson([subject], is_granted(self._backend.standings_of([subject])))
+            same = same_person(subject, claimant=links.claimant_of, visits=links.visits_of)
+            subjects = list(dict.fromkeys([*same, *reached(subject, links.visits_of)]))
+            group = {*subjects, *reached(subject, links.claimants_of)}
+        except _TooManyError:
+            return OnlinePerson([subject], is_personal=False)
         return OnlinePerson(subjects, is_granted(self._backend.standings_of(group)))
 
     def canonical(self) -> dict[str, str]:
@@ -126,27 +136,49 @@ class KeyedOnlineStore:
         self._backend.close()
 
 
+class _TooManyError(Exception):
+    """More than `MAX_LINKED` linked subjects."""
+
+
 class _Links:
-    """Links as a walk along them asks for them, each subject's read once."""
+    """Links as a walk along them asks for them, each read once; the walk ends after `MAX_LINKED` subjects."""
 
     def __init__(self, backend: OnlineBackend) -> None:
         self._backend = backend
-        self._known: dict[str, list[Link]] = {}
-
-    def about(self, subject: str) -> list[Link]:
-        found = self._known.get(subject)
-        if found is None:
-            found = self._known[subject] = self._backend.links_about(subject)
-        return found
+        self._visits: dict[str, list[str]] = {}
+        self._claimants: dict[str, list[str]] = {}
+        self._claimant: dict[str, str | None] = {}
 
     def visits_of(self, subject: str) -> list[str]:
-        return [link.anonymous for link in self.about(subject) if link.subject == subject]
+        found = self._visits.get(subject)
+        if found is None:
+            found = self._visits[subject] = _few(self._backend.visits_of(subject, at_most=MAX_LINKED + 1))
+            self._end_at_last()
+        return found
 
     def claimants_of(self, anonymous: str) -> list[str]:
-        return [link.subject for link in self.about(anonymous) if link.anonymous == anonymous]
+        found = self._claimants.get(anonymous)
+        if found is None:
+            found = self._claimants[anonymous] = _few(self._backend.claimants_of(anonymous, at_most=MAX_LINKED + 1))
+            self._end_at_last()
+        return found
 
     def claimant_of(self, anonymous: str) -> str | None:
-        return next((who for who in self.claimants_of(anonymous) if who != anonymous), None)
+        if anonymous not in self._claimant:
+            self._claimant[anonymous] = next(iter(self._backend.claimants_of(anonymous, at_most=1)), None)
+            self._end_at_last()
+        return self._claimant[anonymous]
+
+    def _end_at_last(self) -> None:
+        """The subject that is asked for is no linked one."""
+        if max(len(self._visits), len(self._claimants), len(self._claimant)) > MAX_LINKED + 1:
+            raise _TooManyError
+
+
+def _few(subjects: list[str]) -> list[str]:
+    if len(subjects) > MAX_LINKED:
+        raise _TooManyError
+    return subjects
 
 
 def _counted(

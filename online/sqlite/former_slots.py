@@ -80,11 +80,20 @@ def move(connection: sqlite3.Connection) -> None:
 
 
 def trim(connection: sqlite3.Connection, before: Mapping[int, int]) -> int:
-    """Forget commits that lie wholly below these positions, in an open transaction; returns how many events."""
-    commits = connection.execute("SELECT first_row, last_row, events, ends FROM commits").fetchall()
-    old = [commit for commit in commits if all(end <= before.get(p, 0) for p, end in json.loads(commit[3]))]
-    _forget(connection, [(first, last) for first, last, _, _ in old])
-    return sum(events for _, _, events, _ in old)
+    """Forget some of the commits that lie wholly below these positions, in an open transaction.
+
+    Returns how many events that were; 0 when no such commit is left.
+    """
+    trimmed = 0
+    old: list[tuple[int, int]] = []
+    for first, last, events, ends in connection.execute("SELECT first_row, last_row, events, ends FROM commits"):
+        if all(end <= before.get(p, 0) for p, end in json.loads(ends)):
+            old.append((first, last))
+            trimmed += events
+        if trimmed >= EVENTS_AT_ONCE:
+            break
+    _forget(connection, old)
+    return trimmed
 
 
 def _forget(connection: sqlite3.Connection, commits: list[tuple[int, int]]) -> None:

@@ -20,14 +20,17 @@ CREATE TABLE IF NOT EXISTS links (
     subject TEXT NOT NULL, anonymous TEXT NOT NULL, received_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (subject, anonymous)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS links_by_anonymous ON links (anonymous);
 """
 
 _STANDING = "SELECT log_offset, log_index, denied_at, granted_at FROM consents WHERE subject = ?"
 _OWN_STANDING = f"{_STANDING} AND log_partition = ?"
 _KEEP = "INSERT OR REPLACE INTO consents VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET = "DELETE FROM consents WHERE subject = ? AND log_partition = ?"
-_ABOUT = "SELECT subject, anonymous, received_at FROM links WHERE subject = ?1 OR anonymous = ?1"
+_VISITS = "SELECT anonymous FROM links WHERE subject = ?1 AND anonymous <> ?1 LIMIT ?2"
+_CLAIMANTS = """
+SELECT subject FROM links WHERE anonymous = ?1 AND subject <> ?1 ORDER BY received_at, subject LIMIT ?2"""
+_BY_CLAIM = "CREATE INDEX IF NOT EXISTS links_by_claim ON links (anonymous, received_at)"
+"""In the order in which claims are asked for: a visit may have any number of them."""
 _LINK = """
 INSERT INTO links (subject, anonymous, received_at) VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET received_at = min(received_at, excluded.received_at)"""
@@ -56,6 +59,8 @@ def adopt_former(connection: sqlite3.Connection) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+    connection.execute(_BY_CLAIM)
+    connection.execute("DROP INDEX IF EXISTS links_by_anonymous")
 
 
 def owes_consents(connection: sqlite3.Connection) -> bool:
@@ -85,11 +90,14 @@ def standings_of(connection: sqlite3.Connection, subjects: Iterable[str]) -> lis
     return [_standing(row) for subject in subjects for row in connection.execute(_STANDING, (subject,))]
 
 
-def links_about(connection: sqlite3.Connection, subject: str) -> list[Link]:
-    """The links in which a subject is either side, the earliest first."""
-    found = [Link(*row) for row in connection.execute(_ABOUT, (subject,))]
-    found.sort(key=lambda link: (link.received_at, link.subject))
-    return found
+def visits_of(connection: sqlite3.Connection, subject: str, *, at_most: int) -> list[str]:
+    """The visits that a subject claims."""
+    return [visit for (visit,) in connection.execute(_VISITS, (subject, at_most))]
+
+
+def claimants_of(connection: sqlite3.Connection, anonymous: str, *, at_most: int) -> list[str]:
+    """Who claims it, the earliest first."""
+    return [who for (who,) in connection.execute(_CLAIMANTS, (anonymous, at_most))]
 
 
 def links(connection: sqlite3.Connection) -> list[Link]:

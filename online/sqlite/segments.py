@@ -161,19 +161,35 @@ def finish_merge(connection: sqlite3.Connection, segments: list[Segment]) -> Non
     _keep(connection, last._replace(is_merged=True, events=sum(segment.events for segment in segments), spans=spans))
 
 
-def trim(connection: sqlite3.Connection, before: Mapping[int, int]) -> int:
-    """Forget events below these positions, in an open transaction; returns how many.
+def trimmable(connection: sqlite3.Connection, before: Mapping[int, int]) -> list[int]:
+    """The numbers of the segments that have events to forget below these positions, the oldest first."""
+    return [
+        segment.number
+        for segment in _segments(connection, "ORDER BY segment")
+        if _is_below(segment, before) or _is_shortened(segment, before)
+    ]
 
-    A merged segment goes when it lies below them as a whole.
+
+def trim(connection: sqlite3.Connection, number: int, before: Mapping[int, int]) -> int:
+    """Forget one segment's events below these positions, in an open transaction; returns how many.
+
+    A merged segment goes when it lies below them as a whole. One that is gone meanwhile is left to the next trim.
     """
-    trimmed = 0
-    for segment in _segments(connection, "ORDER BY segment"):
-        if all(end <= before.get(p, 0) for p, (_, end) in segment.spans.items()):
+    for segment in _segments(connection, f"WHERE segment = {number:d}"):
+        if _is_below(segment, before):
             _drop(connection, segment)
-            trimmed += segment.events
-        elif not segment.is_merged and any(start < before.get(p, 0) for p, (start, _) in segment.spans.items()):
-            trimmed += _shorten(connection, segment, before)
-    return trimmed
+            return segment.events
+        if _is_shortened(segment, before):
+            return _shorten(connection, segment, before)
+    return 0
+
+
+def _is_below(segment: Segment, before: Mapping[int, int]) -> bool:
+    return all(end <= before.get(p, 0) for p, (_, end) in segment.spans.items())
+
+
+def _is_shortened(segment: Segment, before: Mapping[int, int]) -> bool:
+    return not segment.is_merged and any(start < before.get(p, 0) for p, (start, _) in segment.spans.items())
 
 
 def _shorten(connection: sqlite3.Connection, segment: Segment, before: Mapping[int, int]) -> int:

@@ -92,11 +92,22 @@ class SqliteBackend:
 
     def trim(self, *, before: Mapping[int, int]) -> int:
         """Forget events that lie below these positions, at once or with a later call; returns how many were."""
-        with self._lock, transaction(self._connection, self._path):
-            trimmed = segments.trim(self._connection, before)
-            if former_slots.are_there(self._connection):
-                trimmed += former_slots.trim(self._connection, before)
+        with self._lock, reading(self._path):
+            numbers = segments.trimmable(self._connection, before)
+        trimmed = sum(self._trim(number, before) for number in numbers)
+        while count := self._trim_former(before):
+            trimmed += count
         return trimmed
+
+    def _trim(self, number: int, before: Mapping[int, int]) -> int:
+        """One segment at a time, since every other writer waits for a transaction."""
+        with self._lock, transaction(self._connection, self._path):
+            return segments.trim(self._connection, number, before)
+
+    def _trim_former(self, before: Mapping[int, int]) -> int:
+        with self._lock, transaction(self._connection, self._path):
+            is_there = former_slots.are_there(self._connection)
+            return former_slots.trim(self._connection, before) if is_there else 0
 
     def standings(self, owners: Iterable[Owner]) -> dict[Owner, Standing]:
         """Those that are there."""
@@ -113,10 +124,15 @@ class SqliteBackend:
         with self._lock, reading(self._path):
             return people.owes_consents(self._connection)
 
-    def links_about(self, subject: str) -> list[Link]:
-        """The links in which it is either side; the earliest first, then by the known side."""
+    def visits_of(self, subject: str, *, at_most: int) -> list[str]:
+        """The visits that a subject claims, other than itself; some of them where there are more."""
         with self._lock, reading(self._path):
-            return people.links_about(self._connection, subject)
+            return people.visits_of(self._connection, subject, at_most=at_most)
+
+    def claimants_of(self, anonymous: str, *, at_most: int) -> list[str]:
+        """Who else claims it, the earliest claim first, then by subject."""
+        with self._lock, reading(self._path):
+            return people.claimants_of(self._connection, anonymous, at_most=at_most)
 
     def links(self) -> list[Link]:
         """All links."""

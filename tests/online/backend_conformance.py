@@ -99,9 +99,17 @@ class OnlineBackendConformance:
             assert backend.apply(Changes(links=links), basis=FRESH)
 
         assert sorted(backend.links()) == [("a", "v", 3), ("a", "w", 1), ("b", "v", 4)]
-        assert backend.links_about("v") == [("a", "v", 3), ("b", "v", 4)]
-        assert backend.links_about("a") == [("a", "w", 1), ("a", "v", 3)]
-        assert backend.links_about("stranger") == []
+        assert backend.claimants_of("v", at_most=5) == ["a", "b"]
+        assert backend.claimants_of("v", at_most=1) == ["a"]
+        assert sorted(backend.visits_of("a", at_most=2)) == ["v", "w"]
+        assert len(backend.visits_of("a", at_most=1)) == 1
+        assert backend.visits_of("stranger", at_most=1) == backend.claimants_of("stranger", at_most=1) == []
+
+    def test_a_claim_to_itself_is_none_and_equal_times_go_by_subject(self, backend: OnlineBackend) -> None:
+        assert backend.apply(Changes(links=[Link("v", "v", 0), Link("b", "v", 1), Link("a", "v", 1)]), basis=FRESH)
+
+        assert backend.claimants_of("v", at_most=2) == ["a", "b"]
+        assert backend.visits_of("v", at_most=2) == []
 
     def test_standings_are_overwritten_and_forgotten_by_owner(self, backend: OnlineBackend) -> None:
         first, second = Standing((1, 0), 5, None), Standing((2, 1), None, 7)

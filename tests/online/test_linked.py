@@ -88,6 +88,31 @@ def test_circles_and_chains_end(store: OnlineStore, links: list[tuple[str, str]]
     assert all(map(store.personal, "abc"))
 
 
+def test_a_visit_that_very_many_claim_is_nobody_and_they_stay_who_they_are(
+    store: OnlineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("online.store.MAX_LINKED", 5)
+    push(store, *(click(who, who) for who in ("u0", "u7", "visit")))
+    push(store, *(link(f"u{n}", "visit", minute=n) for n in range(7)), link("u7", "visit", minute=7), denial("u6"))
+
+    assert (store.linked("visit"), store.personal("visit")) == (["visit"], False)
+    assert items_of(store, "u0") == ["u0", "visit"]
+    assert items_of(store, "u7") == ["u7", "visit"]
+    assert [store.personal(who) for who in ("u0", "u6", "u7")] == [True, False, True]
+
+
+@pytest.mark.parametrize(("visits", "personal"), [(5, True), (6, False)])
+def test_a_person_has_a_bounded_number_of_visits(
+    store: OnlineStore, monkeypatch: pytest.MonkeyPatch, visits: int, personal: bool
+) -> None:
+    monkeypatch.setattr("online.store.MAX_LINKED", 5)
+    push(store, click("anna", "own"), *(click(f"v{n}", f"i{n}") for n in range(visits)))
+    push(store, *(link("anna", f"v{n}") for n in range(visits)))
+
+    assert {store.personal(who) for who in ("anna", "v0")} == {personal}
+    assert len(items_of(store, "anna")) == (1 + visits if personal else 1)
+
+
 def test_links_outlast_the_events_and_the_process(tmp_path: Path, store: OnlineStore) -> None:
     push(store, click("visit", "a"), link("anna", "visit"), denial("visit"))
     assert store.trim(before={0: 3}) == 1

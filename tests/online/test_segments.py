@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -152,7 +152,8 @@ def test_events_of_an_earlier_release_are_read_at_once_and_moved_by_pushes(
     with closing(sqlite3.connect(former)) as connection:
         assert not former_slots.are_there(connection)
     assert items_of(reader, first, at_most=4) == ["new"] * 4
-    assert reader.links_about("visit") == [("anna", "visit", 0)]
+    assert reader.links() == [("anna", "visit", 0)]
+    assert reader.claimants_of("visit", at_most=2) == ["anna"]
     assert writer.trim(before={0: 18}) == 18
     assert items_of(reader, first) == ["new"] * 5
     for backend in (writer, reader):
@@ -166,4 +167,37 @@ def test_events_of_an_earlier_release_are_trimmed_before_they_are_moved(former: 
     assert items_of(backend, "aaa" + "0" * 29) == [f"a{at}" for at in range(2, 9)]
     assert backend.trim(before={0: 18}) == 14
     assert items_of(backend, "aaa" + "0" * 29) == []
+    backend.close()
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_a_trim_lets_other_writers_in_after_each_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, other = SqliteBackend(tmp_path / "online.db"), SqliteBackend(tmp_path / "online.db")
+    for at in range(3):
+        add(backend, (ANNA, 2 * at, f"a{at}"), (BOB, 2 * at + 1, f"b{at}"))
+    trim, seen = segments.trim, []
+
+    def watched(connection: sqlite3.Connection, number: int, before: Mapping[int, int]) -> int:
+        seen.append(len(items_of(other, ANNA)))
+        return trim(connection, number, before)
+
+    monkeypatch.setattr(segments, "trim", watched)
+
+    assert backend.trim(before={0: 5}) == 5
+    assert seen == [3, 2, 1]  # what a segment lost is committed before the next one
+    assert items_of(other, ANNA, BOB) == ["b2"]
+    for opened in (backend, other):
+        opened.close()
+
+
+def test_a_trim_of_an_earlier_release_is_in_parts(former: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(former_slots, "EVENTS_AT_ONCE", 4)
+    backend = SqliteBackend(former)
+    statements: list[str] = []
+    backend._connection.set_trace_callback(statements.append)
+
+    assert backend.trim(before={0: 12}) == 12
+
+    assert statements.count("COMMIT") >= 3
+    assert items_of(backend, "aaa" + "0" * 29) == ["a6", "a7", "a8"]
     backend.close()
