@@ -178,8 +178,8 @@ class Replayer:
         repaired = [(place, raw, repaired_line(raw, place, repair)) for place, raw in part]
         left.update(line.reason for _, _, line in repaired if isinstance(line, Left))
         lines = [(place, raw, line) for place, raw, line in repaired if isinstance(line, bytes)]
-        objections = check_lines([line for _, _, line in lines], self._settings.admission, chain, at=self._clock())
         fit = chain.clean([line for _, _, line in lines])
+        objections = check_lines(fit, self._settings.admission, chain, at=self._clock())
         ready: list[PlannedLine] = []
         for (place, raw, _), line, objection in zip(lines, fit, objections, strict=True):
             if objection is not None:

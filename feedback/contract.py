@@ -314,15 +314,33 @@ def _is_marked(type_: inspect.Type, mark: str) -> bool:
     return isinstance(type_, inspect.ListType) and _is_marked(type_.item_type, mark)
 
 
+def _longest(type_: inspect.Type) -> int | None:
+    """How many characters a text of a type may have, or each text of a list."""
+    if isinstance(type_, inspect.UnionType):
+        return max((most for one in type_.types if (most := _longest(one)) is not None), default=None)
+    if isinstance(type_, inspect.Metadata):
+        return _longest(type_.type)
+    if isinstance(type_, inspect.ListType):
+        return _longest(type_.item_type)
+    return type_.max_length if isinstance(type_, inspect.StrType) else None
+
+
 def _marked_fields(struct: type[msgspec.Struct], mark: str) -> tuple[str, ...]:
+    return tuple(field.name for field in _fields(struct) if _is_marked(field.type, mark))
+
+
+def _fields(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
-    return tuple(field.name for field in info.fields if _is_marked(field.type, mark))
+    return info.fields
 
 
 ID_FIELDS: dict[str, tuple[str, ...]] = {kind: _marked_fields(struct, "id") for kind, struct in KINDS.items()}
 """Per kind, the fields that hold ids, or lists of them. Ids are often numbers at the sender."""
 CONTEXT_ID_FIELDS: tuple[str, ...] = _marked_fields(Context, "id")
 """The same of `context`."""
-WRITTEN_FIELDS: dict[str, tuple[str, ...]] = {kind: _marked_fields(struct, "written") for kind, struct in KINDS.items()}
-"""Per kind, the fields that hold what people wrote; none of a catalogue entry."""
+WRITTEN_FIELDS: dict[str, dict[str, int | None]] = {
+    kind: {field.name: _longest(field.type) for field in _fields(struct) if _is_marked(field.type, "written")}
+    for kind, struct in KINDS.items()
+}
+"""Per kind, the fields that hold what people wrote, with the most characters of each; none of a catalogue entry."""

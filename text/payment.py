@@ -37,8 +37,10 @@ _RANGES: tuple[tuple[int, int, tuple[int, ...]], ...] = (
 """First four digits (from, to) and the lengths that such numbers have."""
 
 _BLANK = f"{SPACES}{DASHES}{ZERO_WIDTH}"
-_START = re.compile(rf"(?<![A-Za-z0-9])[A-Z]{{2}}[{_BLANK}]?[0-9]{{2}}(?=[{_BLANK}]{{0,2}}[A-Z0-9])", re.IGNORECASE)
-_PIECE = re.compile(rf"[{_BLANK}]{{0,2}}+([A-Z0-9]++)", re.IGNORECASE)
+_LATIN = re.IGNORECASE | re.ASCII
+"""Without ASCII, `[A-Z]` would match a Turkish dotted I and the sign for Kelvin as well."""
+_START = re.compile(rf"(?<![A-Za-z0-9])[A-Z]{{2}}[{_BLANK}]?[0-9]{{2}}(?=[{_BLANK}]{{0,2}}[A-Z0-9])", _LATIN)
+_PIECE = re.compile(rf"[{_BLANK}]{{0,2}}+([A-Z0-9]++)", _LATIN)
 SHORTEST_IBAN, LONGEST_IBAN = 15, 34
 _VALUES = {code: str(code - 55) for code in range(ord("A"), ord("Z") + 1)}
 FIRST_CHECK, LAST_CHECK = "02", "98"

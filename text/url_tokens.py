@@ -36,6 +36,8 @@ _PATH = re.compile(
     r"(?P<value>[\w.~=%+-]{16,}+)",
     re.IGNORECASE,
 )
+_WORDS = re.compile(r"[a-z]++(?:[-_][a-z]++)*+", re.IGNORECASE)
+_LAST_WORD = re.compile(r"\w++")
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+\.[\w-]*+")
 
 
@@ -81,4 +83,12 @@ def _is_random(value: str) -> bool:
     """Whether a value looks drawn at random: letters and digits mixed, or hexadecimal, and no words with dashes."""
     letters = sum(char.isalpha() for char in value)
     digits = sum(char.isdigit() for char in value)
-    return digits >= 3 and letters >= 3 and not re.fullmatch(r"(?:[a-z]+[-_])+\w+", value, re.IGNORECASE)
+    return digits >= 3 and letters >= 3 and not _is_words(value)
+
+
+def _is_words(value: str) -> bool:
+    """Whether words stand before the last dash, or before the first underscore where there is no dash."""
+    words, dash, last = value.rpartition("-")
+    if not dash:
+        words, _, last = value.partition("_")
+    return bool(_WORDS.fullmatch(words) and _LAST_WORD.fullmatch(last))

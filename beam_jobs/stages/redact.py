@@ -8,6 +8,7 @@ a retry is still known as one.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from beam_jobs.batch import Batch
 from beam_jobs.stages.stage import CleanLines, LandingStage, StageContext
-from beam_jobs.stages.written_lines import CATALOGUE, WRITTEN_PAYLOAD, redact_line, redact_object
+from beam_jobs.stages.written_lines import CATALOGUE, LONGEST_TEXT, WRITTEN_PAYLOAD, Limits, redact_line, redact_object
 from text.redaction import VERSION, may_hold, redact_column
 from text.redactor import Redactor
 from text.sensitive import Sensitive
@@ -69,7 +70,8 @@ def redact_events(events: pl.DataFrame, types: frozenset[Sensitive]) -> tuple[pl
         redacted = redact_column(texts.zip_with(is_written, _nothing(texts)), types=types, regions=events["country"])
         counts.update(redacted.counts)
         if redacted.counts:
-            events = events.with_columns(redacted.texts.zip_with(is_written, texts).alias("text"))
+            kept = redacted.texts.zip_with(is_written, texts).alias("text")
+            events = events.with_columns(kept).with_columns(_as_long_as_allowed())
     for column, mask in (("payload", events["kind"].is_in(_WITH_PAYLOAD)), ("attributes", is_written)):
         documents = events[column]
         if documents.null_count() < len(documents):
@@ -92,11 +94,27 @@ def _redacted_documents(
     for row, (kind, country, document) in zip(rows, suspects.iter_rows(), strict=True):
         redactor = Redactor(types, region=country)
         fields = WRITTEN_PAYLOAD[kind] if documents.name == "payload" else None
-        value = redact_object(msgspec.json.decode(document, type=dict[str, Any]), redactor, fields=fields)
-        if redactor.counts:
-            changed[row] = msgspec.json.encode(value).decode()
-            counts += redactor.counts
+        changed[row] = _redacted_document(document, redactor, fields)
+        counts += redactor.counts
     return pl.Series(changed, dtype=pl.String) if counts.total() > before else None
+
+
+def _redacted_document(document: str, redactor: Redactor, fields: Limits | None) -> str | None:
+    """A JSON object redacted; `None` where nothing changes."""
+    try:
+        value = redact_object(msgspec.json.decode(document, type=dict[str, Any]), redactor, fields=fields)
+        return msgspec.json.encode(value).decode() if redactor.counts else None
+    except RecursionError:  # nested as deeply as `admit` could just read; a new thread has a little more room
+        redactor.counts.clear()
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_redacted_document, document, redactor, fields).result()
+
+
+def _as_long_as_allowed() -> pl.Expr:
+    """Texts that became too long for their kind, since a mark may be longer than what it replaces, are cut."""
+    longest = pl.col("kind").replace_strict(LONGEST_TEXT, default=None, return_dtype=pl.Int64)
+    text = pl.col("text")
+    return pl.when(text.str.len_chars() > longest).then(text.str.head(longest)).otherwise(text).alias("text")
 
 
 def _suspects(texts: pl.Series, types: frozenset[Sensitive]) -> pl.Series:

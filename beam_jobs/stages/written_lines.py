@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,15 +19,26 @@ _TEXT, _PAYLOAD, _ATTRIBUTES = "text", "payload", "attributes"
 CATALOGUE = str(Item.__struct_config__.tag)
 """The kind of catalogue entries, which hold what a shop wrote about an item."""
 
-WRITTEN_PAYLOAD: dict[str, frozenset[str]] = {
-    kind: frozenset(there)
+Limits = Mapping[str, int | None]
+"""By name of a field, how many characters it may have."""
+
+WRITTEN_PAYLOAD: dict[str, Limits] = {
+    kind: there
     for kind, fields in WRITTEN_FIELDS.items()
-    if (there := [field for field in fields if COLUMN_OF_FIELD.get(field, field) not in _COLUMNS])
+    if (there := {name: most for name, most in fields.items() if COLUMN_OF_FIELD.get(name, name) not in _COLUMNS})
 }
 """Per kind that has some, the fields of `payload` that people write."""
 
+LONGEST_TEXT: dict[str, int] = {
+    kind: most
+    for kind, fields in WRITTEN_FIELDS.items()
+    for name, most in fields.items()
+    if most is not None and COLUMN_OF_FIELD.get(name, name) == _TEXT
+}
+"""Per kind that has one, how many characters its `text` may have."""
+
 _IDS = sorted({"subject", "source", "kind", *(name for names in ID_FIELDS.values() for name in names)})
-_ID_MEMBER = re.compile(rf'(\\*"(?:{"|".join(_IDS)})\\*"\s*:\s*\\*"[^"\\]*(?:\\*"|\Z))')
+_ID_MEMBER = re.compile(rf'(?<!\\)(\\*+"(?:{"|".join(_IDS)})\\*+"\s*+:\s*+\\*+"[^"\\]*+(?:\\*+"|\Z))')
 """A member of an object that holds an id, also in a JSON text within JSON."""
 _CATALOGUE_ENTRY = re.compile(rf'"kind"\s*:\s*"{CATALOGUE}"')
 
@@ -35,28 +46,34 @@ _CATALOGUE_ENTRY = re.compile(rf'"kind"\s*:\s*"{CATALOGUE}"')
 def redact_line(line: str, redactor: Redactor) -> str:
     """A line of the log without personal data in what people wrote; a catalogue entry as it is.
 
-    A line that was cut at the largest size stays as long as that, for this is how it is known to be cut.
+    The lines of a record that was refused as a whole are redacted each by itself. What was cut at the largest size
+    stays as long as that, for this is how it is known to be cut.
     """
     before = redactor.counts.total()
-    event = _object(line)
-    if event is None:
-        redacted = line if _CATALOGUE_ENTRY.search(line) else _redact_pieces(line, redactor)
-    else:
-        redacted = _written(_redact_event(event, redactor))
+    redacted = "\n".join(_redact_one(one, redactor) for one in line.split("\n"))
     if redactor.counts.total() == before:
         return line
     size, cut = len(redacted.encode()), len(line.encode()) >= MAX_RAW_BYTES
     return redacted + " " * (MAX_RAW_BYTES - size) if cut and size < MAX_RAW_BYTES else redacted
 
 
-def redact_object(
-    value: dict[str, Any], redactor: Redactor, *, fields: Collection[str] | None = None
-) -> dict[str, Any]:
-    """An object whose members, or those of some names, are redacted."""
+def redact_object(value: dict[str, Any], redactor: Redactor, *, fields: Limits | None = None) -> dict[str, Any]:
+    """An object whose members, or those of some names, are redacted; objects and lists within are changed in place."""
     return {
-        name: redactor.value(member, name=name) if fields is None or name in fields else member
+        name: redactor.value(member, name=name, at_most=None if fields is None else fields[name])
+        if fields is None or name in fields
+        else member
         for name, member in value.items()
     }
+
+
+def _redact_one(line: str, redactor: Redactor) -> str:
+    event = _object(line)
+    if event is None:
+        return line if _CATALOGUE_ENTRY.search(line) else _redact_pieces(line, redactor)
+    before = redactor.counts.total()
+    redacted = _redact_event(event, redactor)
+    return line if redactor.counts.total() == before else _written(redacted)
 
 
 def _redact_event(event: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
@@ -64,19 +81,20 @@ def _redact_event(event: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     kind = event.get("kind")
     if kind == CATALOGUE:
         return event
-    return {name: _redact_member(name, member, kind, redactor) for name, member in event.items()}
+    known = kind if isinstance(kind, str) else ""
+    return {name: _redact_member(name, member, known, redactor) for name, member in event.items()}
 
 
-def _redact_member(name: str, member: Any, kind: object, redactor: Redactor) -> Any:  # noqa: ANN401 - any JSON
+def _redact_member(name: str, member: Any, kind: str, redactor: Redactor) -> Any:  # noqa: ANN401 - any JSON
     if name in (_PAYLOAD, _ATTRIBUTES):
-        fields = WRITTEN_PAYLOAD.get(kind, frozenset()) if name == _PAYLOAD and kind in WRITTEN_FIELDS else None
+        fields = WRITTEN_PAYLOAD.get(kind, {}) if name == _PAYLOAD and kind in WRITTEN_FIELDS else None
         return _redact_document(member, redactor, fields)
     if name == _TEXT:
-        return redactor.value(member)
+        return redactor.value(member, at_most=LONGEST_TEXT.get(kind))
     return member if name in _COLUMNS else redactor.value(member, name=name)
 
 
-def _redact_document(member: Any, redactor: Redactor, fields: Collection[str] | None) -> Any:  # noqa: ANN401 - any JSON
+def _redact_document(member: Any, redactor: Redactor, fields: Limits | None) -> Any:  # noqa: ANN401 - any JSON
     """An object, as it is or as a text of JSON; any other text is redacted as one."""
     if isinstance(member, dict):
         return redact_object(member, redactor, fields=fields)

@@ -70,6 +70,8 @@ def test_a_second_redaction_changes_nothing_and_the_quick_look_misses_nothing(te
 
 
 @given(st.text(max_size=400), st.sampled_from([None, "DE", "US", "ZZ", ""]))
+@example("my code AB12 \u0130STANBULLULAR 5512345678", None)
+@example("de12 \u212a1203000000002020", None)
 @settings(max_examples=200, deadline=None)
 def test_no_text_raises(text: str, region: str | None) -> None:
     redact_text(text, region=region)
@@ -98,6 +100,11 @@ def test_no_text_raises(text: str, region: str | None) -> None:
 def test_a_long_hostile_text_is_read_in_bounded_steps(piece: str) -> None:
     text = (piece * 200_000)[:200_000]  # a pattern that goes back and forth would not end within the test's time limit
     assert redact_text(text)[0] is not None
+
+
+def test_a_long_path_is_judged_in_one_go() -> None:
+    text = f"https://shop.example/verify/{'a_' * 100_000}000."  # words and dashes can be parted in many ways
+    assert redact_text(text) == ("https://shop.example/verify/[token].", {Sensitive.TOKEN: 1})
 
 
 def test_generated_texts_reach_the_bars() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import msgspec
 import polars as pl
 import pytest
@@ -10,14 +13,15 @@ from beam_jobs.batch import Batch
 from beam_jobs.stages.admit import admit
 from beam_jobs.stages.chain import StageChain
 from beam_jobs.stages.decode import decode
-from beam_jobs.stages.redact import COLUMN, Redact
+from beam_jobs.stages.redact import COLUMN, Redact, redact_events
 from beam_jobs.stages.registry import STAGES
+from beam_jobs.stages.stage import StageContext
 from feedback.settings.home import Settings, load_settings, override_settings
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
 from lakehouse.tables.feedback import FEEDBACK_DERIVED
 from tests.support.landing.lines import line, poll
 from text.redaction import VERSION
-from text.sensitive import Sensitive
+from text.sensitive import ALL_TYPES, Sensitive
 
 MAIL, CARD = "anna@example.com", "4111 1111 1111 1111"
 
@@ -107,6 +111,70 @@ def test_a_raw_that_was_cut_is_still_known_to_be_cut(settings: Settings) -> None
     raw = refused["raw"][0]
     assert "1234567" not in raw
     assert len(raw.encode()) >= MAX_RAW_BYTES
+
+
+def test_a_record_that_is_refused_as_a_whole_is_redacted_line_by_line(settings: Settings) -> None:
+    item = line(kind="item", subject=..., item_id=CARD, payload=as_json(title=MAIL))
+    lines = b"\n".join([item, line(text=MAIL), line(text=f"pay {CARD}")])
+    stage = Redact()
+    stage.open(StageContext(settings))
+    kept = stage.clean(pl.Series([lines.decode()])).lines[0].split("\n")
+    assert kept[0] == item.decode()
+    assert [msgspec.json.decode(one)["text"] for one in kept[1:]] == ["[email]", "pay [card]"]
+
+
+@pytest.mark.parametrize("depth", [300, 600, 850])
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_deeply_nested_attributes_are_redacted_or_refused(
+    settings: Settings, depth: int, opening: str, closing: str
+) -> None:
+    document = f'{{"note":{opening * depth}"{MAIL}"{closing * depth}}}'
+    batch = run(settings, line(attributes=document), line(kind="rating", value=9, attributes=document))
+    landed, refused = batch.events["attributes"].to_list(), pl.concat(batch.refused)["raw"].to_list()
+    assert len(landed) + len(refused) == 2
+    assert MAIL not in "".join([*landed, *refused])
+
+
+def test_a_document_as_deep_as_admission_can_read_is_redacted() -> None:
+    depth = sys.getrecursionlimit() - len(inspect.stack()) - 8
+    document = '{"a":' * depth + f'"{MAIL}"' + "}" * depth
+    msgspec.json.decode(document)
+    frame = pl.DataFrame(
+        {"kind": ["view"], "country": [None], "text": [None], "payload": [None], "attributes": [document]},
+        schema=dict.fromkeys(("kind", "country", "text", "payload", "attributes"), pl.String),
+    )
+    events, counts = redact_events(frame, ALL_TYPES)
+    assert counts == {Sensitive.EMAIL: 1}
+    assert MAIL not in events["attributes"][0]
+
+
+@pytest.mark.parametrize("kind", [["review"], {"a": 1}, 5, None])
+def test_a_kind_that_is_no_word_stops_nothing(settings: Settings, kind: object) -> None:
+    odd = line(kind=kind, payload=as_json(title=MAIL), text=MAIL)
+    (refused,) = run(settings, odd).refused
+    assert MAIL not in refused["raw"][0]
+
+
+def test_a_text_that_marks_make_longer_is_cut_at_the_contracts_length(settings: Settings) -> None:
+    text, short = ("?key=x&" * 15_000)[:100_000], ("?key=x&" * 150)[:1000]
+    long_texts = line(kind="review", text=text, payload=as_json(title=short))
+    choices = line(
+        kind="survey", label="choice", payload=as_json(survey_id="s", question_id="q", choices=[short, "yes"])
+    )
+    batch = run(settings, long_texts, line(kind="search", text=short), choices)
+    assert not batch.refused
+    assert batch.events["text"].str.len_chars().to_list() == [100_000, 1000, None]
+    payloads = [msgspec.json.decode(one) for one in batch.events["payload"].drop_nulls()]
+    assert len(payloads[0]["title"]) == 1000
+    assert list(map(len, payloads[1]["choices"])) == [1000, 3]
+
+
+def test_a_refused_line_stays_fit_for_a_replay_and_one_that_was_too_long_stays_so(settings: Settings) -> None:
+    short = ("?key=x&" * 150)[:1000]
+    (refused,) = run(settings, line(kind="search", item_id=..., text=short, position=-1)).refused
+    assert len(msgspec.json.decode(refused["raw"][0])["text"]) == 1000
+    (refused,) = run(settings, line(kind="search", text=short + MAIL)).refused
+    assert len(msgspec.json.decode(refused["raw"][0])["text"]) > 1000
 
 
 def test_each_type_can_be_switched_off_and_all_of_them(settings: Settings) -> None:
