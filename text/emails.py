@@ -12,7 +12,7 @@ _LABEL = rf"\w{ZERO_WIDTH}-"
 _TITLE = ("com", "net", "org", "edu", "gov", "info", "biz", "app", "dev", "name", "online", "shop", "store", "email")
 """Domains' ends that are believed in any case; `work.Thanks` is two sentences."""
 _DOTS = ".\uff0e\u3002"
-_SIGNS = ("@", "\uff20", "%40", "&#64;")
+_AT_MARKS = ("@", "\uff20", "%40", "&#64;")
 _FILES = words(
     "png jpg jpeg gif svg webp bmp ico css js ts py html htm php pdf txt csv json xml zip mp3 mp4 exe docx xlsx"
 )
@@ -68,7 +68,7 @@ def redact_emails(text: str) -> tuple[str, int]:
         found += 1
         return Sensitive.EMAIL.mark
 
-    if any(sign in text for sign in _SIGNS):
+    if any(mark in text for mark in _AT_MARKS):
         text = _ADDRESS.sub(replace, text)
         text, spaced = _SPACED.subn(Sensitive.EMAIL.mark, text)
         found += spaced

@@ -7,10 +7,10 @@ from enum import Enum
 
 from text.number_words import (
     NEITHER_WORDS,
-    OTHER_SIGNS,
+    OTHER_MARKS,
     OTHER_WORDS,
+    PHONE_MARKS,
     PHONE_PHRASES,
-    PHONE_SIGNS,
     PHONE_STEMS,
     PHONE_WORDS,
     UNITS,
@@ -113,10 +113,10 @@ def _last_cue(text: str) -> tuple[Cue, int]:
         cue = _meaning(written[at - 1][0] if at else "", word)
         if cue is not None:
             return cue, end
-    for signs, cue in ((PHONE_SIGNS, Cue.PHONE), (OTHER_SIGNS, Cue.OTHER)):
-        for sign in signs:
-            if sign in text:
-                return cue, text.rfind(sign) + len(sign)
+    for marks, cue in ((PHONE_MARKS, Cue.PHONE), (OTHER_MARKS, Cue.OTHER)):
+        for mark in marks:
+            if mark in text:
+                return cue, text.rfind(mark) + len(mark)
     return Cue.NONE, 0
 
 

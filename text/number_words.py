@@ -52,7 +52,7 @@ NEITHER_WORDS = words(
 )
 """What ends the reach of the words before it: numbers of cards and accounts have rules of their own."""
 
-PHONE_SIGNS = (
+PHONE_MARKS = (
     "电话",
     "電話",
     "手机",
@@ -71,7 +71,7 @@ PHONE_SIGNS = (
     "📞",
     "📱",
 )
-OTHER_SIGNS = ("订单", "訂單", "单号", "快递", "注文", "追跡", "주문", "송장", "ऑर्डर")
+OTHER_MARKS = ("订单", "訂單", "单号", "快递", "注文", "追跡", "주문", "송장", "ऑर्डर")
 """Words of scripts without blanks between words, or whose words hold more than letters."""
 
 UNITS = words(

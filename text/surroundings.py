@@ -1,4 +1,4 @@
-"""The characters right before and after a number: signs that open it, and signs that it is part of something else."""
+"""The characters around a number: those that may open it, and those that make it part of something else."""
 
 from __future__ import annotations
 

@@ -53,9 +53,9 @@ def email(rng: random.Random) -> str:
 
 
 def _random_text(
-    rng: random.Random, least: int, most: int, signs: str = LETTERS + LETTERS.upper() + "0123456789"
+    rng: random.Random, least: int, most: int, characters: str = LETTERS + LETTERS.upper() + "0123456789"
 ) -> str:
-    return "".join(rng.choice(signs) for _ in range(rng.randint(least, most)))
+    return "".join(rng.choice(characters) for _ in range(rng.randint(least, most)))
 
 
 def secret_link(rng: random.Random) -> tuple[str, str]:

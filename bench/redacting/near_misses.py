@@ -1,4 +1,4 @@
-"""Numbers and signs in customers' texts that are nobody's data: orders, prices, dates, versions, books, parcels."""
+"""Numbers and codes in customers' texts that are no personal data: orders, prices, dates, versions, books, parcels."""
 
 from __future__ import annotations
 

@@ -231,14 +231,14 @@ def iban(rng: random.Random) -> str:
         end = at + 1
         while end < len(form) and form[end].isdigit():
             end += 1
-        signs = {
+        characters = {
             "n": "0123456789",
             "a": "ABCDEFGHJKLMNPQRSTUVWXYZ",
             "c": "0123456789012345678901234567890123456789ABCDEFGH",
         }[form[at]]
-        bban += "".join(rng.choice(signs) for _ in range(int(form[at + 1 : end])))
+        bban += "".join(rng.choice(characters) for _ in range(int(form[at + 1 : end])))
         at = end
-    value = int("".join(str(int(sign, 36)) for sign in bban + country + "00"))
+    value = int("".join(str(int(character, 36)) for character in bban + country + "00"))
     whole = f"{country}{98 - value % 97:02d}{bban}"
     written = " ".join(whole[at : at + 4] for at in range(0, len(whole), 4)) if rng.random() < 0.5 else whole
     return written.lower() if rng.random() < 0.08 else written

@@ -1,4 +1,4 @@
-"""What the loop leaves on disk, run after run: flat once the retention bites.
+"""What the loop leaves on disk, run after run: flat once retention takes effect.
 
 A small set of ratings is learned from again and again, with a few new ones each time. The home is measured after each
 run, without what holds the events themselves (log, online store, `feedback`, `quarantine`, `signals`).
@@ -32,7 +32,7 @@ RATINGS_A_PERSON = 20
 FITS_A_RUN = 6
 """Runs that one loop records in MLflow, at most."""
 SETTLES_AFTER = 2
-"""Runs after the retention bites: the run that prunes is not over then, and pages that were freed wait for the next."""
+"""Runs after retention takes effect: the run that prunes is not over then, and freed pages wait for the next."""
 EVENTS = ("feedback-log.db", "online.db", "lake/feedback", "lake/quarantine", "lake/signals")
 """What holds the events themselves, and grows with them."""
 MEGABYTE = 1e6

@@ -102,5 +102,5 @@ def _rejection(message: str, event_id: str | None) -> Rejected:
         return Rejected(Code.BAD_TIME, detail, field, event_id)
     ranged = ("<=", ">=", "< ", "> ")
     numeric = "`int`" in message or "`float`" in message
-    code = Code.OUT_OF_RANGE if numeric and any(sign in message for sign in ranged) else Code.INVALID_FIELD
+    code = Code.OUT_OF_RANGE if numeric and any(word in message for word in ranged) else Code.INVALID_FIELD
     return Rejected(code, detail, field, event_id)

@@ -35,7 +35,7 @@ NO_MEMO = Memo(b"")
 PARTITIONS = 2
 LEASE_SECONDS = 6.0
 BATCH_EVENTS = (6, 2)
-"""Workers of unlike appetite, so that a batch of one ends in the middle of a batch of the other."""
+"""Workers with batches of different sizes, so that a batch of one ends in the middle of a batch of the other."""
 
 WINDOW_DAYS = 30
 POINTS = ("before commit", "after data file", "between tables", "after commit")

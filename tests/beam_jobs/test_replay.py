@@ -76,7 +76,7 @@ def assert_the_sums_agree(settings: Settings) -> None:
     assert report.holds, report.faults
 
 
-def test_mended_rows_land_and_the_quarantine_says_where_they_went(home: Settings) -> None:
+def test_repaired_rows_land_and_the_quarantine_says_where_they_went(home: Settings) -> None:
     report = replayed(home)
     drain(home)
 
@@ -176,7 +176,7 @@ def test_a_dry_run_shows_and_writes_nothing(home: Settings) -> None:
     assert ReplayLedger(open_lake(home)).replays().collect().is_empty()
 
 
-def test_a_line_that_is_no_json_is_mended_from_its_text_and_gets_an_id_by_its_place(home: Settings) -> None:
+def test_a_line_that_is_no_json_is_repaired_from_its_text_and_gets_an_id_by_its_place(home: Settings) -> None:
     replayer = open_replayer(home)
 
     def rebuild(event: dict[str, Any]) -> dict[str, Any]:

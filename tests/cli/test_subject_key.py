@@ -1,4 +1,4 @@
-"""The key of the pseudonyms belongs to a home's data: a lost or strange one is refused, never made anew in silence."""
+"""The key of the pseudonyms belongs to a home's data: a missing or foreign one is refused, never replaced."""
 
 from __future__ import annotations
 

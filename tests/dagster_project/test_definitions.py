@@ -29,8 +29,7 @@ GROUPS = {
     "gate": "learning",
     "published_bundle": "publishing",
 }
-BESIDE = {"lake_upkeep": "upkeep"}
-"""Not part of the loop."""
+OUTSIDE_THE_LOOP = {"lake_upkeep": "upkeep"}
 POOLS = {
     "landed_feedback": "delta_feedback",
     "items": "delta_items",
@@ -60,7 +59,7 @@ def specs_of(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 def test_every_asset_belongs_to_its_stage(definitions: dg.Definitions) -> None:
-    assert {name: spec.group_name for name, spec in specs_of(definitions).items()} == GROUPS | BESIDE
+    assert {name: spec.group_name for name, spec in specs_of(definitions).items()} == GROUPS | OUTSIDE_THE_LOOP
     assert set(GROUPS.values()) == set(STAGES)
 
 

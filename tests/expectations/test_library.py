@@ -1,4 +1,4 @@
-"""The library itself: what has broken before."""
+"""Great Expectations itself: it can be imported, and is imported only when rules run."""
 
 from __future__ import annotations
 

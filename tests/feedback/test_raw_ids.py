@@ -1,4 +1,4 @@
-"""Raw ids as people send them: numbers are texts, and words for nothing are nobody."""
+"""Raw ids as people send them: numbers become text, and words like `null` name no person."""
 
 from __future__ import annotations
 

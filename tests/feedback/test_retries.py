@@ -1,4 +1,4 @@
-"""What the gateway answers to a record that comes again: a retry, another event of a taken id, or news."""
+"""What the gateway answers to a record that comes again: a retry, another event under a taken id, or a new event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fence: what a committer may not do that has slept, was told an untruth, or judges otherwise than before."""
+"""The fence: commits of a worker that was paused, whose answer was lost, or whose stages decide anew on a repeat."""
 
 from __future__ import annotations
 

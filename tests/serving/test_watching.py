@@ -91,7 +91,7 @@ def test_going_back_to_the_bundle_in_use_ends_the_problem(service: Service, stor
     assert service.load_error is None
 
 
-def test_a_mended_bundle_is_taken_over_at_the_next_try(service: Service, store: CountingStore) -> None:
+def test_a_repaired_bundle_is_taken_over_at_the_next_try(service: Service, store: CountingStore) -> None:
     version = publish(store)
     file = store.root / version / "popularity.npy"
     whole = file.read_bytes()

@@ -1,4 +1,4 @@
-"""Redaction as a whole: columns, types switched off, and texts that nobody expected."""
+"""Redaction as a whole: columns, types switched off, and unusual texts."""
 
 from __future__ import annotations
 

@@ -146,25 +146,25 @@ class _Values:
     def _complete(self) -> Iterator[bytes]:
         """Values that end in the buffer."""
         while (token := _TOKENS.search(self._buffer, self._at)) is not None:
-            sign = self._buffer[token.start()]
-            if sign == ord('"') and token.end() - token.start() == 1:
+            mark = self._buffer[token.start()]
+            if mark == ord('"') and token.end() - token.start() == 1:
                 self._at = token.start()  # the string continues in the next piece
                 return
             self._at = token.end()
-            if sign in _OPEN:
+            if mark in _OPEN:
                 if not self._stack:
                     self._check_between(token.start())
-                    self._start = token.end() if sign == ord("[") else token.start()
-                self._stack.append(sign)
-            elif sign == ord(",") and self._stack == [ord("[")]:
+                    self._start = token.end() if mark == ord("[") else token.start()
+                self._stack.append(mark)
+            elif mark == ord(",") and self._stack == [ord("[")]:
                 yield self._cut(token.start(), token.end(), needed=True)
-            elif sign in _CLOSE:
-                yield from self._closed(sign, token.start(), token.end())
+            elif mark in _CLOSE:
+                yield from self._closed(mark, token.start(), token.end())
         self._at = len(self._buffer)
 
-    def _closed(self, sign: int, start: int, end: int) -> Iterator[bytes]:
+    def _closed(self, mark: int, start: int, end: int) -> Iterator[bytes]:
         if not self._stack:
-            raise self._stopped(f"a {chr(sign)!r} closes what was never opened")
+            raise self._stopped(f"a {chr(mark)!r} closes what was never opened")
         opened = self._stack.pop()
         if not self._stack and opened == ord("["):
             last = self._cut(start, end, needed=False)

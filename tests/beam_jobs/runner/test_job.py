@@ -1,4 +1,4 @@
-"""What a runner's failure becomes, and settings of runners that cannot be."""
+"""How a runner's failure is reported, and settings of runners that are refused."""
 
 from __future__ import annotations
 

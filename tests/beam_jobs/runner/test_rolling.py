@@ -1,4 +1,4 @@
-"""A long stream on the embedded runner: fresh pipelines take over, again and again, and nothing shows of it."""
+"""A long stream on the embedded runner: fresh pipelines take over again and again, and no event is lost or doubled."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_catalogue_entries_stay_as_they_are(settings: Settings) -> None:
     assert (row["text"], row["payload"], row["attributes"]) == (MAIL, payload, as_json(contact=MAIL))
 
 
-def test_signs_that_json_escapes_hide_nothing(settings: Settings) -> None:
+def test_characters_escaped_in_json_hide_nothing(settings: Settings) -> None:
     written = line(attributes='{"note":"anna\\u0040example.com, 0171\\u00a01234567"}')
     assert run(settings, written).events["attributes"].to_list() == ['{"note":"[email], [phone]"}']
 

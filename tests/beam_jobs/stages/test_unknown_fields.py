@@ -1,4 +1,4 @@
-"""A producer that is a version ahead: what its lines hold and no column knows is kept."""
+"""Lines of a producer that is a version ahead: fields without a column are kept in `attributes`."""
 
 from __future__ import annotations
 

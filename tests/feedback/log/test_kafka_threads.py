@@ -1,4 +1,4 @@
-"""The threads behind a Kafka log: what an error that nobody expects does to them. No broker is needed."""
+"""The threads behind a Kafka log, when an unexpected error is raised in them. No broker is needed."""
 
 from __future__ import annotations
 

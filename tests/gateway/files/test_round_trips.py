@@ -1,4 +1,4 @@
-"""Whatever a writer of tables or JSON writes is read back as it was, and no line goes without a word."""
+"""Whatever a writer of tables or JSON writes is read back as it was, and no line is dropped without a report."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_clearly_more_dislikes_per_hit_are_refused(champion: dict[str, Metrics] 
     assert "dislike" in result.reasons[0]
 
 
-def test_known_people_are_told_beside_and_decide_nothing() -> None:
+def test_figures_of_known_people_are_told_apart_and_decide_nothing() -> None:
     few = KnownPeople(replace(PLAIN, ndcg=0.01, users=20), replace(PLAIN, ndcg=0.5, users=20))
 
     result = judged(better(1.5), better(1.0), known={"global_time": few})

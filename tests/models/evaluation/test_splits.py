@@ -1,4 +1,4 @@
-"""Parting interactions into train and test."""
+"""Splits of interactions into train and test."""
 
 from __future__ import annotations
 
@@ -69,6 +69,6 @@ def test_the_inner_split_stays_inside_train() -> None:
     [frame([]), frame(["a"]), frame(["a", "b"]).with_columns(last_at=pl.lit(START))],
     ids=["empty", "one row", "one moment"],
 )
-def test_what_cannot_be_parted_is_refused_in_words(interactions: pl.DataFrame) -> None:
+def test_what_cannot_be_split_is_refused_in_words(interactions: pl.DataFrame) -> None:
     with pytest.raises(NotEnoughFeedback, match="both need at least one"):
         global_time(interactions)
