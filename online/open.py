@@ -34,7 +34,9 @@ def open_window_store(settings: OnlineSettings) -> WindowStore:
 
 def _sqlite_file(settings: OnlineSettings) -> str:
     """The file of a SQLite store, the only kind there is."""
-    scheme, _, rest = settings.url.partition("://")
-    if scheme != "sqlite":
-        raise SettingsError(f"online_url {settings.url!r}: unknown scheme {scheme!r}; use sqlite:///path")
+    scheme, colon, rest = settings.url.partition("://")
+    if not colon:
+        raise SettingsError("online_url is no address; use sqlite:///path")
+    if scheme != "sqlite":  # the rest of the address may hold a password
+        raise SettingsError(f"online_url: unknown scheme {scheme!r}; use sqlite:///path")
     return rest

@@ -85,8 +85,12 @@ def supervisor_config(settings: Settings) -> str:
 
 
 def command_variables(settings: Settings) -> dict[str, str]:
-    """The environment that supervisor reads each program's command from."""
-    return {_variable(process): shlex.join(process.command) for process in processes(settings)}
+    """The environment that supervisor reads each program's command from, and MLflow the address of its store.
+
+    Every user of the machine can read the arguments of a process, and the address may hold a password.
+    """
+    commands = {_variable(process): shlex.join(process.command) for process in processes(settings)}
+    return {**commands, "MLFLOW_BACKEND_STORE_URI": settings.mlflow.url}
 
 
 def _variable(process: Process) -> str:
@@ -99,7 +103,7 @@ def _maintenance(heed: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
 
 def _mlflow(tools: Path, settings: Settings) -> tuple[str, ...]:
     return (
-        str(tools / "mlflow"), "server", "--backend-store-uri", settings.mlflow.url,
+        str(tools / "mlflow"), "server",
         "--default-artifact-root", settings.paths.mlflow_artifacts.as_uri(), "--host", settings.http.host,
         "--port", str(settings.mlflow.port), "--workers", "1",
     )  # fmt: skip

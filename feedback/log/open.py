@@ -14,8 +14,7 @@ def open_log(settings: LogSettings) -> FeedbackLog:
         SettingsError: The address names no known kind of log.
         LogError: It cannot be opened.
     """
-    address = settings.url
-    scheme, _, rest = address.partition("://")
+    scheme, colon, rest = settings.url.partition("://")
     if scheme == "sqlite":
         from feedback.log.sqlite import SqliteLog
 
@@ -36,6 +35,5 @@ def open_log(settings: LogSettings) -> FeedbackLog:
             retention_days=settings.retention_days,
             lease_seconds=settings.lease_seconds,
         )
-    raise SettingsError(
-        f"log_url {address!r}: unknown scheme {scheme!r}; use sqlite:///path/to/file.db or kafka://host:port/topic"
-    )
+    told = f": unknown scheme {scheme!r}" if colon else " is no address"  # the rest of it may hold a password
+    raise SettingsError(f"log_url{told}; use sqlite:///path/to/file.db or kafka://host:port/topic")

@@ -122,8 +122,11 @@ def test_a_home_that_cannot_be_made_is_refused_in_words(tmp_path: Path) -> None:
 
 
 def test_an_unknown_log_address_is_refused(settings: Settings) -> None:
-    with pytest.raises(SettingsError, match="unknown scheme 'ftp'"):
-        open_intake(override_settings(settings, log_url="ftp://somewhere"))
+    with pytest.raises(SettingsError, match="unknown scheme 'ftp'") as told:
+        open_intake(override_settings(settings, log_url="ftp://me:hunter2@somewhere"))
+    assert "hunter2" not in str(told.value)
+    with pytest.raises(SettingsError, match="log_url is no address"):
+        open_intake(override_settings(settings, log_url="/a/path"))
 
 
 def test_records_are_bounded_by_events_and_by_bytes() -> None:

@@ -45,8 +45,11 @@ def test_it_shares_the_file_of_the_online_store(tmp_path: Path) -> None:
 
 
 def test_an_unknown_address_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="memcached"):
-        open_window_store(load_settings(tmp_path, online_url="memcached://x").online)
+    with pytest.raises(SettingsError, match="memcached") as told:
+        open_window_store(load_settings(tmp_path, online_url="memcached://me:hunter2@x").online)
+    assert "hunter2" not in str(told.value)
+    with pytest.raises(SettingsError, match="online_url is no address"):
+        open_window_store(load_settings(tmp_path, online_url="/a/path").online)
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

@@ -39,3 +39,11 @@ def test_every_program_gets_its_command_and_its_log(tmp_path: Path, name: str) -
     read, run = json.loads(told.stdout), str(settings.paths.run_folder)
     assert read["programs"] == {p.name: [list(p.command), f"{p.name}.log"] for p in processes(settings)}
     assert (read["log"], read["pid"]) == (f"{run}/supervisord.log", f"{run}/supervisord.pid")
+
+
+def test_no_argument_of_a_process_holds_a_password(tmp_path: Path) -> None:
+    address = "postgresql://heed:hunter2@db/mlflow"
+    settings = load_settings(tmp_path, mlflow_url=address)
+
+    assert not [process.name for process in processes(settings) if "hunter2" in " ".join(process.command)]
+    assert command_variables(settings)["MLFLOW_BACKEND_STORE_URI"] == address
