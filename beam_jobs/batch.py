@@ -19,6 +19,7 @@ from lakehouse.evolution import absent_columns
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
 from lakehouse.landed.tables import COORDINATES
 from lakehouse.tables.feedback import FEEDBACK, FEEDBACK_DERIVED
+from lakehouse.tables.positions import PLACE
 from lakehouse.tables.quarantine import QUARANTINE
 from lakehouse.tables.registry import TABLES
 from lakehouse.tables.spec import TableSpec
@@ -151,6 +152,16 @@ class Batch:
         before = [self.others[spec.name]] if spec.name in self.others else []
         others = {**self.others, spec.name: pl.concat([*before, taken.select(spec.names)])}
         return replace(self, events=self.events.filter(~chosen), others=others)
+
+    def landed_by_another(self) -> Batch:
+        """For followers, a batch that somebody else committed: they read it from the tables, as it was judged there."""
+        return replace(self, events=self.events.clear(), start=self.end)
+
+    def without(self, places: pl.DataFrame) -> Batch:
+        """Without the events at some places (`PLACE`)."""
+        if places.is_empty():
+            return self
+        return replace(self, events=self.events.join(places, on=PLACE, how="anti", maintain_order="left"))
 
     def counts(self) -> dict[str, int]:
         """How many rows go to each table, by name."""

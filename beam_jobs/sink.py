@@ -84,7 +84,8 @@ class Commit(beam.DoFn):
 
     def _commit(self, batch: Batch) -> Iterator[Batch]:
         """Commit one batch, or drop it where another worker was first; then reading starts again."""
-        if batch.is_takeover:  # the worker before may have died between its commit and the followers
+        if batch.is_takeover:  # the worker before may have died between two commits, or before the followers
+            self._committer.take_over(batch.start)
             yield batch
             return
         ready = batch.to_commit()
@@ -104,7 +105,8 @@ class Commit(beam.DoFn):
             self._monitor.landed(batch)
             self._done += sum(batch.counts().values())
             context_of(self._context_id).on_progress(self._done)
-        yield batch  # to the followers, at once
+        # To the followers, at once: what is in the table now, whatever this worker's stages say of it.
+        yield batch.without(self._committer.left_out) if is_ours else batch.landed_by_another()
         self._span_ms.update(int(batch.polled_at * 1000))
         self._span_ms.update(int(utc_now().timestamp() * 1000))
 

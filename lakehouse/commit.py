@@ -9,7 +9,7 @@ neither loses nor doubles it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -19,12 +19,23 @@ import pyarrow as pa
 from feedback.errors import ContractViolation, LakeError, StalePosition
 from lakehouse.fenced_table import MAX_ATTEMPTS, FaultPoint, Fence, FencedTable, Numbers, no_faults
 from lakehouse.lake import Lake
-from lakehouse.landed.positions import Positions, application_id, clock_note, era_note, note_id, spans, within
+from lakehouse.landed.positions import (
+    PLACE_TYPES,
+    Positions,
+    application_id,
+    clock_note,
+    era_note,
+    note_id,
+    spans,
+    within,
+)
 from lakehouse.landed.tables import OTHERS
 from lakehouse.tables.feedback import FEEDBACK
 from lakehouse.tables.positions import PLACE
 from lakehouse.tables.registry import TABLES
 from lakehouse.tables.spec import TableSpec
+
+_PLACES = {name: PLACE_TYPES[name] for name in PLACE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +77,18 @@ def has_landed(batch: LandingBatch, committed: Positions, *, log_name: str) -> b
     return False
 
 
-def left_to_write(batch: LandingBatch, places: Sequence[pl.DataFrame]) -> LandingBatch:
+def left_to_write(batch: LandingBatch, places: pl.DataFrame) -> LandingBatch:
     """A batch without the rows whose places are in a table already, whichever table they are for."""
-    standing = [frame.select(PLACE) for frame in places if frame.height]
-    if not standing:
+    if places.is_empty():
         return batch
-    there = pl.concat(standing)
-    return replace(batch, rows={name: _without(rows, there) for name, rows in batch.rows.items()})
+    return replace(batch, rows={name: _without(rows, places) for name, rows in batch.rows.items()})
 
 
 class LandingCommitter:
     """Commits batches of one log, each exactly once; one per worker."""
+
+    left_out: pl.DataFrame
+    """Places (`PLACE`) from where the last batch starts that a table had before it; their rows were not written."""
 
     def __init__(
         self, lake: Lake, log_name: str, partitions: int, *, checkpoints: bool = True, fault: FaultPoint = no_faults
@@ -92,6 +104,12 @@ class LandingCommitter:
         self._followed: dict[int, int] = {}
         """Where the last batch of each partition ended, if this committer committed it."""
         self._eras: dict[int, int] = {}
+        self.left_out = pl.DataFrame(schema=_PLACES)
+
+    def take_over(self, partitions: Iterable[int]) -> None:
+        """Reading of some partitions starts: another worker may have had them since the last batch."""
+        for partition in partitions:
+            self._followed.pop(partition, None)
 
     def positions(self) -> dict[int, int]:
         """Where reading resumes, from the newest `feedback` snapshot."""
@@ -115,7 +133,9 @@ class LandingCommitter:
             if self._has_landed(batch, fresh=fresh):
                 return False
             seen = self._seen(batch, fresh=fresh or not follows)
-            ready = left_to_write(batch, [self._standing(name, batch.start, at) for name, at in seen.items()])
+            standing = [self._standing(name, batch.start, at) for name, at in seen.items()]
+            self.left_out = pl.concat([pl.DataFrame(schema=_PLACES), *standing])
+            ready = left_to_write(batch, self.left_out)
             if self._commit_others(ready, seen, at=at):
                 return self._commit_feedback(ready, at=at)
             fresh = True  # another worker may have these partitions
@@ -166,7 +186,7 @@ class LandingCommitter:
         """The places of rows of a table that are ahead of `feedback`."""
         ahead = spans(start, committed)
         if not ahead:
-            return pl.DataFrame()
+            return pl.DataFrame(schema=_PLACES)
         spec = _spec(name)
         with self._lake.reading(spec):
             return self._lake.scan(spec).filter(within(ahead)).select(PLACE).collect()

@@ -56,7 +56,7 @@ def land(tables: Mapping[str, Table], end: int, judged: list[str], *, commits: i
         for table in others.values()
         for first, last in spans(batch.start, {0: table.position}).values()
     ]
-    ready = left_to_write(batch, [pl.DataFrame(pl.from_arrow(places)) for places in standing])
+    ready = left_to_write(batch, pl.DataFrame(pl.from_arrow(pa.concat_tables([table_of([]), *standing]))))
     for name in [*ready.others, "feedback"][:commits]:
         tables[name].offsets += ready.rows[name]["log_offset"].to_pylist()
         tables[name].position = max(end, tables[name].position)
