@@ -23,7 +23,7 @@ class Basis:
     positions: Mapping[int, int]
     """Positions of the partitions concerned; 0 where the store has none."""
     owes_consents: bool
-    """Whether consent was still to be stated anew."""
+    """Whether consent and links were still to be stated anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Changes:
     links: Sequence[Link] = ()
     """Kept for good, of two that are equal but for their time the earlier one."""
     settles_consents: bool = False
-    """Whether consent is no longer owed."""
+    """Whether consent and links are no longer owed."""
 
 
 class EventLists(Protocol):
@@ -68,7 +68,7 @@ class PeopleTables(Protocol):
         ...
 
     def owes_consents(self) -> bool:
-        """Whether consent comes from an earlier release's table and was not stated anew since."""
+        """Whether consent or links come from an earlier release and were not stated anew since."""
         ...
 
     def visits_of(self, subject: str, *, at_most: int) -> list[str]:

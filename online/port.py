@@ -74,14 +74,14 @@ class OnlineStore(Protocol):
         ...
 
     def owes_consents(self) -> bool:
-        """Whether an earlier release wrote the consent that is kept, by another rule."""
+        """Whether an earlier release wrote consent or links that are kept, by another rule."""
         ...
 
-    def restate_consents(self, consents: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
-        """Take consent from all consent events below the store's positions instead.
+    def restate_consents(self, stated: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
+        """Take consent and the times of links from all such events below the store's positions instead.
 
         Args:
-            consents: Those events (`PUSHED_COLUMNS`).
+            stated: Those events (`PUSHED_COLUMNS`).
             at: The positions; where the store's have moved since, nothing is changed and the answer is False.
         """
         ...
@@ -145,21 +145,22 @@ def catch_up(store: OnlineStore, lake: Lake, log_name: str, partitions: int, *, 
 
 
 def _restate_consents(store: OnlineStore, lake: Lake, *, window_days: int) -> None:
-    """Read all consent again after an upgrade; where another worker pushes meanwhile, the next start tries again."""
+    """Read all consent and links again after an upgrade; where others push meanwhile, the next start tries again."""
     at = store.positions()
     pushed = spans({}, at)
     if not pushed or not lake.exists(FEEDBACK):
         return
     with lake.reading(FEEDBACK):
-        consents = (
+        stated = (
             lake.scan(FEEDBACK)
-            .filter((pl.col("kind") == "consent") & within(pushed))
+            .filter(pl.col("kind").is_in(["consent", "identify"]) & within(pushed))
             .select(PUSHED_COLUMNS)
             .collect(engine="streaming")
         )
-    consents = without_landed_again(consents, lake, window_days=window_days)
-    if store.restate_consents(consents, at=at):
-        LOGGER.info("consent was taken from the lake again, by the order of the log", extra={"events": consents.height})
+    stated = without_landed_again(stated, lake, window_days=window_days)
+    if store.restate_consents(stated, at=at):
+        told = "consent and links were taken from the lake again, by the order of the log"
+        LOGGER.info(told, extra={"events": stated.height})
 
 
 def _push_landed(

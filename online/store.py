@@ -101,20 +101,21 @@ class KeyedOnlineStore:
         return canonical_subjects(self._backend.links())
 
     def owes_consents(self) -> bool:
-        """Whether an earlier release wrote the consent that is kept, by another rule."""
+        """Whether an earlier release wrote consent or links that are kept, by another rule."""
         return self._backend.owes_consents()
 
-    def restate_consents(self, consents: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
-        """Take consent from all consent events below the store's positions; refused where those are others.
+    def restate_consents(self, stated: pl.DataFrame, *, at: Mapping[int, int]) -> bool:
+        """Take consent and links from all such events below the store's positions; refused where those are others.
 
         A denial of the earlier release of which the lake knows nothing stays.
         """
         if self._backend.positions() != dict(at):
             return False
-        statements = statements_of(consents)
+        statements = statements_of(stated)
         changes = Changes(
             standings=_counted({}, statements),
             forgotten=[Owner(owner.subject, BEFORE_PLACES) for owner in statements],
+            links=links_of(stated),
             settles_consents=True,
         )
         return self._backend.apply(changes, basis=Basis(at, owes_consents=True))

@@ -33,28 +33,34 @@ _BY_CLAIM = "CREATE INDEX IF NOT EXISTS links_by_claim ON links (anonymous, rece
 """In the order in which claims are asked for: a visit may have any number of them."""
 _LINK = """
 INSERT INTO links (subject, anonymous, received_at) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET received_at = min(received_at, excluded.received_at)"""
+ON CONFLICT DO UPDATE
+SET received_at = CASE received_at WHEN 0 THEN excluded.received_at ELSE min(received_at, excluded.received_at) END"""
+"""A link of a release that kept no time takes the first one that is told."""
 _TAKE_OVER = f"""
 INSERT OR IGNORE INTO consents SELECT subject, {BEFORE_PLACES}, 0, 0, occurred_at, NULL FROM consent
 WHERE personalization = 0"""
 
+_OWE = "CREATE TABLE IF NOT EXISTS consents_owed (owed INTEGER)"
+
 
 def adopt_former(connection: sqlite3.Connection) -> None:
-    """Bring the tables of earlier releases up to this one; links that had no time count as the earliest.
+    """Bring the tables of earlier releases up to this one.
 
     The first release kept consent by the sender's time, one row per subject. Its denials are taken over; a grant
-    needs no row. What the sender's clock decided wrongly is stated anew from the lake, until when the table
-    `consents_owed` stands.
+    needs no row. Later ones kept links without a time, which count as the earliest meanwhile. What the sender's clock
+    decided wrongly, and times of links, are taken from the lake, until when the table `consents_owed` stands.
     """
     if _has_table(connection, "consent") or not _links_have_times(connection):
         connection.execute("BEGIN IMMEDIATE")
         try:
             if not _links_have_times(connection):  # else another process was quicker
                 connection.execute("ALTER TABLE links ADD COLUMN received_at INTEGER NOT NULL DEFAULT 0")
+                if connection.execute("SELECT 1 FROM links LIMIT 1").fetchone():
+                    connection.execute(_OWE)
             if _has_table(connection, "consent"):
                 connection.execute(_TAKE_OVER)
                 connection.execute("DROP TABLE consent")
-                connection.execute("CREATE TABLE consents_owed (owed INTEGER)")
+                connection.execute(_OWE)
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
@@ -64,7 +70,7 @@ def adopt_former(connection: sqlite3.Connection) -> None:
 
 
 def owes_consents(connection: sqlite3.Connection) -> bool:
-    """Whether consent comes from an earlier release's table and was not stated anew since."""
+    """Whether consent or links come from an earlier release's tables and were not stated anew since."""
     return _has_table(connection, "consents_owed")
 
 

@@ -120,7 +120,7 @@ class SqliteBackend:
             return people.standings_of(self._connection, subjects)
 
     def owes_consents(self) -> bool:
-        """Whether consent comes from an earlier release's table and was not stated anew since."""
+        """Whether consent or links come from an earlier release and were not stated anew since."""
         with self._lock, reading(self._path):
             return people.owes_consents(self._connection)
 

@@ -33,7 +33,7 @@ def add(backend: OnlineBackend, *given: tuple[str, int, str], partition: int = 0
     """Add events as one push, from where the store stands to behind the last of them."""
     start, end = backend.positions().get(partition, 0), given[-1][1] + 1
     events = encoded_events(*given, partition=partition)
-    basis = Basis({partition: start}, owes_consents=False)
+    basis = Basis({partition: start}, owes_consents=backend.owes_consents())
     assert backend.apply(Changes(positions={partition: end}, events=events), basis=basis)
     backend.tidy()
 

@@ -185,6 +185,29 @@ def test_after_an_upgrade_consent_is_taken_from_the_lake_again(tmp_path: Path) -
     store.close()
 
 
+def test_after_an_upgrade_a_shared_visit_belongs_to_the_first_claim_in_the_lake(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    told = [
+        {**linked(who, "shared", at), "id": who, "item_id": None, "received_at": NOW + timedelta(minutes=at)}
+        for at, who in enumerate(("bob", "anna"))
+    ]
+    feedback = rows(FEEDBACK, *told)
+    LandingCommitter(lake, "feedback", 1).commit(LandingBatch({0: 0}, {0: 2}, {"feedback": feedback}), at=NOW)
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection, connection:
+        links = SCHEMA_OF_0_1[SCHEMA_OF_0_1.index("CREATE TABLE links") :]  # what later releases kept of it
+        connection.executescript(links + POSITION_OF_0_1.replace("(0, 4)", "(0, 2)"))
+        connection.executemany("INSERT INTO links VALUES (?, 'shared')", [("anna",), ("bob",)])
+    store = SqliteOnlineStore(tmp_path / "old.db")
+    assert store.canonical()["shared"] == "anna"
+
+    assert catch_up(store, lake, "feedback", 1) == 0
+
+    assert store.canonical() == {"shared": "bob", "visitor": "anna"}
+    assert store.linked("shared") == ["bob", "shared"]
+    assert not store.owes_consents()
+    store.close()
+
+
 def test_consent_is_not_restated_by_a_reader_that_another_worker_has_overtaken(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         connection.executescript(SCHEMA_OF_0_1)
