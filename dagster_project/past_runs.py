@@ -27,25 +27,25 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedPositions:
     """How far learning has come, and by which run."""
 
     positions: dict[int, int]
     run_id: str | None = None
 
 
-def learned(instance: dg.DagsterInstance) -> Learned:
+def learned(instance: dg.DagsterInstance) -> LearnedPositions:
     """How far the loop has judged; nothing where it never has."""
     event = instance.get_latest_materialization_event(LEARNED)
     if event is not None and (positions := _positions(event)) is not None:
-        return Learned(positions, event.run_id)
+        return LearnedPositions(positions, event.run_id)
     for record in instance.fetch_materializations(LEARNED_BEFORE, limit=LOOK_BACK).records:
         entry = record.event_log_entry
         run = instance.get_run_by_id(entry.run_id) if entry.run_id else None
         succeeded = run is None or run.status is dg.DagsterRunStatus.SUCCESS
         if succeeded and (positions := _positions(entry)) is not None:
-            return Learned(positions, entry.run_id)
-    return Learned({})
+            return LearnedPositions(positions, entry.run_id)
+    return LearnedPositions({})
 
 
 def ended_runs(instance: dg.DagsterInstance) -> list[PastRun]:

@@ -1,4 +1,4 @@
-"""Learning: recommenders side by side, the challenger fitted on everything, and the gate's decision."""
+"""Learning: recommenders side by side, the challenger fitted on everything, and the gate's result."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dagster_project.lib.failures import RETRY_STORAGE, clear_failures
 from dagster_project.lib.handover import TableVersion
 from dagster_project.lib.metadata import table_metadata
 from dagster_project.lib.stages import CODE_VERSION, DATA_OWNERS, FRESH_ENOUGH, table_pool
-from dagster_project.lib.table_asset import Committed, Inputs, Report, TableAsset, version_of
+from dagster_project.lib.table_asset import CommittedVersion, Inputs, Report, TableAsset, version_of
 from dagster_project.lib.tables.registry import TABLE_ASSETS
 
 
@@ -48,7 +48,7 @@ def build_table_asset(table: TableAsset) -> dg.AssetsDefinition:
 def commit(table: TableAsset, inputs: Inputs) -> tuple[TableVersion, Report]:
     """Build the table; the version that holds it now, and what the builder says of it."""
     result = table.build(inputs)
-    if isinstance(result, Committed):
+    if isinstance(result, CommittedVersion):
         return result.version, result.report
     number = inputs.lake.overwrite(table.spec, result.rows)
     return version_of(table.spec, inputs, version=number, rows=result.rows.height), result.report

@@ -18,7 +18,7 @@ from models.preferences import build_interactions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Learned:
+class BuiltInteractions:
     """Interactions, and what was left out on the way to them."""
 
     rows: pl.DataFrame
@@ -34,14 +34,14 @@ def catalogue_events(feedback: pl.LazyFrame) -> pl.LazyFrame:
     return _not_ahead(Screening(feedback.filter(pl.col("kind") == "item"), FEEDBACK_SUITE).kept())
 
 
-def interactions_of(feedback: pl.LazyFrame) -> Learned:
+def interactions_of(feedback: pl.LazyFrame) -> BuiltInteractions:
     """Interactions from rows of `feedback`: bad rows and repeats are left out, then bad interactions.
 
     Linked subjects are one person, under the canonical one of them (`feedback.links`).
     """
     events = _evidence(feedback)
     screening = _screened(events, canonical_frame(feedback))
-    return Learned(screening.kept().collect(), events.counts.rows, screening.counts.broken_rules)
+    return BuiltInteractions(screening.kept().collect(), events.counts.rows, screening.counts.broken_rules)
 
 
 def screened_interactions(feedback: pl.LazyFrame) -> Screening:

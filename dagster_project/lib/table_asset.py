@@ -65,14 +65,14 @@ class NewRows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Committed:
+class CommittedVersion:
     """A version that the builder has committed itself."""
 
     version: TableVersion
     report: Report = field(default_factory=Report)
 
 
-Builder = Callable[[Inputs], NewRows | Committed]
+Builder = Callable[[Inputs], NewRows | CommittedVersion]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

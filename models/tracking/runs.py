@@ -143,7 +143,7 @@ class Tracking:
         return RegisteredVersion(str(made.version), run_id)
 
     def judge(self, version: str, *, passed: bool, reasons: Sequence[str]) -> None:
-        """Write the gate's decision on a version; what serves becomes the champion, see `models.tracking.champion`."""
+        """Write the gate's result on a version; what serves becomes the champion, see `models.tracking.champion`."""
         client = self._client()
         client.set_model_version_tag(REGISTERED_MODEL, version, "gate", "passed" if passed else "refused")
         client.set_model_version_tag(REGISTERED_MODEL, version, "gate_reasons", msgspec.json.encode(reasons).decode())

@@ -10,7 +10,7 @@ from dagster_project.lib.handover import TableVersion, positions_of
 from dagster_project.lib.metadata import counts_table
 from dagster_project.lib.stages import LANDING
 from dagster_project.lib.starting import positions_text
-from dagster_project.lib.table_asset import Committed, Inputs, Report, TableAsset
+from dagster_project.lib.table_asset import CommittedVersion, Inputs, Report, TableAsset
 from feedback.errors import NotEnoughFeedback
 from lakehouse.tables.feedback import FEEDBACK
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lakehouse.lake import Lake
 
 
-def build(inputs: Inputs) -> Committed:
+def build(inputs: Inputs) -> CommittedVersion:
     """Drain the feedback log up to its end.
 
     Raises:
@@ -28,7 +28,7 @@ def build(inputs: Inputs) -> Committed:
     from beam_jobs.landing import drain
 
     report = drain(inputs.settings)
-    return Committed(landed_version(inputs.lake), landing_report(report))
+    return CommittedVersion(landed_version(inputs.lake), landing_report(report))
 
 
 def landed_version(lake: Lake) -> TableVersion:
