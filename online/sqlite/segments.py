@@ -33,6 +33,8 @@ SEGMENT_EVENTS = 200_000
 MANY_SEGMENTS = 32
 """Segments that a read may look at before some are merged; a merge writes their events once more."""
 MERGED_TOGETHER = 8
+SPARE = 10
+"""Times as many events as are asked for are looked at in a segment: a crawler may have a million in it."""
 SLOTS_AT_ONCE = SLOTS // 8
 """Slots that are merged in one transaction: every other writer waits for it."""
 
@@ -86,12 +88,15 @@ def slots_of(subjects: pa.LargeStringArray) -> npt.NDArray[np.uint16]:
 
 
 def entries_of(connection: sqlite3.Connection, subject: str, *, at_most: int) -> list[bytes]:
-    """JSON of a subject's events: those of the last segments that have `at_most` of them, or of all."""
+    """JSON of a subject's events: of the last segments that have `at_most` of them, or of all.
+
+    Of each segment the last ones are enough, and some more, for one push brings plain events before those with values.
+    """
     name = name_of(subject)
     found: list[bytes] = []
     for (entries,) in connection.execute(_ROWS, (slot_of(subject),)):
         if name in entries:
-            found += [event.partition(b"\n")[0] for event in entries.split(name)[1:]]
+            found += [event.partition(b"\n")[0] for event in entries.rsplit(name, SPARE * at_most)[1:]]
         if len(found) >= at_most:
             break
     return found

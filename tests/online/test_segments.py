@@ -201,3 +201,16 @@ def test_a_trim_of_an_earlier_release_is_in_parts(former: Path, monkeypatch: pyt
     assert statements.count("COMMIT") >= 3
     assert items_of(backend, "aaa" + "0" * 29) == ["a6", "a7", "a8"]
     backend.close()
+
+
+def test_a_read_of_one_who_has_very_many_events_in_a_segment_is_bounded(tmp_path: Path) -> None:
+    backend = SqliteBackend(tmp_path / "online.db")
+    add(backend, *((ANNA, at, f"a{at}") for at in range(500)))
+    add(backend, (ANNA, 500, "last"))
+
+    found = items_of(backend, ANNA, at_most=2)
+
+    assert found[-2:] == ["a499", "last"]
+    assert len(found) < 100
+    assert len(items_of(backend, ANNA, at_most=501)) == 501
+    backend.close()
