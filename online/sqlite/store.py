@@ -153,9 +153,11 @@ class SqliteBackend:
         return [text for who in subjects for text in segments.entries_of(self._connection, who, at_most=at_most)]
 
     def _move_former(self) -> None:
-        """Move some events out of the former layout, where there are any."""
-        if not self._has_former:
-            return
+        """Move some events out of the former layout; a process of an earlier release may add some at any time."""
+        with self._lock, reading(self._path):
+            if not former_slots.are_there(self._connection):
+                self._has_former = False
+                return
         with self._lock, transaction(self._connection, self._path):
             self._has_former = former_slots.are_there(self._connection)
             if self._has_former:

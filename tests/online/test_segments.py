@@ -160,6 +160,24 @@ def test_events_of_an_earlier_release_are_read_at_once_and_moved_by_pushes(
         backend.close()
 
 
+def test_what_a_process_of_an_earlier_release_adds_beside_this_one_is_moved_by_the_next_push(former: Path) -> None:
+    backend = SqliteBackend(former)
+    add(backend, ("aaa" + "0" * 29, 17, "moved"))
+    add(backend, ("aaa" + "0" * 29, 18, "new"))
+    with closing(sqlite3.connect(former)) as old, old:
+        old.execute("CREATE TABLE slots (slot TEXT NOT NULL, events TEXT NOT NULL)")
+        old.execute("CREATE TABLE commits (first_row INTEGER PRIMARY KEY, last_row INTEGER, events INTEGER, ends TEXT)")
+        text = json.dumps(["aaa" + "0" * 29, [0, 19, 0, "view", "beside", None, None, None, None, 5]])
+        old.execute("INSERT INTO slots (rowid, slot, events) VALUES (1, 'aaa', ?)", (text,))
+        old.execute("INSERT INTO commits VALUES (1, 1, 1, '[[0, 20]]')")
+        old.execute("UPDATE positions SET position = 20")
+
+    add(backend, ("aaa" + "0" * 29, 20, "later"))
+
+    assert items_of(backend, "aaa" + "0" * 29)[-3:] == ["new", "beside", "later"]
+    backend.close()
+
+
 def test_events_of_an_earlier_release_are_trimmed_before_they_are_moved(former: Path) -> None:
     backend = SqliteBackend(former)
 
