@@ -174,7 +174,6 @@ def _stopping(inner: threading.Event, outer: threading.Event, *, after_seconds: 
 
 
 def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[str, int], tuple[int, int] | None]:
-    quiet()  # before Beam is imported, which logs on import
     from beam_jobs.pipeline import build_landing, drain_source, open_pipeline, stream_source
     from beam_jobs.runner.job import measured, run_job
     from beam_jobs.sink import NAMESPACE
@@ -186,15 +185,3 @@ def _run(settings: Settings, context_id: str, *, streaming: bool) -> tuple[dict[
     with fewer_collections():
         result = run_job(pipeline, context_of(context_id), context_id, runner=settings.beam.runner)
     return ({}, None) if streaming else measured(result, NAMESPACE)
-
-
-def _needs_no_google_cloud(record: logging.LogRecord) -> bool:
-    """Drops Beam's warning on import that Google's cloud tools are missing."""
-    return not str(record.msg).startswith("apitools not found")
-
-
-def quiet() -> None:
-    """Keep Beam's notices about its own optimizations off the screen; warnings and errors stay."""
-    logging.getLogger().addFilter(_needs_no_google_cloud)
-    for name in ("apache_beam.runners", "apache_beam.options", "apache_beam.internal", "apache_beam.typehints"):
-        logging.getLogger(name).setLevel(logging.ERROR)
