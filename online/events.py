@@ -46,6 +46,8 @@ class OnlinePerson(NamedTuple):
     """Whose history is this one's: those of the same person, and every visit that it claims."""
     is_personal: bool
     """Whether lists may be personal: none of them, nor who claims it, withdrew `personalization`."""
+    is_crowd: bool = False
+    """Whether more subjects are linked than a list looks at; it is not personal then."""
 
 
 ONLINE_COLUMNS = ("subject", *RecentEvent.__struct_fields__)

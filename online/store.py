@@ -93,7 +93,7 @@ class KeyedOnlineStore:
             subjects = list(dict.fromkeys([*same, *reached(subject, links.visits_of)]))
             group = {*subjects, *reached(subject, links.claimants_of)}
         except _TooManyError:
-            return OnlinePerson([subject], is_personal=False)
+            return OnlinePerson([subject], is_personal=False, is_crowd=True)
         return OnlinePerson(subjects, is_granted(self._backend.standings_of(group)))
 
     def canonical(self) -> dict[str, str]:

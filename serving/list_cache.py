@@ -31,6 +31,8 @@ class MadeFrom:
     """Those that are linked with the one asked for, itself first."""
     events: bytes
     """`digest` of the places of the events: a person may have a thousand."""
+    crowd: bool = False
+    """Whether more subjects are linked than a list looks at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,22 @@ NOTES = {
     "personal": "chosen by this person's own feedback",
 }
 WITHDREW = "this person withdrew personalization: what is popular"
+CROWD = "too many people are linked with this id to be one: what is popular"
 UNLEARNED = "what is popular and new to this person: the model has not learned any item that they touched"
 NOT_JUDGED = "none has passed the gate yet"
 
 
-def note_of(found: ItemList, bundle: Bundle, *, personal: bool) -> str:
+def note_of(found: ItemList, bundle: Bundle, *, personal: bool, crowd: bool) -> str:
     """The note of a list.
 
     Args:
         found: The list.
         bundle: What it was made with.
-        personal: Whether the person allows personalization.
+        personal: Whether the list may be personal.
+        crowd: Whether that is because too many subjects are linked; else somebody withdrew it.
     """
+    if crowd:
+        return CROWD
     if not personal:
         return WITHDREW
     if found.source != "popular" or not found.known_items:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -18,6 +18,7 @@ from feedback.subjects import IdentityKind, Pseudonyms, load_or_create_key
 from models.bundle.bundle import Bundle
 from models.bundle.store import BundleStore
 from models.interaction_matrix import History
+from online.events import OnlinePerson
 from online.open import open_online_store
 from online.port import OnlineStore
 from serving.list_cache import ListCache, MadeFrom, MadeList, digest
@@ -200,24 +201,29 @@ class Service:
         kept = self._lists.get(cached_as, n)
         if kept is not None and kept.stamp == stamp and kept.made_from.bundle == bundle.version:
             return kept
-        subjects, personal = self._person(subject, former)
+        subjects, personal, crowd = self._person(subject, former)
         events = self._store.recent_of(subjects, after=bundle.manifest.positions) if personal else []
         places = digest((e.log_partition, e.log_offset, e.log_index) for e in events)
-        made_from = MadeFrom(bundle.version, personal, subjects, places)
+        made_from = MadeFrom(bundle.version, personal, tuple(subjects), places, crowd)
         if kept is not None and kept.made_from == made_from:
             made = replace(kept, stamp=stamp)
         else:
             history = _history(bundle, subjects).after(events) if personal else History()
-            served = _served(bundle, build_list(bundle, loaded.titles, history, n), personal=personal)
+            found = build_list(bundle, loaded.titles, history, n)
+            served = _served(bundle, found, note=note_of(found, bundle, personal=personal, crowd=crowd))
             made = MadeList(made_from, stamp, msgspec.json.encode(served)[_AFTER_ID:])
         self._lists.put(cached_as, n, made)
         return made
 
-    def _person(self, subject: str, former: str | None) -> tuple[tuple[str, ...], bool]:
-        """The subjects of one person, the one asked for first, and whether the list may be personal."""
+    def _person(self, subject: str, former: str | None) -> OnlinePerson:
+        """What is known of one person; the subject asked for is the first of theirs."""
         people = [self._store.person(who) for who in (subject, former) if who is not None]
-        subjects = (who for person in people for who in person.subjects)
-        return tuple(dict.fromkeys([subject, *subjects])), all(person.is_personal for person in people)
+        subjects = dict.fromkeys([subject, *(who for person in people for who in person.subjects)])
+        return OnlinePerson(
+            list(subjects),
+            is_personal=all(person.is_personal for person in people),
+            is_crowd=any(person.is_crowd for person in people),
+        )
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
@@ -240,19 +246,19 @@ def _warmed(bundle: Bundle) -> _Loaded:
     return loaded
 
 
-def _history(bundle: Bundle, subjects: tuple[str, ...]) -> History:
+def _history(bundle: Bundle, subjects: Sequence[str]) -> History:
     """What the bundle knows of a person: one that was made before two subjects were linked knows each by itself."""
     own, *others = map(bundle.history_of, subjects)
     return own.with_linked(others)
 
 
-def _served(bundle: Bundle, found: ItemList, *, personal: bool) -> Served:
+def _served(bundle: Bundle, found: ItemList, *, note: str) -> Served:
     return Served(
         decision_id=_NO_ID,
         model_version=bundle.version,
         delta_versions=bundle.manifest.delta_versions,
         source=found.source,
-        note=note_of(found, bundle, personal=personal),
+        note=note,
         known_items=found.known_items,
         items=found.items,
     )

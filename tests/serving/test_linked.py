@@ -55,6 +55,20 @@ def test_two_known_subjects_become_one(service: Service, store: OnlineStore) -> 
     assert not (own | visits) & set(items(linked))
 
 
+def test_a_list_for_an_id_that_too_many_claim_says_why_it_is_not_personal(
+    service: Service, store: OnlineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("online.store.MAX_LINKED", 1)
+    land(store, "s1", "", offset=0, kind="identify", value=None, payload=LINK)
+    assert service.recommend("s2", 3).source == "personal"
+
+    land(store, "s3", "", offset=1, kind="identify", value=None, payload=LINK)
+
+    assert service.recommend("s2", 3).note == "too many people are linked with this id to be one: what is popular"
+    assert service.recommend("s2", 3).source == "popular"
+    assert service.recommend("s1", 3).source == "personal"
+
+
 def test_a_withdrawal_of_the_visit_holds_for_the_person(service: Service, store: OnlineStore) -> None:
     land(store, "s2", "", offset=0, kind="consent", value=None, payload='{"denied":["personalization"]}')
     assert service.recommend("s1", 3).source == "personal"
