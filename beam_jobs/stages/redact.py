@@ -17,7 +17,15 @@ import polars as pl
 
 from beam_jobs.batch import Batch
 from beam_jobs.stages.stage import CleanLines, LandingStage, StageContext
-from beam_jobs.stages.written_lines import CATALOGUE, LONGEST_TEXT, WRITTEN_PAYLOAD, Limits, redact_line, redact_object
+from beam_jobs.stages.written_lines import (
+    ALL_MEMBERS,
+    CATALOGUE,
+    IN_PAYLOAD,
+    LONGEST_TEXT,
+    Members,
+    redact_line,
+    redact_object,
+)
 from text.redaction import VERSION, may_hold, redact_column
 from text.redactor import Redactor
 from text.sensitive import Sensitive
@@ -26,7 +34,8 @@ COLUMN = "redaction_version"
 ESCAPED = r"\\[u/]"
 """JSON escapes, which a search over the raw text of a document would miss."""
 
-_WITH_PAYLOAD = sorted(WRITTEN_PAYLOAD)
+_LISTS_OF_IDS = ("exposure",)
+"""Kinds whose payload is not looked at: it lists items' ids, and comes with every page that is shown."""
 
 
 class Redact(LandingStage):
@@ -72,7 +81,7 @@ def redact_events(events: pl.DataFrame, types: frozenset[Sensitive]) -> tuple[pl
         if redacted.counts:
             kept = redacted.texts.zip_with(is_written, texts).alias("text")
             events = events.with_columns(kept).with_columns(_as_long_as_allowed())
-    for column, mask in (("payload", events["kind"].is_in(_WITH_PAYLOAD)), ("attributes", is_written)):
+    for column, mask in (("payload", is_written & ~events["kind"].is_in(_LISTS_OF_IDS)), ("attributes", is_written)):
         documents = events[column]
         if documents.null_count() < len(documents):
             changed = _redacted_documents(events, documents.zip_with(mask, _nothing(documents)), types, counts)
@@ -93,21 +102,21 @@ def _redacted_documents(
     suspects = events.select("kind", "country").with_columns(documents.alias("document"))[rows]
     for row, (kind, country, document) in zip(rows, suspects.iter_rows(), strict=True):
         redactor = Redactor(types, region=country)
-        fields = WRITTEN_PAYLOAD[kind] if documents.name == "payload" else None
-        changed[row] = _redacted_document(document, redactor, fields)
+        members = IN_PAYLOAD[kind] if documents.name == "payload" else ALL_MEMBERS
+        changed[row] = _redacted_document(document, redactor, members)
         counts += redactor.counts
     return pl.Series(changed, dtype=pl.String) if counts.total() > before else None
 
 
-def _redacted_document(document: str, redactor: Redactor, fields: Limits | None) -> str | None:
+def _redacted_document(document: str, redactor: Redactor, members: Members) -> str | None:
     """A JSON object redacted; `None` where nothing changes."""
     try:
-        value = redact_object(msgspec.json.decode(document, type=dict[str, Any]), redactor, fields=fields)
+        value = redact_object(msgspec.json.decode(document, type=dict[str, Any]), redactor, members)
         return msgspec.json.encode(value).decode() if redactor.counts else None
     except RecursionError:  # nested as deeply as `admit` could just read; a new thread has a little more room
         redactor.counts.clear()
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(_redacted_document, document, redactor, fields).result()
+            return thread.submit(_redacted_document, document, redactor, members).result()
 
 
 def _as_long_as_allowed() -> pl.Expr:

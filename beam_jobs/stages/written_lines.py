@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from feedback.admitted import COLUMN_OF_FIELD, AdmittedEvent
-from feedback.contract import ID_FIELDS, WRITTEN_FIELDS, Item
+from feedback.contract import ID_FIELDS, KINDS, WRITTEN_FIELDS, Item
+from feedback.fields.payloads import payload_fields
 from lakehouse.landed.quarantine import MAX_RAW_BYTES
 from text.redactor import Redactor
 
@@ -22,12 +23,25 @@ CATALOGUE = str(Item.__struct_config__.tag)
 Limits = Mapping[str, int | None]
 """By name of a field, how many characters it may have."""
 
-WRITTEN_PAYLOAD: dict[str, Limits] = {
-    kind: there
-    for kind, fields in WRITTEN_FIELDS.items()
-    if (there := {name: most for name, most in fields.items() if COLUMN_OF_FIELD.get(name, name) not in _COLUMNS})
-}
-"""Per kind that has some, the fields of `payload` that people write."""
+
+class Members(NamedTuple):
+    """What is redacted in an object: every member but those that stay."""
+
+    limits: Limits
+    stay: frozenset[str]
+
+
+ALL_MEMBERS = Members({}, frozenset())
+
+
+def _members_of_payload(kind: str) -> Members:
+    """What people write in the payload of a kind, and what a later contract may add to it."""
+    limits = {name: most for name, most in WRITTEN_FIELDS[kind].items() if name in payload_fields(kind)}
+    return Members(limits, payload_fields(kind) - limits.keys())
+
+
+IN_PAYLOAD: dict[str, Members] = {kind: _members_of_payload(kind) for kind in KINDS}
+"""Per kind, what is redacted in its `payload`."""
 
 LONGEST_TEXT: dict[str, int] = {
     kind: most
@@ -57,12 +71,10 @@ def redact_line(line: str, redactor: Redactor) -> str:
     return redacted + " " * (MAX_RAW_BYTES - size) if cut and size < MAX_RAW_BYTES else redacted
 
 
-def redact_object(value: dict[str, Any], redactor: Redactor, *, fields: Limits | None = None) -> dict[str, Any]:
-    """An object whose members, or those of some names, are redacted; objects and lists within are changed in place."""
+def redact_object(value: dict[str, Any], redactor: Redactor, members: Members = ALL_MEMBERS) -> dict[str, Any]:
+    """An object whose members are redacted; objects and lists within are changed in place."""
     return {
-        name: redactor.value(member, name=name, at_most=None if fields is None else fields[name])
-        if fields is None or name in fields
-        else member
+        name: member if name in members.stay else redactor.value(member, name=name, at_most=members.limits.get(name))
         for name, member in value.items()
     }
 
@@ -87,24 +99,25 @@ def _redact_event(event: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
 
 def _redact_member(name: str, member: Any, kind: str, redactor: Redactor) -> Any:  # noqa: ANN401 - any JSON
     if name in (_PAYLOAD, _ATTRIBUTES):
-        fields = WRITTEN_PAYLOAD.get(kind, {}) if name == _PAYLOAD and kind in WRITTEN_FIELDS else None
-        return _redact_document(member, redactor, fields)
+        return _redact_document(
+            member, redactor, IN_PAYLOAD.get(kind, ALL_MEMBERS) if name == _PAYLOAD else ALL_MEMBERS
+        )
     if name == _TEXT:
         return redactor.value(member, at_most=LONGEST_TEXT.get(kind))
     return member if name in _COLUMNS else redactor.value(member, name=name)
 
 
-def _redact_document(member: Any, redactor: Redactor, fields: Limits | None) -> Any:  # noqa: ANN401 - any JSON
+def _redact_document(member: Any, redactor: Redactor, members: Members) -> Any:  # noqa: ANN401 - any JSON
     """An object, as it is or as a text of JSON; any other text is redacted as one."""
     if isinstance(member, dict):
-        return redact_object(member, redactor, fields=fields)
+        return redact_object(member, redactor, members)
     if not isinstance(member, str):
         return redactor.value(member)
     inner = _object(member)
     if inner is None:
         return redactor.text(member)
     before = redactor.counts.total()
-    redacted = _written(redact_object(inner, redactor, fields=fields))
+    redacted = _written(redact_object(inner, redactor, members))
     return redacted if redactor.counts.total() > before else member
 
 

@@ -52,6 +52,12 @@ def payload_struct(kind: str) -> type[msgspec.Struct]:
 
 
 @cache
+def payload_fields(kind: str) -> frozenset[str]:
+    """The names of the fields that a kind's payload may have."""
+    return frozenset(payload_struct(kind).__struct_fields__)
+
+
+@cache
 def needs_payload(kind: str) -> bool:
     """Whether an event of this kind may break the contract without a payload."""
     return kind == _SURVEY or any(field.required for field in msgspec.structs.fields(payload_struct(kind)))

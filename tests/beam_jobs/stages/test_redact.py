@@ -91,6 +91,17 @@ def test_fields_of_a_payload_that_nobody_writes_stay(settings: Settings) -> None
     assert msgspec.json.decode(row["payload"]) == {"survey_id": MAIL, "question_id": CARD, "choices": ["[email]"]}
 
 
+@pytest.mark.parametrize("kind", ["rating", "review", "message", "search"])
+def test_what_a_payload_holds_beyond_the_contract_is_redacted_as_attributes_are(settings: Settings, kind: str) -> None:
+    written = {"search": {"text": "shoes"}, "rating": {"value": 4, "scale_min": 1, "scale_max": 5}}
+    more: dict[str, object] = written.get(kind, {"text": "well"}) | ({"label": "chat"} if kind == "message" else {})
+    later = {"author": "customer"} if kind == "message" else {}
+    event = line(kind=kind, payload=as_json(**later, remark=MAIL, customer_id=CARD), **more)
+    batch = run(settings, event)
+    assert not batch.refused, batch.refused
+    assert msgspec.json.decode(batch.events["payload"][0]) == {**later, "remark": "[email]", "customer_id": CARD}
+
+
 def test_the_raw_of_refused_lines_is_redacted_by_field(settings: Settings) -> None:
     broken = line(kind="rating", id=CARD, value=9, scale_min=1, scale_max=5, text=MAIL, attributes=as_json(note=MAIL))
     item = line(kind="item", subject=..., price=-1.0, payload=as_json(title=MAIL))
