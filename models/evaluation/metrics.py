@@ -99,9 +99,16 @@ class Truth:
 
 
 def measure(lists: npt.NDArray[np.integer], truth: Truth) -> Metrics:
-    """All figures of some lists: users x k positions of items, best first, -1 where a list ends early.
+    """All figures of some lists, see `measure_lists`."""
+    return measure_lists(lists, truth)[0]
 
-    Users without a relevant item do not count.
+
+def measure_lists(lists: npt.NDArray[np.integer], truth: Truth) -> tuple[Metrics, Floats]:
+    """All figures of some lists, and the nDCG of each list that counts.
+
+    Args:
+        lists: Users x k positions of items, best first, -1 where a list ends early.
+        truth: Of the same users; those without a relevant item do not count.
 
     Raises:
         LearningError: Nothing can be measured: k is 0, or no user has a relevant item.
@@ -114,8 +121,9 @@ def measure(lists: npt.NDArray[np.integer], truth: Truth) -> Metrics:
         )
     hits, disliked = (mask[judged] for mask in truth.hits(lists))
     counts, lists = truth.counts[judged], lists[judged]
-    return Metrics(
-        ndcg=float(ndcg(hits, counts).mean()),
+    gains = ndcg(hits, counts)
+    metrics = Metrics(
+        ndcg=float(gains.mean()),
         precision=float(precision(hits).mean()),
         recall=float(recall(hits, counts).mean()),
         map=float(average_precision(hits, counts).mean()),
@@ -124,6 +132,7 @@ def measure(lists: npt.NDArray[np.integer], truth: Truth) -> Metrics:
         users=len(lists),
         k=lists.shape[1],
     )
+    return metrics, gains
 
 
 def _divided(numerator: Floats, denominator: Counts | Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from models.evaluation.metrics import Floats, Metrics, Truth, measure, ndcg
+from models.evaluation.metrics import Floats, Metrics, Truth, measure_lists
 from models.evaluation.splits import GLOBAL_TIME, Split
 from models.interaction_matrix import InteractionMatrix, ItemPositions
 from models.recommenders.recommender import Model
@@ -111,7 +111,4 @@ def _stacked(truths: list[Truth]) -> Truth:
 
 
 def _judged(lists: ItemPositions, truth: Truth) -> Judged:
-    metrics = measure(lists, truth)
-    judged = truth.counts > 0
-    hits, _ = truth.hits(lists)
-    return Judged(metrics, ndcg(hits[judged], truth.counts[judged]))
+    return Judged(*measure_lists(lists, truth))
